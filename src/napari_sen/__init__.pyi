@@ -1,0 +1,9 @@
+from .errors import Cancelled as Cancelled, SenError as SenError
+from .learn.model import Model as Model, load_model as load_model, models as models
+from .pipeline.contours import contours as contours
+from .pipeline.embed import embed as embed
+from .pipeline.pseudo_labels import pseudo_labels as pseudo_labels
+from .pipeline.segment import segment as segment
+from .pipeline.train import train as train
+
+__version__: str

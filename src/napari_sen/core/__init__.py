@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: the algorithms, without files, torch or a GUI."""

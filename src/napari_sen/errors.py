@@ -1,0 +1,51 @@
+"""Errors of the package: what was wrong, where, and what to do about it.
+
+Every error that a user can cause is a :class:`SenError`; the API raises it, the command line
+prints it as one line (exit code 2), and the plugin shows it as a notification. None of them
+derives from ``RuntimeError``, which napari's worker threads swallow.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "Cancelled",
+    "DataError",
+    "DeviceError",
+    "ImageError",
+    "ModelError",
+    "OutputError",
+    "ParameterError",
+    "SenError",
+]
+
+
+class SenError(ValueError):
+    """Base of all errors caused by input; the message is one sentence with its remedy."""
+
+
+class ParameterError(SenError):
+    """A parameter is out of range, of the wrong type, or contradicts another one."""
+
+
+class ImageError(SenError):
+    """An image, mask or label map cannot be used as it is."""
+
+
+class ModelError(SenError):
+    """A model is unknown, damaged, of another version, or does not fit the image."""
+
+
+class DataError(SenError):
+    """A data set is too small, or its parts do not match."""
+
+
+class OutputError(SenError):
+    """A result cannot be written where it was asked for."""
+
+
+class DeviceError(SenError):
+    """The device asked for is not there, or ran out of memory."""
+
+
+class Cancelled(Exception):  # noqa: N818  (an outcome that the caller asked for, no error)
+    """Raised by a progress callable to stop the work; nothing is left behind."""

@@ -1,0 +1,1 @@
+"""Files and stores: what is read and written, and how."""

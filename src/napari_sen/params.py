@@ -1,0 +1,250 @@
+"""Every parameter of the package, once: default, range, unit and meaning.
+
+The API's defaults, the command line's options, the plugin's forms and the model cards are all
+derived from these dataclasses. A class validates itself when it is made, so a parameter set
+that exists is a valid one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
+
+import numpy as np
+
+from .errors import ParameterError
+
+__all__ = [
+    "ContourParams",
+    "EmbedParams",
+    "LossParams",
+    "MeanShiftParams",
+    "NetworkParams",
+    "Params",
+    "PseudoLabelParams",
+    "SegmentParams",
+    "TrainParams",
+    "require",
+]
+
+
+def param(
+    default: Any,
+    help: str,  # noqa: A002  (the word that argparse uses for it)
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    unit: str = "",
+    choices: tuple[str, ...] | None = None,
+    advanced: bool = False,
+) -> Any:
+    """Return a dataclass field that carries its own range, unit and help.
+
+    ``low`` and ``high`` are inclusive, ``above`` is exclusive. A tuple-valued field is checked
+    entry by entry. ``None`` as default means that None is legal.
+    """
+    limits = {"low": low, "high": high, "above": above}
+    about = {"help": help, "unit": unit, "choices": choices, "advanced": advanced}
+    return field(default=default, metadata=limits | about)
+
+
+def require(name: str, value: Any, kind: type, limits: Mapping[str, Any]) -> None:
+    """Raise ParameterError unless ``value`` is a finite ``kind`` (int, float, bool) in range."""
+    what = {int: "a whole number", float: "a finite number", bool: "True or False"}[kind]
+    is_bool = isinstance(value, bool | np.bool_)
+    is_number = isinstance(value, int | float | np.integer | np.floating) and not is_bool
+    legal = is_bool if kind is bool else is_number and math.isfinite(value)
+    if not legal or (kind is int and int(value) != value):
+        raise ParameterError(f"{name} must be {what}, got {value!r}")
+    if kind is bool:
+        return
+    low, high, above = (limits.get(key) for key in ("low", "high", "above"))
+    if low is not None and value < low:
+        raise ParameterError(f"{name} must be at least {low:g}, got {value!r}")
+    if above is not None and value <= above:
+        raise ParameterError(f"{name} must be greater than {above:g}, got {value!r}")
+    if high is not None and value > high:
+        raise ParameterError(f"{name} must be at most {high:g}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class Params:
+    """Base of all parameter sets: validation, and the way to and from plain dictionaries."""
+
+    def __post_init__(self) -> None:
+        """Check every field against its own metadata."""
+        for item in fields(self):
+            value, limits = getattr(self, item.name), item.metadata
+            if value is None and item.default is None:
+                continue
+            if limits.get("choices"):
+                if value not in limits["choices"]:
+                    known = ", ".join(map(repr, limits["choices"]))
+                    raise ParameterError(f"{item.name} must be one of {known}; got {value!r}")
+                continue
+            if isinstance(item.default, tuple):
+                if not isinstance(value, tuple | list) or len(value) == 0:
+                    raise ParameterError(f"{item.name} must be a list of numbers, got {value!r}")
+                object.__setattr__(self, item.name, tuple(value))
+                for entry in value:
+                    require(item.name, entry, type(item.default[0]), limits)
+                continue
+            kind = float if item.default is None else type(item.default)
+            if item.type in ("int", "int | None"):
+                kind = int
+            require(item.name, value, kind, limits)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the parameters as plain JSON-able values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the parameter set made from a dictionary; unknown names are an error."""
+        names = {item.name for item in fields(cls)}
+        unknown = sorted(set(values) - names)
+        if unknown:
+            raise ParameterError(f"{cls.__name__} has no parameter {unknown[0]!r}")
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class SegmentParams(Params):
+    """Image to superpixels: SNIC on colour and embedding (METHOD: eq. 7 of the paper)."""
+
+    n_segments: int = param(500, "number of superpixels wanted", low=1)
+    size: float | None = param(
+        None, "superpixel diameter, instead of a number", above=0, unit="units of spacing"
+    )
+    compactness: float = param(
+        10.0, "larger: rounder superpixels; smaller: closer to the edges", above=0, high=1e6
+    )
+    connectivity: int = param(
+        1, "1: pixels touch by their faces (4 in 2-D, 6 in 3-D); 2: also by corners (8, 26)",
+        low=1, high=2, advanced=True,
+    )  # fmt: skip
+    smoothing: float = param(
+        1.0, "sigma of the Gaussian on the colour features; 0 switches it off",
+        low=0, high=50, unit="px", advanced=True,
+    )  # fmt: skip
+    colour_weight: float = param(
+        1.0, "weight of the squared colour distance (CIELAB, L in 0...100)",
+        low=0, high=1e6, advanced=True,
+    )  # fmt: skip
+    embedding_weight: float = param(
+        300.0, "weight of the embedding distance Psi (eq. 2) beside the squared colour distance",
+        low=0, high=1e6, advanced=True,
+    )  # fmt: skip
+    boundary_weight: float = param(
+        0.0, "added cost of entering a pixel, times its boundary strength",
+        low=0, high=1e6, advanced=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PseudoLabelParams(Params):
+    """Colour superpixels at many scales: what the network learns from."""
+
+    spacings: tuple[float, ...] = param(
+        (6.0, 9.0, 13.0, 19.0, 28.0, 40.0), "seed spacings", low=2, high=4096, unit="px"
+    )
+    compactnesses: tuple[float, ...] = param(
+        (5.0, 10.0, 20.0, 40.0), "compactness values", above=0, high=1e6
+    )
+    smoothing: float = param(
+        1.0, "sigma of the Gaussian on the colour features", low=0, high=50, unit="px"
+    )
+
+
+@dataclass(frozen=True)
+class NetworkParams(Params):
+    """Shape of the U-Net."""
+
+    planes: int = param(3, "input planes", low=1, high=64, advanced=True)
+    dim: int = param(16, "embedding size D", low=2, high=256)
+    base_width: int = param(16, "channels of the first level", low=4, high=256)
+    width_cap: int = param(128, "largest number of channels of a level", low=4, high=1024)
+    levels: int = param(5, "number of halvings", low=1, high=5, advanced=True)
+
+
+@dataclass(frozen=True)
+class MeanShiftParams(Params):
+    """Differentiable mean shift on the unit sphere (eq. 5, 6)."""
+
+    iterations: int = param(3, "mean-shift iterations; 0 switches it off", low=0, high=50)
+    landmarks: int = param(
+        1024, "pixels on a fixed lattice that stand for the image's density", low=1, high=65536
+    )
+    kappa: float = param(10.0, "initial bandwidth kappa (learnt afterwards)", low=1, high=200)
+    eta: float = param(1.0, "step size of one iteration", above=0, high=1, advanced=True)
+
+
+@dataclass(frozen=True)
+class LossParams(Params):
+    """Variable-margin loss (eq. 1, 3, 4)."""
+
+    alpha: float = param(0.02, "pull margin on Psi for one superpixel's pixels", low=0, high=1)
+    beta_max: float = param(0.5, "largest push margin on Psi", above=0, high=1)
+    beta_slope: float = param(
+        0.02, "push margin per unit of CIELAB distance between the superpixels' means", low=0
+    )
+    dilations: tuple[int, ...] = param(
+        (1, 2, 3), "dilations of the 3 x 3 windows of pairs", low=1, high=64, unit="px"
+    )
+    sampled: float = param(0.5, "share of pixels that enter a step", above=0, high=1)
+    pairs: str = param("all", "all offsets, or 3 of each dilation at random", choices=("all", "paper"))
+
+
+@dataclass(frozen=True)
+class TrainParams(Params):
+    """Training schedule."""
+
+    steps: int = param(2000, "optimiser steps", low=1, high=10_000_000)
+    batch: int = param(4, "crops in a step", low=1, high=1024)
+    crop: int = param(128, "side of a crop, a multiple of 32", low=32, high=4096, unit="px")
+    learning_rate: float = param(2e-3, "peak learning rate of AdamW (cosine)", above=0, high=1)
+    weight_decay: float = param(1e-4, "AdamW weight decay", low=0, high=1, advanced=True)
+    noise: float = param(
+        0.05, "sigma of normal noise on the input, in units of its 0...1 range", low=0, high=1
+    )
+    ema: float = param(
+        0.998, "decay of the running average of the weights; 0 switches it off",
+        low=0, high=0.99999, advanced=True,
+    )  # fmt: skip
+    seed: int = param(0, "seed of weights, crops, noise", low=0, high=2**31 - 1)
+    validation: float = param(0.05, "share of images held out for the validation loss", low=0, high=0.5)
+
+    def __post_init__(self) -> None:
+        """Check the fields, and that crops fit the network's five halvings."""
+        super().__post_init__()
+        if self.crop % 32:
+            raise ParameterError(f"crop must be a multiple of 32, got {self.crop}")
+
+
+@dataclass(frozen=True)
+class EmbedParams(Params):
+    """Embedding of a whole image."""
+
+    clustered: bool = param(False, "return the embedding after the mean shift, not before")
+
+
+@dataclass(frozen=True)
+class ContourParams(Params):
+    """Boundaries averaged over many sizes (Fig. 11)."""
+
+    n_sizes: int = param(13, "number of sizes", low=1, high=1000)
+    smallest: int = param(50, "smallest number of superpixels", low=1)
+    largest: int = param(700, "largest number of superpixels", low=1)
+    threshold: float = param(0.1, "averages below this are set to 0", low=0, high=1)
+    thin: bool = param(True, "oriented non-maximum suppression")
+
+    def __post_init__(self) -> None:
+        """Check the fields and their order."""
+        super().__post_init__()
+        if self.smallest > self.largest:
+            raise ParameterError(
+                f"smallest ({self.smallest}) must not exceed largest ({self.largest})"
+            )

@@ -1,0 +1,1 @@
+"""The napari side: widgets that bind to the session and run the pipeline off the GUI thread."""
