@@ -35,7 +35,7 @@ def sample_names() -> list[str]:
 
 def sample_path(name: str) -> Path:
     """Return the path of a sample image; an unknown name is an ImageError."""
-    return Path(__file__).parent / _entry(name)["file"]
+    return Path(__file__).parent / str(_entry(name)["file"])
 
 
 def load_sample(name: str) -> tuple[np.ndarray, dict[str, Any]]:

@@ -98,6 +98,7 @@ def _read_picture(path: Path) -> ImageFile:
 
     properties = iio.improps(path, plugin="pillow")
     require_memory(properties.shape, properties.dtype, str(path))
+    opened: Any
     with iio.imopen(path, "r", plugin="pillow") as opened:
         mode = opened.metadata(exclude_applied=False).get("mode")
         data = opened.read(index=0, mode="RGB" if mode in ("CMYK", "YCbCr", "LAB", "HSV") else None)

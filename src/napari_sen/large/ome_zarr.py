@@ -1,0 +1,150 @@
+"""OME-Zarr 0.5, written with zarr directly: an image group, and labels beside it.
+
+ome-zarr-py's writer leaves the version out of the ``labels`` group, which other readers refuse,
+and goes through a dask graph; the metadata is a small dictionary, so it is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from .write import Grid
+
+__all__ = ["write_image_group", "write_label_group"]
+
+_VERSION = "0.5"
+_CHUNK = {"t": 1, "c": 1, "z": 32, "y": 256, "x": 256}
+_SMALLEST = 256  # halved in y and x until no side is longer
+
+
+def write_image_group(
+    path: Path, image: np.ndarray, grid: Grid, channel_axis: int | None, *, name: str
+) -> None:
+    """Write an image as an OME-Zarr group with a pyramid of means.
+
+    ``image`` has the axes of ``grid`` and, if ``channel_axis`` is given, one of channels, which
+    is put where the format wants it: behind t, before z.
+    """
+    axes = grid.axes
+    if channel_axis is not None:
+        place = int(axes.startswith("t"))
+        image = np.moveaxis(image, channel_axis, place)
+        axes = axes[:place] + "c" + axes[place:]
+    # The format knows no complex, object or half-open kinds; bool is widely unreadable.
+    pixels = image.astype(np.uint8) if image.dtype == bool else image
+    group = zarr.create_group(str(path), zarr_format=3, overwrite=True)
+    datasets = _write_levels(group, pixels, axes, grid, _halve_by_mean, centred=True)
+    about: dict[str, Any] = {
+        "version": _VERSION,
+        "multiscales": [_multiscale(name, axes, grid, datasets)],
+    }
+    if channel_axis is not None and pixels.shape[axes.index("c")] == 3 and pixels.dtype == np.uint8:
+        about["omero"] = _omero_rgb()
+    group.attrs["ome"] = about
+
+
+def write_label_group(path: Path, labels: np.ndarray, grid: Grid, name: str) -> None:
+    """Write labels into an image group, with as many levels as the image, by stride."""
+    image = zarr.open_group(str(path), mode="r+", zarr_format=3)
+    shelf = image.require_group("labels")
+    shelf.attrs["ome"] = {"version": _VERSION, "labels": [name]}
+    group = shelf.create_group(name)
+    datasets = _write_levels(group, labels, grid.axes, grid, _halve_by_stride, centred=False)
+    group.attrs["ome"] = {
+        "version": _VERSION,
+        "multiscales": [_multiscale(name, grid.axes, grid, datasets)],
+        "image-label": {"version": _VERSION, "source": {"image": "../../"}},
+    }
+
+
+def _write_levels(
+    group: zarr.Group,
+    pixels: np.ndarray,
+    axes: str,
+    grid: Grid,
+    halve: Callable[[np.ndarray, str], np.ndarray],
+    *,
+    centred: bool,
+) -> list[dict[str, Any]]:
+    """Write the pyramid; return its ``datasets`` metadata."""
+    datasets: list[dict[str, Any]] = []
+    factor = 1
+    while True:
+        key = str(len(datasets))
+        chunks = tuple(min(_CHUNK[a], n) for a, n in zip(axes, pixels.shape, strict=True))
+        little = pixels.astype(pixels.dtype.newbyteorder("<"), copy=False)
+        array = group.create_array(
+            key, shape=pixels.shape, chunks=chunks, dtype=little.dtype, dimension_names=list(axes)
+        )
+        array[...] = little
+        datasets.append(
+            {"path": key, "coordinateTransformations": _place(axes, grid, factor, centred)}
+        )
+        sides = [n for axis, n in zip(axes, pixels.shape, strict=True) if axis in "yx"]
+        if max(sides) <= _SMALLEST:
+            return datasets
+        pixels, factor = halve(pixels, axes), factor * 2
+
+
+def _place(axes: str, grid: Grid, factor: int, centred: bool) -> list[dict[str, Any]]:
+    """Return scale and translation of a level.
+
+    The first pixel of a mean of ``factor`` pixels sits at their middle, (factor - 1) / 2; the
+    first pixel taken by stride stays where it was.
+    """
+    scale, translation = [], []
+    known = dict(zip(grid.axes, zip(grid.spacing, grid.translation, strict=True), strict=True))
+    for axis in axes:
+        size, start = known.get(axis, (1.0, 0.0))
+        grow = factor if axis in "yx" else 1
+        scale.append(size * grow)
+        translation.append(start + (size * (grow - 1) / 2 if centred else 0.0))
+    return [{"type": "scale", "scale": scale}, {"type": "translation", "translation": translation}]
+
+
+def _multiscale(name: str, axes: str, grid: Grid, datasets: list[dict[str, Any]]) -> dict[str, Any]:
+    kinds = {"t": "time", "c": "channel"}
+    units = dict(zip(grid.axes, grid.units, strict=True))
+    described = []
+    for axis in axes:
+        entry = {"name": axis, "type": kinds.get(axis, "space")}
+        if units.get(axis):
+            entry["unit"] = units[axis]
+        described.append(entry)
+    return {"name": name, "axes": described, "datasets": datasets}
+
+
+def _halve_by_stride(pixels: np.ndarray, axes: str) -> np.ndarray:
+    return pixels[tuple(slice(None, None, 2) if axis in "yx" else slice(None) for axis in axes)]
+
+
+def _halve_by_mean(pixels: np.ndarray, axes: str) -> np.ndarray:
+    """Return the mean of 2 x 2 pixels (the last row or column of an odd side counts twice)."""
+    kind = pixels.dtype
+    for axis, letter in enumerate(axes):
+        if letter not in "yx":
+            continue
+        even = [slice(None)] * pixels.ndim
+        even[axis] = slice(None, None, 2)
+        first = pixels[tuple(even)]
+        following = np.minimum(np.arange(0, pixels.shape[axis], 2) + 1, pixels.shape[axis] - 1)
+        second = np.take(pixels, following, axis=axis)
+        pixels = (first.astype(np.float64) + second) / 2
+    return (np.rint(pixels) if kind.kind in "iu" else pixels).astype(kind)
+
+
+def _omero_rgb() -> dict[str, Any]:
+    window = {"min": 0, "max": 255, "start": 0, "end": 255}
+    colours = {"red": "FF0000", "green": "00FF00", "blue": "0000FF"}
+    return {
+        "channels": [
+            {"label": name, "color": colour, "active": True, "window": window}
+            for name, colour in colours.items()
+        ],
+        "rdefs": {"model": "color"},
+    }
