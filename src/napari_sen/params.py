@@ -195,7 +195,9 @@ class LossParams(Params):
         (1, 2, 3), "dilations of the 3 x 3 windows of pairs", low=1, high=64, unit="px"
     )
     sampled: float = param(0.5, "share of pixels that enter a step", above=0, high=1)
-    pairs: str = param("all", "all offsets, or 3 of each dilation at random", choices=("all", "paper"))
+    pairs: str = param(
+        "all", "all offsets, or 3 of each dilation at random", choices=("all", "paper")
+    )
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,9 @@ class TrainParams(Params):
         low=0, high=0.99999, advanced=True,
     )  # fmt: skip
     seed: int = param(0, "seed of weights, crops, noise", low=0, high=2**31 - 1)
-    validation: float = param(0.05, "share of images held out for the validation loss", low=0, high=0.5)
+    validation: float = param(
+        0.05, "share of images held out for the validation loss", low=0, high=0.5
+    )
 
     def __post_init__(self) -> None:
         """Check the fields, and that crops fit the network's five halvings."""
