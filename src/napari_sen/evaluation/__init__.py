@@ -1,0 +1,1 @@
+"""Measuring methods on data with human annotations."""
