@@ -1,0 +1,5 @@
+"""The command line ``napari-sen``; see :mod:`napari_sen.cli.app`."""
+
+from .app import main
+
+__all__ = ["main"]

@@ -1,0 +1,7 @@
+"""``python -m napari_sen.cli``: the command line without its installed script."""
+
+import sys
+
+from .app import main
+
+sys.exit(main())

@@ -1,0 +1,59 @@
+"""Run one command; turn every outcome into an exit code and at most one line.
+
+0 done, 1 failure while working, 2 bad input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import traceback
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import Cancelled, SenError
+from .console import Reporter, table
+from .parser import build_parser
+
+__all__ = ["main"]
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``napari-sen`` with these arguments and return its exit code."""
+    args = build_parser().parse_args(argv)
+    try:
+        with Reporter(quiet=args.quiet) as reporter:
+            summary = _command(args)(args, reporter)
+    except (Cancelled, KeyboardInterrupt) as stop:
+        return _stopped(args, INTERRUPTED, "interrupted", str(stop))
+    except SenError as error:
+        return _stopped(args, BAD_INPUT, "error", str(error))
+    except Exception as error:  # noqa: BLE001  (the last door: anything else is a failure)
+        hint = "" if args.debug else " (--debug shows where)"
+        return _stopped(args, FAILED, "failed", f"{type(error).__name__}: {error}{hint}")
+    if args.json:
+        print(json.dumps({"command": args.command, **summary}))
+    elif not args.quiet:
+        print(table(summary))
+    return DONE
+
+
+def _command(args: Namespace) -> Any:
+    """Import the command's module only now: ``--help`` must not wait for it."""
+    module, _, function = args.run.partition(":")
+    return getattr(importlib.import_module(f".{module}", __package__), function)
+
+
+def _stopped(args: Namespace, code: int, outcome: str, message: str) -> int:
+    """Say in one line on standard error how it ended; under ``--json`` also on standard output."""
+    if args.debug:
+        traceback.print_exc()
+    message = " ".join(message.split())
+    print(f"napari-sen: {outcome}{': ' if message else ''}{message}", file=sys.stderr)
+    if args.json:
+        print(json.dumps({"command": args.command, "exit": code, outcome: message}))
+    return code

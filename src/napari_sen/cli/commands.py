@@ -1,0 +1,174 @@
+"""One image in, results out: segment, embed, pseudo-labels, contours."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.boundaries import mark_boundaries
+from ..errors import OutputError
+from ..large.write import (
+    IMAGE_OUT,
+    LABELS_OUT,
+    PICTURE_OUT,
+    write_image,
+    write_labels,
+    write_picture,
+)
+from ..params import ContourParams, EmbedParams, PseudoLabelParams, SegmentParams
+from ..pipeline.pictures import display, middle_slice, pca_picture
+from .console import Reporter
+from .images import Loaded, check_fit, check_outputs, load, load_mask
+from .options import chosen, given_params
+
+__all__ = ["contours", "embed", "pseudo_labels", "segment"]
+
+
+def segment(args: Namespace, reporter: Reporter) -> dict[str, Any]:
+    """Image to superpixels."""
+    given = chosen(args, SegmentParams)
+    check_outputs(args, (args.output, LABELS_OUT), ([args.overlay], PICTURE_OUT))
+    loaded = load(args)
+    check_fit(loaded, args.output, 1)
+    from ..pipeline.segment import segment as run
+
+    labels = run(
+        loaded.file.data,
+        **given,
+        **loaded.hints,
+        **model_choice(args),
+        mask=load_mask(args.mask),
+        progress=reporter,
+    )
+    reporter(0, 1, "writing")
+    save_labels(args.output, labels, loaded, overwrite=args.overwrite)
+    if args.overlay:
+        write_picture(args.overlay, overlay(loaded, labels), overwrite=args.overwrite)
+    return summary(args, loaded, reporter, superpixels(labels), [*args.output, args.overlay])
+
+
+def embed(args: Namespace, reporter: Reporter) -> dict[str, Any]:
+    """Image to its embedding."""
+    given = chosen(args, EmbedParams)
+    check_outputs(args, (args.output, IMAGE_OUT), ([args.pca], PICTURE_OUT))
+    loaded = load(args)
+    loaded.hints.pop("spacing", None)
+    from ..pipeline.embed import embed as run
+
+    embedding = run(
+        loaded.file.data, **given, **loaded.hints, **model_choice(args), progress=reporter
+    )
+    reporter(0, 1, "writing")
+    for path in args.output:
+        write_image(path, embedding, grid=loaded.grid, channels_last=True, overwrite=args.overwrite)
+    if args.pca:
+        picture = pca_picture(middle_slice(embedding, 3))
+        write_picture(args.pca, picture, overwrite=args.overwrite)
+    found = {"dimensions": int(embedding.shape[-1])}
+    return summary(args, loaded, reporter, found, [*args.output, args.pca])
+
+
+def pseudo_labels(args: Namespace, reporter: Reporter) -> dict[str, Any]:
+    """Image to colour superpixels at many scales."""
+    params = given_params(args, PseudoLabelParams)
+    folder = Path(args.output)
+    if not folder.parent.is_dir():
+        raise OutputError(f"cannot make {folder}: there is no folder {folder.parent}")
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"cannot make {folder}: a file of this name exists")
+    stem = Path(args.image).stem
+    names = {
+        (spacing, compactness): folder / f"{stem}_s{spacing:g}_c{compactness:g}{args.suffix}"
+        for spacing in params.spacings
+        for compactness in params.compactnesses
+    }
+    if folder.exists():
+        check_outputs(args, (names.values(), LABELS_OUT))
+    loaded = load(args)
+    loaded.hints.pop("spacing", None)
+    check_fit(loaded, [f"x{args.suffix}"], 1)
+    from ..pipeline.pseudo_labels import pseudo_labels as run
+
+    maps = run(loaded.file.data, **params.to_dict(), **loaded.hints, progress=reporter)
+    reporter(0, 1, "writing")
+    folder.mkdir(exist_ok=True)
+    for key, labels in maps.items():
+        write_labels(names[key], labels, grid=loaded.grid, overwrite=args.overwrite)
+    found = {"maps": len(maps)}
+    return summary(args, loaded, reporter, found, [str(path) for path in names.values()])
+
+
+def contours(args: Namespace, reporter: Reporter) -> dict[str, Any]:
+    """Image to contours."""
+    given = chosen(args, ContourParams)
+    check_outputs(args, (args.output, IMAGE_OUT), ([args.picture], PICTURE_OUT))
+    loaded = load(args)
+    from ..pipeline.contours import contours as run
+
+    edges = run(loaded.file.data, **given, **loaded.hints, **model_choice(args), progress=reporter)
+    reporter(0, 1, "writing")
+    for path in args.output:
+        write_image(path, edges, grid=loaded.grid, overwrite=args.overwrite)
+    if args.picture:
+        grey = np.rint(middle_slice(edges, 2) * 255).astype(np.uint8)
+        write_picture(args.picture, np.repeat(grey[..., None], 3, -1), overwrite=args.overwrite)
+    found = {"contour_pixels": int(np.count_nonzero(edges))}
+    return summary(args, loaded, reporter, found, [*args.output, args.picture])
+
+
+def model_choice(args: Namespace) -> dict[str, Any]:
+    """Return the ``model`` and ``device`` arguments of the pipeline."""
+    return {"model": None if args.model == "none" else args.model, "device": args.device}
+
+
+def overlay(loaded: Loaded, labels: np.ndarray) -> np.ndarray:
+    """Draw the boundaries on the image, on the middle slice of a stack."""
+    return mark_boundaries(display(loaded.canvas), middle_slice(labels, 2))
+
+
+def save_labels(
+    paths: Iterable[str], labels: np.ndarray, loaded: Loaded, *, overwrite: bool
+) -> None:
+    """Write a label map to each path, with the image beside it where the format holds both."""
+    image, channel_axis = loaded.stored
+    for path in paths:
+        write_labels(
+            path,
+            labels,
+            grid=loaded.grid,
+            image=image,
+            channel_axis=channel_axis,
+            overwrite=overwrite,
+        )
+
+
+def superpixels(labels: np.ndarray) -> dict[str, Any]:
+    """Return the number of superpixels really made."""
+    return {"superpixels": int(np.count_nonzero(np.bincount(labels.ravel())[1:]))}
+
+
+def summary(
+    args: Namespace,
+    loaded: Loaded,
+    reporter: Reporter,
+    found: dict[str, Any],
+    outputs: Sequence[str | None],
+) -> dict[str, Any]:
+    """Return what the command says at its end."""
+    reporter.stage_done()
+    about: dict[str, Any] = {"image": str(args.image), "shape": list(np.shape(loaded.file.data))}
+    if hasattr(args, "model"):
+        about |= {"model": args.model, "device": device_name(args.device)}
+    seconds = {stage: round(value, 3) for stage, value in reporter.seconds.items()}
+    return about | found | {"seconds": seconds, "outputs": [path for path in outputs if path]}
+
+
+def device_name(device: str) -> str:
+    """Return the device that a request such as ``auto`` stands for here."""
+    from ..learn.model import resolve_device
+
+    return str(resolve_device(device))

@@ -1,0 +1,147 @@
+"""What a person sees while the work runs: a bar on a terminal, else one line per stage."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+__all__ = ["Reporter", "table"]
+
+
+class Reporter:
+    """Progress callable of one command, and the clock of its stages.
+
+    Everything goes to standard error: standard output is the summary's. The package's log
+    (which model was chosen, what was dropped) is shown the same way.
+
+    Parameters
+    ----------
+    quiet : bool
+        Show nothing; only keep the time.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.seconds: dict[str, float] = {}
+        self._quiet = quiet
+        self._stage = ""
+        self._last = time.perf_counter()
+        self._bar: Any = None
+        self._task: Any = None
+        self._log = _Handler(self)
+
+    def __enter__(self) -> Self:
+        """Start the bar and listen to the package's log."""
+        logger = logging.getLogger("napari_sen")
+        logger.addHandler(self._log)
+        logger.setLevel(logging.INFO)
+        if not self._quiet and sys.stderr.isatty():
+            self._start_bar()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the last stage, the bar and the log."""
+        self.stage_done(failed=kind is not None)
+        if self._bar is not None:
+            self._bar.stop()
+        logging.getLogger("napari_sen").removeHandler(self._log)
+
+    def __call__(self, done: int, total: int, stage: str) -> None:
+        """Take a report; see :mod:`napari_sen.progress`."""
+        now = time.perf_counter()
+        if stage != self._stage:
+            # A stage that first reports after some steps began where the last report was.
+            owner = stage if done else self._stage
+            self._charge(owner, now)
+            self.stage_done()
+            self._stage = stage
+            if self._bar is not None:
+                self._task = self._bar.add_task(stage, total=total)
+        self._charge(stage, now)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, total=total)
+
+    def say(self, text: str) -> None:
+        """Show a line on standard error."""
+        if self._quiet:
+            return
+        if self._bar is not None:
+            self._bar.console.print(text, highlight=False, markup=False)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+    def stage_done(self, *, failed: bool = False) -> None:
+        """End the running stage."""
+        if not self._stage:
+            self._last = time.perf_counter()
+            return
+        self._charge(self._stage, time.perf_counter())
+        if self._bar is None and not failed:
+            self.say(f"{self._stage}: {self.seconds[self._stage]:.2f} s")
+        self._stage = ""
+
+    def _charge(self, stage: str, now: float) -> None:
+        if stage:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
+        self._last = now
+
+    def _start_bar(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._bar.start()
+
+
+class _Handler(logging.Handler):
+    def __init__(self, reporter: Reporter) -> None:
+        super().__init__(logging.INFO)
+        self._reporter = reporter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._reporter.say(record.getMessage())
+
+
+def table(summary: Mapping[str, Any]) -> str:
+    """Return a summary as aligned lines; a list gives one line an entry, a dictionary one each."""
+    rows: list[tuple[str, str]] = []
+    for key, value in summary.items():
+        name = key.replace("_", " ")
+        if isinstance(value, Mapping):
+            rows += [(f"{name}: {part}", _text(entry)) for part, entry in value.items()]
+        elif isinstance(value, list | tuple) and value and isinstance(value[0], str):
+            rows += [(name if k == 0 else "", _text(entry)) for k, entry in enumerate(value)]
+        elif value is not None:
+            rows.append((name, _text(value)))
+    width = max((len(name) for name, _ in rows), default=0)
+    return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    if isinstance(value, list | tuple):
+        return " x ".join(map(str, value))
+    return str(value)

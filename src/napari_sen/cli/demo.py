@@ -1,0 +1,47 @@
+"""The whole chain on a picture that comes with the package."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from ..data import DEMO, load_sample, sample_path
+from ..errors import OutputError
+from ..large.write import LABELS_OUT, PICTURE_OUT, write_picture
+from ..pipeline.pictures import middle_slice, pca_picture
+from .commands import overlay, save_labels, summary, superpixels
+from .console import Reporter
+from .images import check_outputs, load
+
+__all__ = ["demo"]
+
+
+def demo(args: Namespace, reporter: Reporter) -> dict[str, Any]:
+    """Segment and embed a sample image; write labels, overlay and embedding."""
+    name = args.sample or DEMO
+    _, about = load_sample(name)
+    folder = Path(args.output)
+    labels_out = [str(folder / f"{name}_superpixels{suffix}") for suffix in (".tif", ".zarr")]
+    overlay_out, pca_out = (str(folder / f"{name}_{what}.png") for what in ("overlay", "embedding"))
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"cannot make {folder}: a file of this name exists")
+    folder.mkdir(parents=True, exist_ok=True)
+    check_outputs(args, (labels_out, LABELS_OUT), ([overlay_out, pca_out], PICTURE_OUT))
+    args.image, args.model = str(sample_path(name)), "auto"
+    args.rgb, args.channel_axis, args.slices = about["rgb"], None, about["slices"]
+    args.spacing = about["spacing"]
+    loaded = load(args)
+    from ..pipeline.embed import embed
+    from ..pipeline.segment import segment
+
+    image, hints = loaded.file.data, dict(loaded.hints)
+    labels = segment(image, **hints, device=args.device, progress=reporter)
+    hints.pop("spacing", None)
+    embedding = embed(image, **hints, device=args.device, progress=reporter)
+    reporter(0, 1, "writing")
+    save_labels(labels_out, labels, loaded, overwrite=args.overwrite)
+    write_picture(overlay_out, overlay(loaded, labels), overwrite=args.overwrite)
+    write_picture(pca_out, pca_picture(middle_slice(embedding, 3)), overwrite=args.overwrite)
+    outputs = [*labels_out, overlay_out, pca_out]
+    return summary(args, loaded, reporter, superpixels(labels), outputs)

@@ -1,0 +1,99 @@
+"""An image named on the command line, with what the file and the options say of it."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.image import Canvas, interpret
+from ..errors import ParameterError
+from ..large.atomic import check_output
+from ..large.image_file import ImageFile
+from ..large.store import resolve
+from ..large.write import Grid, check_labels_fit
+
+__all__ = ["Loaded", "check_fit", "check_outputs", "load", "load_mask"]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An image in memory, how it is read, and where its pixels lie."""
+
+    file: ImageFile
+    canvas: Canvas
+    hints: dict[str, Any]
+    grid: Grid
+
+    @property
+    def stored(self) -> tuple[np.ndarray, int | None]:
+        """Return the image as it goes beside its labels, and its axis of channels, if any."""
+        if self.canvas.rgb or self.hints["channel_axis"] is not None:
+            return self.canvas.data, self.canvas.data.ndim - 1
+        return self.canvas.data[..., 0], None
+
+
+def load(args: Namespace) -> Loaded:
+    """Read the image and settle how it is to be understood; an option beats the file."""
+    file = resolve(args.image)
+    rgb, channel_axis = file.rgb, file.channel_axis
+    if args.channel_axis is not None:
+        rgb, channel_axis = False, args.channel_axis
+    if args.rgb is not None:
+        rgb = args.rgb
+        channel_axis = None if rgb else channel_axis
+    hints = {"rgb": rgb, "channel_axis": channel_axis, "slices": args.slices}
+    canvas = interpret(file.data, **hints)
+    n_axes = canvas.n_leading + canvas.n_spatial
+    axes = file.axes.replace("c", "").replace("s", "") if file.axes is not None else None
+    spacing = _spacing(args, file, canvas)
+    grid = Grid.of(n_axes, axes=axes, spacing=spacing or file.spacing, units=file.units)
+    if spacing is not None or file.spacing is not None:
+        hints["spacing"] = spacing or (file.spacing or ())[-canvas.n_spatial :]
+    return Loaded(file, canvas, hints, grid)
+
+
+def load_mask(path: str | None) -> np.ndarray | None:
+    """Return where the mask image is not 0, or None without a mask."""
+    if path is None:
+        return None
+    data: np.ndarray = np.asarray(resolve(path).data) != 0
+    return data
+
+
+def _spacing(args: Namespace, file: ImageFile, canvas: Canvas) -> tuple[float, ...] | None:
+    given: Sequence[float] | None = getattr(args, "spacing", None)
+    if given is None:
+        return None
+    wanted = canvas.n_spatial
+    if len(given) not in (1, wanted):
+        raise ParameterError(
+            f"spacing has {len(given)} entries: give one for all axes, or {wanted} for this image"
+        )
+    return tuple(given) if len(given) == wanted else tuple(given) * wanted
+
+
+def check_outputs(
+    args: Namespace, *groups: tuple[Iterable[str | Path | None], Sequence[str]]
+) -> None:
+    """Check every output, with the suffixes it may have, before the work."""
+    inputs = [path for path in (getattr(args, "image", None), getattr(args, "mask", None)) if path]
+    seen: set[Path] = set()
+    for paths, suffixes in groups:
+        for path in paths:
+            if path is None:
+                continue
+            check_output(path, suffixes=suffixes, inputs=inputs, overwrite=args.overwrite)
+            if Path(path).resolve() in seen:
+                raise ParameterError(f"the output {path} is named twice")
+            seen.add(Path(path).resolve())
+
+
+def check_fit(loaded: Loaded, paths: Iterable[str], n_labels: int) -> None:
+    """Check that label maps of this image fit the formats asked for."""
+    for path in paths:
+        check_labels_fit(path, loaded.canvas.n_leading + loaded.canvas.n_spatial, n_labels)

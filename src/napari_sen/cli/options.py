@@ -1,0 +1,80 @@
+"""Command-line options made from the parameter classes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection
+from dataclasses import Field, fields
+from typing import Any, TypeVar
+
+from ..params import Params
+
+__all__ = ["add_params", "chosen", "given_params"]
+
+_P = TypeVar("_P", bound=Params)
+
+
+def add_params(
+    parser: argparse.ArgumentParser,
+    kind: type[Params],
+    *,
+    title: str,
+    skip: Collection[str] = (),
+) -> None:
+    """Add one option per parameter, with its help, unit, range and default.
+
+    An option that is not given leaves no attribute, so that the parameter class (and the
+    pipeline, where a default depends on the model) stays the only source of defaults.
+    """
+    group = parser.add_argument_group(title)
+    for item in fields(kind):
+        if item.name not in skip:
+            _add_option(group, item)
+
+
+def chosen(args: argparse.Namespace, kind: type[Params]) -> dict[str, Any]:
+    """Return the parameters that were given on the command line, validated together."""
+    values = {f.name: getattr(args, f.name) for f in fields(kind) if hasattr(args, f.name)}
+    values = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+    kind(**values)
+    return values
+
+
+def given_params(args: argparse.Namespace, kind: type[_P]) -> _P:
+    """Return the parameter set made from the command line, with defaults for the rest."""
+    return kind(**chosen(args, kind))
+
+
+def _add_option(group: Any, item: Field[Any]) -> None:
+    option = "--" + item.name.replace("_", "-")
+    about = item.metadata
+    settings: dict[str, Any] = {"default": argparse.SUPPRESS, "help": _help(item)}
+    if isinstance(item.default, bool):
+        group.add_argument(option, action=argparse.BooleanOptionalAction, **settings)
+        return
+    if about["choices"]:
+        group.add_argument(option, choices=about["choices"], **settings)
+        return
+    if isinstance(item.default, tuple):
+        settings |= {"nargs": "+", "type": type(item.default[0])}
+    else:
+        settings["type"] = int if item.type in ("int", "int | None") else float
+    group.add_argument(option, metavar="N" if settings["type"] is int else "X", **settings)
+
+
+def _help(item: Field[Any]) -> str:
+    about = item.metadata
+    notes = [about["unit"]] if about["unit"] else []
+    low, high, above = about["low"], about["high"], about["above"]
+    lower = (
+        f"at least {low:g}" if low is not None else f"above {above:g}" if above is not None else ""
+    )
+    notes += [text for text in (lower, f"at most {high:g}" if high is not None else "") if text]
+    if isinstance(item.default, tuple):
+        notes.append("default " + " ".join(f"{entry:g}" for entry in item.default))
+    elif item.default is not None and not isinstance(item.default, bool):
+        notes.append(f"default {item.default}")
+    elif item.default is not None:
+        notes.append("default " + ("yes" if item.default else "no"))
+    text = str(about["help"]) + (f" ({'; '.join(notes)})" if notes else "")
+    return text.replace("%", "%%")

@@ -1,0 +1,236 @@
+"""The words of the command line. Nothing here loads torch, dask or zarr."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.metadata import version
+from typing import Any, NoReturn
+
+from ..params import (
+    ContourParams,
+    EmbedParams,
+    LossParams,
+    MeanShiftParams,
+    NetworkParams,
+    PseudoLabelParams,
+    SegmentParams,
+    TrainParams,
+)
+from .options import add_params
+
+__all__ = ["build_parser"]
+
+_INPUTS = "TIFF, PNG, JPEG, BMP, .npy, zarr or OME-Zarr"
+
+
+class _Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one line, as all our errors are."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)  # a typing slip must not become an option
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line and leave with exit code 2."""
+        print(f"napari-sen: error: {message} (see {self.prog} --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+class _ShowVersion(argparse.Action):
+    """Print the version when asked; reading it costs time that other calls need not spend."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        print(f"napari-sen {version('napari-sen')}")
+        parser.exit()
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = _Parser(
+        prog="napari-sen",
+        description="Superpixels, embeddings and contours learnt without labels.",
+    )
+    parser.add_argument("--version", action=_ShowVersion, nargs=0, help="print the version")
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+    )
+    _demo(commands)
+    _segment(commands)
+    _embed(commands)
+    _pseudo_labels(commands)
+    _contours(commands)
+    _train(commands)
+    _models(commands)
+    return parser
+
+
+def _command(commands: Any, name: str, run: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=run)
+    general = parser.add_argument_group("general")
+    general.add_argument(
+        "--json", action="store_true", help="print the summary as one JSON object on stdout"
+    )
+    general.add_argument("--quiet", action="store_true", help="show no progress and no summary")
+    general.add_argument("--debug", action="store_true", help="show tracebacks")
+    return parser
+
+
+def _image(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("image", metavar="IMAGE", help=f"an image: {_INPUTS}")
+    _reading(parser)
+
+
+def _reading(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how the image is read")
+    group.add_argument(
+        "--rgb",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="the last axis holds red, green and blue (default: as the file says)",
+    )
+    group.add_argument(
+        "--channel-axis", type=int, metavar="N", help="the axis of channels (from 0)"
+    )
+    group.add_argument(
+        "--slices",
+        choices=("each", "volume"),
+        help="a stack: slice by slice, or as one volume (no default: it has to be said)",
+    )
+
+
+def _spacing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--spacing",
+        type=float,
+        nargs="+",
+        metavar="X",
+        help="pixel size along (z) y x, or one for all (default: as the file says, else 1)",
+    )
+
+
+def _model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        default="auto",
+        metavar="NAME|PATH|none",
+        help="a model's name (see 'napari-sen models') or file; none: colour alone (default auto)",
+    )
+    _device(parser)
+
+
+def _device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default auto)"
+    )
+
+
+def _output(parser: argparse.ArgumentParser, kinds: str) -> None:
+    parser.add_argument(
+        "-o",
+        "--output",
+        action="append",
+        required=True,
+        metavar="OUT",
+        help=f"{kinds}; may be given several times",
+    )
+    _overwrite(parser)
+
+
+def _overwrite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+
+
+def _demo(commands: Any) -> None:
+    parser = _command(
+        commands, "demo", "demo:demo", "segment a sample image; write labels and pictures"
+    )
+    parser.add_argument(
+        "-o", "--output", default="demo_output", metavar="DIR", help="folder (default demo_output)"
+    )
+    parser.add_argument("--sample", metavar="NAME", help="another sample image than the default")
+    _overwrite(parser)
+    _device(parser)
+
+
+def _segment(commands: Any) -> None:
+    parser = _command(commands, "segment", "commands:segment", "an image to superpixels")
+    _image(parser)
+    _output(parser, "label map: .tif, .png, .npy or .zarr (OME-Zarr)")
+    parser.add_argument(
+        "--overlay",
+        metavar="PNG",
+        help="also draw the boundaries on the image (the middle slice of a stack)",
+    )
+    _spacing(parser)
+    parser.add_argument("--mask", metavar="FILE", help="segment only where this image is not 0")
+    _model(parser)
+    add_params(parser, SegmentParams, title="superpixels")
+
+
+def _embed(commands: Any) -> None:
+    parser = _command(commands, "embed", "commands:embed", "an image to its per-pixel embedding")
+    _image(parser)
+    _output(parser, "embedding: .tif, .npy or .zarr (OME-Zarr)")
+    parser.add_argument(
+        "--pca",
+        metavar="PNG",
+        help="also show the three main directions as colours (the middle slice of a stack)",
+    )
+    _model(parser)
+    add_params(parser, EmbedParams, title="embedding")
+
+
+def _pseudo_labels(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "pseudo-labels",
+        "commands:pseudo_labels",
+        "an image to colour superpixels at many scales, one file each",
+    )
+    _image(parser)
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="DIR", help="folder for the label maps; made new"
+    )
+    parser.add_argument(
+        "--suffix", choices=(".tif", ".png", ".npy"), default=".tif", help="format (default .tif)"
+    )
+    _overwrite(parser)
+    add_params(parser, PseudoLabelParams, title="pseudo-labels")
+
+
+def _contours(commands: Any) -> None:
+    parser = _command(commands, "contours", "commands:contours", "an image to contours in 0...1")
+    _image(parser)
+    _output(parser, "contours: .tif, .npy or .zarr (OME-Zarr)")
+    parser.add_argument("--picture", metavar="PNG", help="also write them as an 8-bit picture")
+    _spacing(parser)
+    _model(parser)
+    add_params(parser, ContourParams, title="contours")
+
+
+def _train(commands: Any) -> None:
+    parser = _command(commands, "train", "training:train", "images to a model, without labels")
+    parser.add_argument(
+        "images", nargs="+", metavar="IMAGE|DIR", help=f"images, or folders of them: {_INPUTS}"
+    )
+    goal = parser.add_mutually_exclusive_group(required=True)
+    goal.add_argument("-o", "--output", metavar="OUT", help="model file, .safetensors")
+    goal.add_argument("--name", help="name in your own folder of models, for --model NAME")
+    _overwrite(parser)
+    parser.add_argument("--checkpoint", metavar="FILE", help="keep the state of training here")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+    parser.add_argument(
+        "--every", type=int, default=20, metavar="N", help="print every Nth step (default 20)"
+    )
+    _reading(parser)
+    _device(parser)
+    add_params(parser, TrainParams, title="training")
+    add_params(parser, NetworkParams, title="network", skip=("planes",))
+    add_params(parser, MeanShiftParams, title="mean shift")
+    add_params(parser, LossParams, title="loss")
+    add_params(parser, PseudoLabelParams, title="pseudo-labels")
+
+
+def _models(commands: Any) -> None:
+    _command(commands, "models", "models:models", "list the models that are there")
