@@ -47,5 +47,5 @@ class DeviceError(SenError):
     """The device asked for is not there, or ran out of memory."""
 
 
-class Cancelled(Exception):  # noqa: N818  (an outcome that the caller asked for, no error)
+class Cancelled(Exception):
     """Raised by a progress callable to stop the work; nothing is left behind."""

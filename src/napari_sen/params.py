@@ -138,10 +138,6 @@ class SegmentParams(Params):
         300.0, "weight of the embedding distance Psi (eq. 2) beside the squared colour distance",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
-    boundary_weight: float = param(
-        0.0, "added cost of entering a pixel, times its boundary strength",
-        low=0, high=1e6, advanced=True,
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -219,6 +215,20 @@ class TrainParams(Params):
     seed: int = param(0, "seed of weights, crops, noise", low=0, high=2**31 - 1)
     validation: float = param(
         0.05, "share of images held out for the validation loss", low=0, high=0.5
+    )
+
+    warmup: int = param(
+        100, "steps over which the learning rate rises, at most a tenth of all",
+        low=0, high=1_000_000, unit="steps", advanced=True,
+    )  # fmt: skip
+    landmarks: int = param(
+        256, "mean-shift landmarks of one crop in training", low=1, high=65536, advanced=True
+    )
+    checkpoint_every: int = param(
+        200, "steps between two checkpoints", low=1, unit="steps", advanced=True
+    )
+    validate_every: int = param(
+        200, "steps between two validation losses", low=1, unit="steps", advanced=True
     )
 
     def __post_init__(self) -> None:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
+
 from napari_sen.core import _kernel
 from napari_sen.core.snic import seed_lattice, snic
 from napari_sen.errors import Cancelled, ImageError, ParameterError, SenError
-from scipy import ndimage
-
 from tests.reference.snic import snic as slow_snic
 
 

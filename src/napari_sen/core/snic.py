@@ -92,7 +92,7 @@ def snic(
 
     if (n_segments is None) == (seeds is None):
         raise ParameterError("give either n_segments or seeds")
-    if seeds is None:
+    if n_segments is not None:
         require("n_segments", n_segments, int, {"low": 1})
         if n_segments > area:
             raise ParameterError(
@@ -183,7 +183,7 @@ def _slab_count(shape: Sequence[int], n_segments: int, size: Sequence[float]) ->
     # The nearer in ratio of the two whole numbers around `wanted`.
     slabs = low if wanted * wanted <= low * (low + 1) else low + 1
     fewest = -(-n_segments // math.prod(shape[1:]))
-    return max(fewest, min(slabs, shape[0], n_segments))
+    return int(max(fewest, min(slabs, shape[0], n_segments)))
 
 
 def seeds_in_mask(

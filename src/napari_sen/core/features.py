@@ -1,0 +1,237 @@
+"""Images to numbers: statistics of the whole image, colour features, network input.
+
+Statistics are computed once per image and travel with it, so that every part of an image is
+treated as the whole is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.color import rgb2lab
+
+from ..errors import ImageError
+
+__all__ = ["Statistics", "colour_features", "network_planes", "statistics"]
+
+PERCENTILES = (1.0, 99.8)
+CLIP = (-0.5, 1.5)
+_SAMPLE = 200_000  # pixels that are enough for the principal components
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What of the whole image its parts need to know.
+
+    Attributes
+    ----------
+    low, high : (C,) float64 arrays
+        Percentiles 1 and 99.8 of each channel: mapped to 0 and 1.
+    mean, components, span : arrays or None
+        For more than three channels: the projection of the normalised channels to three,
+        (C,), (C, 3), and the (2, 3) percentiles that map it to 0...1.
+    """
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    mean: NDArray[np.float64] | None = None
+    components: NDArray[np.float64] | None = None
+    span: NDArray[np.float64] | None = None
+
+
+def statistics(
+    data: NDArray[Any], mask: NDArray[np.bool_] | None = None, *, rgb: bool = False
+) -> Statistics:
+    """Measure a whole image.
+
+    Parameters
+    ----------
+    data : (..., C) array
+        The whole image, channels last.
+    mask : (...) bool array, optional
+        Only values inside count. Values that are not finite never do.
+    rgb : bool
+        Colour images need no statistics; theirs are 0 and 1.
+
+    Returns
+    -------
+    Statistics
+        Of this image.
+    """
+    channels = data.shape[-1]
+    if rgb or data.dtype == bool:
+        return Statistics(np.zeros(channels), np.ones(channels))
+    values = data.reshape(-1, channels) if mask is None else data[mask]
+    low, high = np.zeros(channels), np.zeros(channels)
+    for c in range(channels):
+        channel = values[:, c]
+        if data.dtype.kind == "f":
+            channel = channel[np.isfinite(channel)]
+        if channel.size:
+            low[c], high[c] = np.percentile(channel.astype(np.float64), PERCENTILES)
+    stats = Statistics(low, high)
+    if channels <= 3:
+        return stats
+    sample = normalise(values[:: max(1, len(values) // _SAMPLE)], stats).astype(np.float64)
+    mean = sample.mean(axis=0)
+    _, vectors = np.linalg.eigh(np.cov(sample.T))
+    components = vectors[:, ::-1][:, :3]
+    # An eigenvector has no sign of its own: make its largest entry positive.
+    largest = np.abs(components).argmax(axis=0)
+    components = components * np.sign(components[largest, range(3)])
+    span = np.percentile((sample - mean) @ components, PERCENTILES, axis=0)
+    return Statistics(low, high, mean, components, span)
+
+
+def normalise(data: NDArray[Any], stats: Statistics) -> NDArray[np.float32]:
+    """Map each channel's percentiles to 0...1, clipped to [-0.5, 1.5]; constants become 0.
+
+    Parameters
+    ----------
+    data : (..., C) array
+        Values; those that are not finite become 0.
+    stats : Statistics
+        Of the whole image.
+
+    Returns
+    -------
+    (..., C) float32 array
+    """
+    if data.dtype == bool:
+        return data.astype(np.float32)
+    result = np.zeros(data.shape, np.float32)
+    for c in range(data.shape[-1]):
+        # Halved, so that values at the limits of their dtype do not overflow.
+        low, span = stats.low[c] / 2, stats.high[c] / 2 - stats.low[c] / 2
+        if span > 0:
+            channel = np.nan_to_num(data[..., c].astype(np.float64), posinf=0, neginf=0)
+            result[..., c] = np.clip((channel / 2 - low) / span, *CLIP)
+    return result
+
+
+def colour_features(
+    data: NDArray[Any],
+    rgb: bool,
+    stats: Statistics,
+    smoothing: float = 0.0,
+    n_spatial: int = 2,
+    *,
+    spacing: Sequence[float] | None = None,
+    mask: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float32]:
+    """Return what colour superpixels compare: CIELAB, or channels on the scale of its L.
+
+    Parameters
+    ----------
+    data : (*spatial, C) array
+        One slice or volume, channels last.
+    rgb : bool
+        Colour (uint8, uint16 or float in 0...1) becomes CIELAB (D65), L in 0...100.
+        Anything else: percentiles to 0...100, divided by sqrt(C), so that a compactness means
+        the same for one channel and for forty.
+    stats : Statistics
+        Of the whole image.
+    smoothing : float
+        Sigma of a Gaussian in pixels of the finest axis; 0 for none.
+    n_spatial : int
+        Number of spatial axes.
+    spacing : sequence of float, optional
+        Pixel size along each axis.
+    mask : (*spatial) bool array, optional
+        Values outside do not bleed into those inside.
+
+    Returns
+    -------
+    (*spatial, C) float32 array
+    """
+    if rgb:
+        features = np.asarray(rgb2lab(unit_rgb(data)), dtype=np.float32)
+    else:
+        features = normalise(data, stats) * np.float32(100 / np.sqrt(data.shape[-1]))
+    if smoothing > 0:
+        size = np.ones(n_spatial) if spacing is None else np.asarray(spacing, float)
+        _smooth(features, [*(smoothing * size.min() / size), 0.0], mask)
+    return features
+
+
+def _smooth(
+    features: NDArray[np.float32], sigma: Sequence[float], mask: NDArray[np.bool_] | None
+) -> None:
+    """Smooth in place; with a mask, by the average of what is inside."""
+    if mask is None:
+        ndimage.gaussian_filter(features, sigma, output=features, mode="nearest")
+        return
+    weight = mask[..., None].astype(np.float32)
+    features *= weight
+    ndimage.gaussian_filter(features, sigma, output=features, mode="nearest")
+    total = ndimage.gaussian_filter(weight, sigma, mode="nearest")
+    np.divide(features, total, out=features, where=(weight > 0) & (total > 0))
+
+
+def network_planes(
+    data: NDArray[Any], rgb: bool, stats: Statistics, planes: int = 3
+) -> NDArray[np.float32]:
+    """Return the network's input planes, nominally in 0...1.
+
+    Parameters
+    ----------
+    data : (*spatial, C) array
+        One slice or volume, channels last.
+    rgb : bool
+        Colour is used as it is.
+    stats : Statistics
+        Of the whole image.
+    planes : int
+        Planes that the model takes. A model for exactly C planes gets the C channels; one for
+        three gets: 1 channel, three times; 2 channels, and their mean; more than 3, their first
+        three principal components.
+
+    Returns
+    -------
+    (*spatial, planes) float32 array
+
+    Raises
+    ------
+    ImageError
+        If C channels cannot be shown to a model of so many planes.
+    """
+    values = unit_rgb(data) if rgb else normalise(data, stats)
+    channels = values.shape[-1]
+    if channels == planes:
+        return values
+    if planes != 3:
+        raise ImageError(
+            f"the model takes {planes} planes, the image has {channels} channels: use a model "
+            f"of 3 planes or one trained for {channels}"
+        )
+    if channels == 1:
+        return np.broadcast_to(values, (*values.shape[:-1], 3)).copy()
+    if channels == 2:
+        return np.concatenate([values, values.mean(axis=-1, keepdims=True)], axis=-1)
+    if stats.mean is None or stats.components is None or stats.span is None:
+        raise ImageError("these statistics are of an image with fewer channels")
+    projected = ((values - stats.mean) @ stats.components - stats.span[0]) / np.maximum(
+        stats.span[1] - stats.span[0], 1e-12
+    )
+    result: NDArray[np.float32] = np.clip(projected, *CLIP).astype(np.float32)
+    return result
+
+
+def unit_rgb(data: NDArray[Any]) -> NDArray[np.float32]:
+    """Return colour as float32 in 0...1, or raise ImageError where float values exceed it."""
+    if data.dtype.kind == "u":
+        scaled: NDArray[np.float32] = data.astype(np.float32) / np.float32(np.iinfo(data.dtype).max)
+        return scaled
+    values: NDArray[np.float32] = np.nan_to_num(data.astype(np.float32), posinf=0, neginf=0)
+    low, high = float(values.min()), float(values.max())
+    if low < -1e-6 or high > 1 + 1e-6:
+        raise ImageError(
+            f"colour of dtype {data.dtype} must lie in 0...1, but spans {low:g}...{high:g}: "
+            "divide it by its maximum, or pass channel_axis=-1 if it is not colour"
+        )
+    return values

@@ -1,0 +1,101 @@
+"""Image to embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..progress import Progress, part
+from .choose import choose_model
+from .prepare import Prepared, prepare
+
+if TYPE_CHECKING:
+    from ..learn.model import Model
+
+__all__ = ["embed", "embed_slice"]
+
+
+def embed(
+    image: Any,
+    *,
+    model: Model | str | PathLike[str] = "auto",
+    clustered: bool = False,
+    mask: Any = None,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+    slices: str | None = None,
+    spacing: Sequence[float] | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """Return the embedding of every pixel: unit vectors, near for pixels that belong together.
+
+    Parameters
+    ----------
+    image : array, path or list
+        NumPy, dask, zarr or xarray array, a napari multiscale list, or a file.
+    model : Model, name or path
+        "auto" takes the bundled model ``natural``.
+    clustered : bool
+        After the mean shift (eq. 5, 6) rather than before.
+    mask, channel_axis, rgb, slices, spacing
+        As for :func:`napari_sen.segment`. Pixels outside the mask get an embedding too, but do
+        not enter the image's statistics.
+    device : str
+        "auto" (CUDA where there is one), "cpu", "cuda", ...
+    progress : callable, optional
+        Called as ``progress(done, total, "embedding")``; may raise Cancelled.
+
+    Returns
+    -------
+    (..., D) float32 array
+        The image's shape without its channels, and D; rows of length 1.
+
+    Raises
+    ------
+    SenError
+        If an argument cannot be used; the message names the remedy.
+    """
+    prepared = prepare(
+        image, rgb=rgb, channel_axis=channel_axis, slices=slices, mask=mask, spacing=spacing
+    )
+    chosen = choose_model(model, required=True)
+    assert chosen is not None
+    canvas = prepared.canvas
+    result = None
+    for done, index in enumerate(canvas.slices()):
+        rows = embed_slice(
+            prepared, index, chosen, clustered, device, part(progress, done, len(canvas))
+        )
+        if result is None:
+            result = np.empty((*canvas.shape, rows.shape[-1]), np.float32)
+        result[index] = rows
+    assert result is not None
+    return result
+
+
+def embed_slice(
+    prepared: Prepared,
+    index: tuple[int, ...],
+    model: Model,
+    clustered: bool,
+    device: str,
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """Return the embedding of one slice, or of one volume plane by plane."""
+    planes = prepared.planes(index, model.planes)
+    if prepared.canvas.n_spatial == 2:
+        return model.embed(planes, clustered=clustered, device=device, progress=progress)
+    count = len(planes)
+    return np.stack(
+        [
+            model.embed(
+                plane, clustered=clustered, device=device, progress=part(progress, z, count)
+            )
+            for z, plane in enumerate(planes)
+        ]
+    )

@@ -1,0 +1,117 @@
+"""From whatever the caller has to an image that is understood, checked and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.features import Statistics, colour_features, network_planes, statistics
+from ..core.image import Canvas, check_finite, interpret
+from ..core.snic import check_spacing, checked_mask
+from ..errors import ParameterError
+from ..large.store import resolve
+
+__all__ = ["Prepared", "prepare"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An image ready for the chain.
+
+    Attributes
+    ----------
+    canvas : Canvas
+        The image with its axes settled.
+    mask : (*canvas.shape) bool array or None
+        Pixels inside.
+    spacing : tuple of float
+        Pixel size along the spatial axes.
+    stats : Statistics
+        Of the whole image.
+    """
+
+    canvas: Canvas
+    mask: NDArray[np.bool_] | None
+    spacing: tuple[float, ...]
+    stats: Statistics
+
+    def slice_mask(self, index: tuple[int, ...]) -> NDArray[np.bool_] | None:
+        """Return the mask of one slice, None where there is no mask."""
+        return None if self.mask is None else self.mask[index]
+
+    def colour(self, index: tuple[int, ...], smoothing: float) -> NDArray[np.float32]:
+        """Return the colour features of one slice (or volume)."""
+        return colour_features(
+            self.canvas.data[index],
+            self.canvas.rgb,
+            self.stats,
+            smoothing,
+            self.canvas.n_spatial,
+            spacing=self.spacing,
+            mask=self.slice_mask(index),
+        )
+
+    def planes(self, index: tuple[int, ...], planes: int) -> NDArray[np.float32]:
+        """Return the network's input planes of one slice (or volume)."""
+        return network_planes(self.canvas.data[index], self.canvas.rgb, self.stats, planes)
+
+
+def prepare(
+    image: Any,
+    *,
+    rgb: bool | None = None,
+    channel_axis: int | None = None,
+    slices: str | None = None,
+    mask: Any = None,
+    spacing: Sequence[float] | None = None,
+) -> Prepared:
+    """Read, interpret and check an image; what the caller says beats what the file says.
+
+    Parameters
+    ----------
+    image : array, path or list
+        Anything that :func:`napari_sen.large.store.resolve` takes.
+    rgb, channel_axis, slices
+        See :func:`napari_sen.core.image.interpret`.
+    mask : array or path, optional
+        Of the image's shape without its channels; pixels that are 0 are outside.
+    spacing : sequence of float, optional
+        Pixel size along the spatial axes (those of the leading axes may stand before them).
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    ImageError, ParameterError
+        Before any work; see :func:`napari_sen.core.image.interpret`.
+    """
+    file = resolve(image)
+    if rgb is None and channel_axis is None:
+        rgb, channel_axis = file.rgb, file.channel_axis
+    canvas = interpret(file.data, rgb=rgb, channel_axis=channel_axis, slices=slices)
+    inside = None if mask is None else checked_mask(resolve(mask).data, canvas.shape)
+    check_finite(canvas.data, inside)
+    return Prepared(
+        canvas,
+        inside,
+        _spatial_spacing(file.spacing if spacing is None else spacing, canvas),
+        statistics(canvas.data, inside, rgb=canvas.rgb),
+    )
+
+
+def _spatial_spacing(spacing: Sequence[float] | None, canvas: Canvas) -> tuple[float, ...]:
+    """Return the pixel size of the spatial axes alone."""
+    if spacing is None:
+        return (1.0,) * canvas.n_spatial
+    size = tuple(np.atleast_1d(np.asarray(spacing)).tolist())
+    if len(size) not in (canvas.n_spatial, canvas.n_leading + canvas.n_spatial):
+        raise ParameterError(
+            f"spacing needs {canvas.n_spatial} numbers for this image, got {spacing!r}"
+        )
+    return check_spacing(size[-canvas.n_spatial :], canvas.n_spatial)

@@ -1,0 +1,76 @@
+"""Image to pseudo-labels: colour superpixels at many scales."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..learn.pseudo_labels import pseudo_labels as slice_pseudo_labels
+from ..params import PseudoLabelParams
+from ..progress import Progress, part
+from .prepare import prepare
+
+__all__ = ["pseudo_labels"]
+
+
+def pseudo_labels(
+    image: Any,
+    *,
+    spacings: Sequence[float] | None = None,
+    compactnesses: Sequence[float] | None = None,
+    smoothing: float | None = None,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+    slices: str | None = None,
+    progress: Progress | None = None,
+) -> dict[tuple[float, float], NDArray[np.int32]]:
+    """Return the colour superpixels that a network is trained on.
+
+    Parameters
+    ----------
+    image : array, path or list
+        As for :func:`napari_sen.segment`; stacks slice by slice.
+    spacings : sequence of float, optional
+        Seed spacings in pixels.
+    compactnesses : sequence of float, optional
+        Compactness values.
+    smoothing : float, optional
+        Sigma of the Gaussian on the colour features, in pixels.
+    channel_axis, rgb, slices
+        As for :func:`napari_sen.segment`.
+    progress : callable, optional
+        Called as ``progress(done, total, stage)``; may raise Cancelled.
+
+    Returns
+    -------
+    dict
+        (spacing, compactness) to an int32 label map of the image's shape without channels;
+        labels of a stack are unique over its slices.
+
+    Raises
+    ------
+    SenError
+        If an argument cannot be used; the message names the remedy.
+    """
+    given = {"spacings": spacings, "compactnesses": compactnesses, "smoothing": smoothing}
+    params = PseudoLabelParams(
+        **{
+            name: tuple(value) if isinstance(value, Sequence) else value
+            for name, value in given.items()
+            if value is not None
+        }  # type: ignore[arg-type]
+    )
+    prepared = prepare(image, rgb=rgb, channel_axis=channel_axis, slices=slices or "each")
+    canvas = prepared.canvas
+    maps: dict[tuple[float, float], NDArray[np.int32]] = {}
+    for done, index in enumerate(canvas.slices()):
+        found = slice_pseudo_labels(
+            prepared.colour(index, params.smoothing), params, part(progress, done, len(canvas))
+        )
+        for key, labels in found.items():
+            whole = maps.setdefault(key, np.zeros(canvas.shape, np.int32))
+            whole[index] = labels + whole.max()
+    return maps

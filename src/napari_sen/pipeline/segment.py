@@ -1,0 +1,192 @@
+"""Image to superpixels, end to end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.snic import snic
+from ..errors import ImageError, ParameterError
+from ..params import SegmentParams
+from ..progress import Progress, part, report
+from .choose import choose_model
+from .embed import embed_slice
+from .prepare import Prepared, prepare
+
+if TYPE_CHECKING:
+    from ..learn.model import Model
+
+__all__ = ["segment", "segment_parameters", "slice_features"]
+
+
+def segment(
+    image: Any,
+    n_segments: int | None = None,
+    *,
+    size: float | None = None,
+    compactness: float | None = None,
+    model: Model | str | PathLike[str] | None = "auto",
+    mask: Any = None,
+    spacing: Sequence[float] | None = None,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+    slices: str | None = None,
+    connectivity: int | None = None,
+    smoothing: float | None = None,
+    colour_weight: float | None = None,
+    embedding_weight: float | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> NDArray[np.int32]:
+    """Cut an image into superpixels that follow its objects.
+
+    SNIC runs on smoothed colour beside the learnt embedding (eq. 7 of Gaur & Manjunath 2020,
+    with colour kept): ``d = w_c |Lab|^2 + w_e Psi + |x|^2 m^2 / s^2``.
+
+    Parameters
+    ----------
+    image : array, path or list
+        NumPy, dask, zarr or xarray array, a napari multiscale list (its finest level), or the
+        path of an image file. Any real dtype; (Y, X) grey, (Y, X, 3 or 4) uint8 colour; more
+        axes with ``channel_axis`` and ``slices``.
+    n_segments : int, optional
+        Number of superpixels of each slice (or volume), 500 by default. Without a mask exactly
+        so many are made.
+    size : float, optional
+        Superpixel diameter in units of ``spacing``, instead of a number.
+    compactness : float, optional
+        Larger: rounder; smaller: closer to the edges. 10 by default; try 1 to 100.
+    model : Model, name, path or None
+        "auto" takes the bundled model ``natural``; None uses colour alone.
+    mask : array or path, optional
+        Where 0, pixels stay outside (label 0). The shape of the image without channels.
+    spacing : sequence of float, optional
+        Pixel size along the spatial axes; by default what the file says, or 1.
+    channel_axis : int, optional
+        Axis that holds channels which are not colours.
+    rgb : bool, optional
+        Whether the last axis, 3 or 4 long, is colour; needed where the dtype is not uint8.
+    slices : {"each", "volume"}, optional
+        For more than two spatial axes: every slice for itself (labels are unique over the
+        stack), or 3-D superpixels.
+    connectivity, smoothing, colour_weight, embedding_weight
+        See :class:`napari_sen.params.SegmentParams`, whose defaults None stands for.
+    device : str
+        "auto" (CUDA where there is one), "cpu", "cuda", ...
+    progress : callable, optional
+        Called as ``progress(done, total, stage)``; may raise Cancelled to stop the work.
+
+    Returns
+    -------
+    int32 array
+        The image's shape without its channels: labels 1, 2, ..., each one connected piece;
+        0 outside the mask. The same input gives the same labels, on any number of threads.
+
+    Raises
+    ------
+    SenError
+        Before any work, if an argument cannot be used; the message names the remedy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_sen import segment
+    >>> image = np.zeros((60, 90), np.uint8)
+    >>> image[:, 45:] = 200
+    >>> labels = segment(image, 6, model=None)
+    >>> labels.shape, labels.max()
+    ((60, 90), 6)
+    """
+    params = segment_parameters(
+        n_segments=n_segments,
+        size=size,
+        compactness=compactness,
+        connectivity=connectivity,
+        smoothing=smoothing,
+        colour_weight=colour_weight,
+        embedding_weight=embedding_weight,
+    )
+    prepared = prepare(
+        image, rgb=rgb, channel_axis=channel_axis, slices=slices, mask=mask, spacing=spacing
+    )
+    counts = _counts(prepared, params)
+    chosen = choose_model(model, required=False) if params.embedding_weight > 0 else None
+    canvas = prepared.canvas
+    if chosen is None and params.colour_weight == 0:
+        raise ParameterError("colour_weight and embedding_weight are both 0, or there is no model")
+
+    labels = np.zeros(canvas.shape, np.int32)
+    last = 0
+    for done, index in enumerate(canvas.slices()):
+        inside = prepared.slice_mask(index)
+        if counts[index] == 0:
+            continue
+        inner = part(progress, done, len(canvas))
+        found = snic(
+            slice_features(prepared, index, params, chosen, device, inner),
+            int(counts[index]),
+            compactness=params.compactness,
+            spacing=prepared.spacing,
+            mask=inside,
+            connectivity=params.connectivity,
+            progress=inner,
+        )
+        labels[index] = np.where(found > 0, found + last, 0)
+        last += int(found.max())
+    return labels
+
+
+def segment_parameters(**given: Any) -> SegmentParams:
+    """Return the parameters given, with the defaults for those that are None."""
+    if given.get("n_segments") is not None and given.get("size") is not None:
+        raise ParameterError("give either n_segments or size, not both")
+    return SegmentParams(**{name: value for name, value in given.items() if value is not None})
+
+
+def _counts(prepared: Prepared, params: SegmentParams) -> NDArray[np.int64]:
+    """Return how many superpixels each slice gets; 0 where its mask is empty."""
+    canvas = prepared.canvas
+    axes = tuple(range(canvas.n_leading, len(canvas.shape)))
+    if prepared.mask is None:
+        pixels = np.full(canvas.leading, math.prod(canvas.spatial), np.int64)
+    else:
+        pixels = np.asarray(prepared.mask.sum(axis=axes), np.int64)
+    if params.size is not None:
+        cell = params.size**canvas.n_spatial / math.prod(prepared.spacing)
+        return np.minimum(np.maximum(np.rint(pixels / cell).astype(np.int64), 1), pixels)
+    fewest = int(pixels[pixels > 0].min())
+    if params.n_segments > fewest:
+        raise ImageError(
+            f"n_segments is {params.n_segments}, but a slice has only {fewest} pixels: "
+            "ask for fewer superpixels"
+        )
+    return np.minimum(params.n_segments, pixels)
+
+
+def slice_features(
+    prepared: Prepared,
+    index: tuple[int, ...],
+    params: SegmentParams,
+    model: Model | None,
+    device: str,
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """Return what SNIC compares in one slice: weighted colour, and embedding beside it.
+
+    The embedding is scaled so that its squared distance is ``embedding_weight`` times
+    Psi = |e_i - e_j|^2 / 4 (eq. 2).
+    """
+    parts = []
+    if params.colour_weight > 0:
+        report(progress, 0, 1, "colour")
+        colour = prepared.colour(index, params.smoothing)
+        parts.append(colour * np.float32(math.sqrt(params.colour_weight)))
+    if model is not None:
+        rows = embed_slice(prepared, index, model, False, device, progress)
+        parts.append(rows * np.float32(math.sqrt(params.embedding_weight) / 2))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)

@@ -1,0 +1,236 @@
+"""Images to a model: what ``train`` accepts, made into the sources of the training loop."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from ..large.store import IMAGE_SUFFIXES
+from ..learn.dataset import Source
+from ..learn.model import Model
+from ..learn.training import Step, run
+from ..params import LossParams, MeanShiftParams, NetworkParams, PseudoLabelParams, TrainParams
+from ..progress import Progress
+from .prepare import Prepared, prepare
+
+__all__ = ["sources", "train", "training_steps"]
+
+
+def train(
+    images: Any,
+    *,
+    name: str = "model",
+    steps: int | None = None,
+    network: NetworkParams | None = None,
+    mean_shift: MeanShiftParams | None = None,
+    loss: LossParams | None = None,
+    pseudo_labels: PseudoLabelParams | None = None,
+    schedule: TrainParams | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    data_sets: Sequence[Mapping[str, Any]] = (),
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+    slices: str | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Model:
+    """Train a network on images, without any label.
+
+    Parameters
+    ----------
+    images : array, path, folder, or list of these
+        Every slice of a stack counts as an image of its own.
+    name : str
+        Name of the model.
+    steps : int, optional
+        Number of optimiser steps, in place of ``schedule.steps``.
+    network, mean_shift, loss, pseudo_labels, schedule : parameter sets, optional
+        See :mod:`napari_sen.params`.
+    checkpoint : path, optional
+        Folder that keeps the state and the log; a training can go on from it.
+    resume : bool
+        Go on from ``checkpoint``; ends with the weights of an uninterrupted training.
+    data_sets : sequence of mappings, optional
+        Name, licence and number of the images, for the model card.
+    channel_axis, rgb, slices
+        How the images are to be read; as for :func:`napari_sen.segment`.
+    device : str
+        "auto" (CUDA where there is one), "cpu", "cuda", ...
+    progress : callable, optional
+        Called as ``progress(done, total, stage)``. If it raises Cancelled the state is saved to
+        ``checkpoint`` first.
+
+    Returns
+    -------
+    Model
+        ``model.save(path)`` keeps it; every function takes it as ``model=``.
+
+    Raises
+    ------
+    SenError
+        If an argument cannot be used; the message names the remedy.
+    """
+    last: Step | Model | None = None
+    for last in training_steps(
+        images,
+        name=name,
+        steps=steps,
+        network=network,
+        mean_shift=mean_shift,
+        loss=loss,
+        pseudo_labels=pseudo_labels,
+        schedule=schedule,
+        checkpoint=checkpoint,
+        resume=resume,
+        data_sets=data_sets,
+        channel_axis=channel_axis,
+        rgb=rgb,
+        slices=slices,
+        device=device,
+        progress=progress,
+    ):
+        pass
+    assert isinstance(last, Model)
+    return last
+
+
+def training_steps(
+    images: Any,
+    *,
+    name: str = "model",
+    steps: int | None = None,
+    network: NetworkParams | None = None,
+    mean_shift: MeanShiftParams | None = None,
+    loss: LossParams | None = None,
+    pseudo_labels: PseudoLabelParams | None = None,
+    schedule: TrainParams | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    data_sets: Sequence[Mapping[str, Any]] = (),
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+    slices: str | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Iterator[Step | Model]:
+    """Train step by step: yields a record per step and, last, the Model; see :func:`train`."""
+    network, schedule = network or NetworkParams(), schedule or TrainParams()
+    pseudo_labels = pseudo_labels or PseudoLabelParams()
+    if steps is not None:
+        schedule = TrainParams.from_dict(schedule.to_dict() | {"steps": steps})
+    reading = {"channel_axis": channel_axis, "rgb": rgb, "slices": slices or "each"}
+    return run(
+        sources(images, network.planes, pseudo_labels.smoothing, reading),
+        network=network,
+        mean_shift=mean_shift,
+        loss=loss,
+        pseudo_labels=pseudo_labels,
+        train=schedule,
+        checkpoint=None if checkpoint is None else Path(checkpoint),
+        resume=resume,
+        device=device,
+        name=name,
+        data_sets=data_sets,
+        progress=progress,
+    )
+
+
+def sources(images: Any, planes: int, smoothing: float, reading: Mapping[str, Any]) -> list[Source]:
+    """Return a source for every slice of every image.
+
+    Parameters
+    ----------
+    images : array, path, folder, or list of these
+        A folder stands for the image files in it.
+    planes : int
+        Planes that the network takes.
+    smoothing : float
+        Sigma of the Gaussian on the colour features, in pixels.
+    reading : mapping
+        ``rgb``, ``channel_axis`` and ``slices`` of :func:`napari_sen.core.image.interpret`.
+
+    Raises
+    ------
+    DataError
+        If there is no image.
+    ImageError
+        If one cannot be used; nothing has been computed then.
+    """
+    found: list[Source] = []
+    for number, image in enumerate(_expand(images)):
+        is_path = isinstance(image, str | os.PathLike)
+        name = _name(Path(image)) if is_path else f"image {number}"
+        # Opened now, so that a bad image is known before the first is worked on.
+        prepared = prepare(image, **reading)
+        stamp = _stamp(prepared.canvas.data)
+        kept = None if is_path else prepared
+        for index in prepared.canvas.slices():
+            place = f"{list(index)}" if index else ""
+            load = _Loader(image, kept, index, planes, smoothing, dict(reading))
+            found.append(Source(name + place, load, stamp))
+    if not found:
+        raise DataError("there are no images to train on: give arrays, files or a folder of them")
+    return found
+
+
+class _Loader:
+    """Reads the planes and features of one slice, when they are needed."""
+
+    def __init__(
+        self,
+        image: Any,
+        prepared: Prepared | None,
+        index: tuple[int, ...],
+        planes: int,
+        smoothing: float,
+        reading: dict[str, Any],
+    ) -> None:
+        self.image, self.prepared, self.index = image, prepared, index
+        self.planes, self.smoothing, self.reading = planes, smoothing, reading
+
+    def __call__(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        prepared = self.prepared or prepare(self.image, **self.reading)
+        return (
+            prepared.planes(self.index, self.planes),
+            prepared.colour(self.index, self.smoothing),
+        )
+
+
+def _expand(images: Any) -> list[Any]:
+    """Return single images: a folder becomes its image files, sorted by name."""
+    many = images if isinstance(images, list | tuple) else [images]
+    result: list[Any] = []
+    for image in many:
+        if isinstance(image, str | os.PathLike) and _is_plain_folder(Path(image)):
+            result += sorted(
+                path for path in Path(image).iterdir() if path.suffix.lower() in IMAGE_SUFFIXES
+            )
+        else:
+            result.append(image)
+    return result
+
+
+def _is_plain_folder(path: Path) -> bool:
+    """Return whether this is a folder that is not itself a zarr image."""
+    markers = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
+    return path.is_dir() and not any((path / marker).exists() for marker in markers)
+
+
+def _name(path: Path) -> str:
+    """Return a short name that tells files of several folders apart."""
+    return "/".join(path.resolve().parts[-3:])
+
+
+def _stamp(data: NDArray[Any]) -> str:
+    """Return a checksum of the pixels, the same wherever the file lies."""
+    digest = hashlib.sha256(repr((data.shape, data.dtype.str)).encode())
+    digest.update(np.ascontiguousarray(data))
+    return digest.hexdigest()[:32]
