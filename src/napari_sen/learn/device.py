@@ -1,0 +1,40 @@
+"""The device that torch works on."""
+
+from __future__ import annotations
+
+import torch
+
+from ..errors import DeviceError
+
+__all__ = ["resolve_device"]
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """Return the device of this name; "auto" is CUDA where there is a GPU, else the CPU.
+
+    Raises
+    ------
+    DeviceError
+        The name is unknown, or the device is not in this machine.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError) as error:
+        raise DeviceError(
+            f"{name!r} is no device: use 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'"
+        ) from error
+    counts = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+    }
+    if (device.index or 0) >= counts.get(device.type, 0):
+        present = ", ".join(
+            f"{kind}:{i}" if kind == "cuda" else kind
+            for kind, count in counts.items()
+            for i in range(count)
+        )
+        raise DeviceError(f"device {name!r} is not there: this machine has {present}")
+    return device

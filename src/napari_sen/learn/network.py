@@ -1,0 +1,204 @@
+"""The network: a U-Net that gives every pixel a unit vector (METHOD: the paper's Fig. 3).
+
+Five halvings by stride-2 convolutions, two 3 x 3 convolutions per level (reflection padding,
+batch norm, ReLU), five nearest upsamplings each followed by a convolution, the encoder's map
+of that size beside it and a second convolution; a 1 x 1 convolution to D; L2 normalisation.
+The model's own normalisation of its input (mean and standard deviation of the training set)
+is part of the network.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ..errors import ImageError
+from ..params import NetworkParams
+
+__all__ = [
+    "SENet",
+    "fold_batch_norm",
+    "padded_size",
+    "receptive_field_radius",
+    "reflect_indices",
+    "unit_rows",
+]
+
+Poll = Callable[[], None]
+
+
+def unit_rows(x: Tensor, dim: int = -1) -> Tensor:
+    """Return ``x`` divided by its Euclidean norm along ``dim``; a zero vector stays zero."""
+    return x * torch.rsqrt(x.square().sum(dim, keepdim=True) + 1e-12)
+
+
+def padded_size(size: int, levels: int) -> int:
+    """Return the side the network really works on: a multiple of ``2**levels``, at least two.
+
+    Two, because a reflected border of one pixel needs two pixels on the coarsest level.
+    """
+    step = 1 << levels
+    return max(2, -(-size // step)) * step
+
+
+def reflect_indices(size: int, padded: int) -> Tensor:
+    """Return (padded,) indices into ``size`` pixels, reflected as often as needed at the end.
+
+    The border pixel is not repeated (0 1 2 1 0 1 ...); one pixel alone is repeated.
+    """
+    period = max(1, 2 * (size - 1))
+    index = torch.arange(padded) % period
+    return torch.minimum(index, period - index) if size > 1 else torch.zeros_like(index)
+
+
+class ConvBlock(nn.Module):
+    """3 x 3 convolution with reflected border, batch norm, ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, stride, bias=False)
+        self.norm: nn.Module = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor, poll: Poll | None) -> Tensor:
+        """Map (B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
+        if poll is not None:
+            poll()
+        x = functional.pad(x, (1, 1, 1, 1), mode="reflect")
+        return functional.relu(self.norm(self.conv(x)), inplace=True)
+
+
+def level_widths(params: NetworkParams) -> list[int]:
+    """Return the number of channels of each level, finest first."""
+    return [min(params.base_width * 2**i, params.width_cap) for i in range(params.levels + 1)]
+
+
+class SENet(nn.Module):
+    """U-Net from (B, planes, H, W) to (B, D, H, W) unit vectors; H and W from 1 up.
+
+    Parameters
+    ----------
+    params : NetworkParams
+        Shape of the network.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, params: NetworkParams) -> None:
+        super().__init__()
+        self.params = params
+        widths = level_widths(params)
+        self.register_buffer("mean", torch.zeros(params.planes))
+        self.register_buffer("std", torch.ones(params.planes))
+        self.stem = nn.ModuleList(
+            [ConvBlock(params.planes, widths[0]), ConvBlock(widths[0], widths[0])]
+        )
+        self.down = nn.ModuleList(
+            nn.ModuleList([ConvBlock(above, below, stride=2), ConvBlock(below, below)])
+            for above, below in pairwise(widths)
+        )
+        self.up = nn.ModuleList(
+            nn.ModuleList([ConvBlock(below, above), ConvBlock(2 * above, above)])
+            for above, below in pairwise(widths)
+        )
+        self.head = nn.Conv2d(widths[0], params.dim, 1)
+        # Measured on one CPU thread: channels last trains 15 % faster, infers 20-30 % faster.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, x: Tensor, poll: Poll | None = None) -> Tensor:
+        """Return unit vectors (B, D, H, W) float32 for planes (B, planes, H, W), nominally 0..1.
+
+        ``poll`` is called before every convolution and may raise to stop the work.
+
+        Raises
+        ------
+        ImageError
+            The number of planes is not the network's.
+        """
+        if x.ndim != 4 or x.shape[1] != self.params.planes:
+            raise ImageError(
+                f"the network takes (B, {self.params.planes}, H, W) planes, got {tuple(x.shape)}; "
+                "choose a model for this number of planes"
+            )
+        height, width = x.shape[2:]
+        return unit_rows(self.raw(self.pad(x), poll).float(), 1)[:, :, :height, :width]
+
+    def pad(self, x: Tensor) -> Tensor:
+        """Reflect at the bottom and right up to sizes that the halvings divide."""
+        for axis in (2, 3):
+            size = x.shape[axis]
+            padded = padded_size(size, self.params.levels)
+            if padded != size:
+                x = x.index_select(axis, reflect_indices(size, padded).to(x.device))
+        return x
+
+    def raw(self, x: Tensor, poll: Poll | None = None) -> Tensor:
+        """Return the last layer before normalisation, for an image already padded."""
+        x = (x - self.mean[:, None, None]) / self.std[:, None, None]
+        x = x.contiguous(memory_format=torch.channels_last)
+        for block in self.stem:
+            x = block(x, poll)
+        skips = []
+        for level in self.down:
+            skips.append(x)
+            for block in level:  # type: ignore[attr-defined]
+                x = block(x, poll)
+        for level in reversed(self.up):  # type: ignore[call-overload]
+            first, second = level.children()
+            x = first(functional.interpolate(x, scale_factor=2.0, mode="nearest"), poll)
+            x = second(torch.cat((x, skips.pop()), 1), poll)
+        result: Tensor = self.head(x)
+        return result
+
+    @property
+    def n_polls(self) -> int:
+        """How often one forward pass calls ``poll``."""
+        return 2 + 4 * self.params.levels
+
+
+def fold_batch_norm(net: SENet) -> SENet:
+    """Return a copy for inference whose batch norms are part of the convolutions."""
+    folded = copy.deepcopy(net).eval()
+    for block in folded.modules():
+        if isinstance(block, ConvBlock) and isinstance(block.norm, nn.BatchNorm2d):
+            block.conv = fuse_conv_bn_eval(block.conv, block.norm)
+            block.norm = nn.Identity()
+    folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return folded
+
+
+def receptive_field_radius(params: NetworkParams) -> int:
+    """Return how far (px) an output pixel sees, at the worst place on the pooling lattice.
+
+    Exact: the interval of inputs is followed back through every path of the network, for each
+    of the ``2**levels`` positions that an output can have between the coarsest pixels.
+    """
+    radius = 0
+    for position in range(2**params.levels):
+        first, last = _inputs_of(position, position, 0, params.levels)
+        radius = max(radius, position - first, last - position)
+    return radius
+
+
+def _inputs_of(first: int, last: int, level: int, levels: int) -> tuple[int, int]:
+    """Follow the decoder's output ``first..last`` of a level back to pixels of the image."""
+    if level == levels:
+        return _encoder_inputs(first, last, level)
+    first, last = first - 1, last + 1  # the second convolution, on the concatenation
+    skip = _encoder_inputs(first, last, level)
+    below = _inputs_of((first - 1) // 2, (last + 1) // 2, level + 1, levels)
+    return min(skip[0], below[0]), max(skip[1], below[1])
+
+
+def _encoder_inputs(first: int, last: int, level: int) -> tuple[int, int]:
+    """Follow the encoder's map of a level back to pixels of the image."""
+    for _ in range(level):
+        first, last = first - 1, last + 1  # the level's second convolution
+        first, last = 2 * first - 1, 2 * last + 1  # its stride-2 convolution
+    return first - 2, last + 2  # the two convolutions of the finest level

@@ -1,0 +1,291 @@
+"""Training as a generator: one record per step, a model at the end.
+
+On the CPU with a fixed number of threads the same sources, parameters and seed give the same
+weights, bit for bit, and a resumed training gives what an uninterrupted one gives: crops and
+noise of a step depend on (seed, step) alone. Another number of threads or another machine may
+add in another order (torch promises no more); on CUDA, runs agree to rounding only.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import Cancelled, DataError, ParameterError
+from ..params import LossParams, MeanShiftParams, NetworkParams, PseudoLabelParams, TrainParams
+from ..progress import Progress, report
+from .checkpoint import Checkpoint, optimiser_tensors, restore_optimiser
+from .dataset import Dataset, Source, prepare
+from .device import resolve_device
+from .learner import BatchOnDevice, Learner, batch_loss, move, update_average
+from .loss import LossReport
+from .model import Model, describe
+
+__all__ = ["OutputLoss", "Step", "run"]
+
+VALIDATION_CROPS = 16
+
+
+@dataclass(frozen=True)
+class OutputLoss:
+    """Loss of one output: the raw embedding, or a mean-shift iterate.
+
+    ``pull_violated`` and ``push_violated`` are shares, 0..1, of matching and of non-matching
+    pairs that cost anything.
+    """
+
+    pull: float
+    push: float
+    pull_violated: float
+    push_violated: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """Record of one training step.
+
+    ``outputs`` are the raw embedding and every mean-shift iterate; ``loss`` is the sum over
+    them. ``beta_below_alpha`` is the share of non-matching pairs whose push margin lies below
+    the pull margin. ``validation`` is the loss on held-out images, where it was computed.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    outputs: tuple[OutputLoss, ...]
+    beta_below_alpha: float
+    kappa: float
+    gradient_norm: float
+    learning_rate: float
+    seconds: float
+    validation: float | None = None
+
+
+def run(
+    images: Sequence[Source],
+    *,
+    network: NetworkParams | None = None,
+    mean_shift: MeanShiftParams | None = None,
+    loss: LossParams | None = None,
+    pseudo_labels: PseudoLabelParams | None = None,
+    train: TrainParams | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    cache: Path | None = None,
+    device: str = "auto",
+    name: str = "model",
+    data_sets: Sequence[Mapping[str, Any]] = (),
+    progress: Progress | None = None,
+) -> Iterator[Step | Model]:
+    """Train a model; yields a :class:`Step` per step and, last, the :class:`Model`.
+
+    Parameters
+    ----------
+    images : sequence of Source
+        Images; read once, when their pseudo-labels are made.
+    network, mean_shift, loss, pseudo_labels, train : parameter sets, optional
+        Defaults are those of :mod:`napari_sen.params`.
+    checkpoint : path, optional
+        Folder of the training's state and log; None keeps nothing.
+    resume : bool
+        Go on from ``checkpoint``.
+    cache : path, optional
+        Folder of the prepared images; ``checkpoint / "images"`` by default, or a temporary one.
+    device : str
+        "auto", "cpu", "cuda", "cuda:1", ...
+    name : str
+        Name of the model, for its metadata.
+    data_sets : sequence of mappings, optional
+        What the model is trained on, for its metadata: name, licence, number of images.
+    progress : callable, optional
+        May raise :class:`~napari_sen.errors.Cancelled`; the state is saved first.
+
+    Raises
+    ------
+    DataError
+        Too few images, images that do not fit each other, or a checkpoint of other settings.
+    OutputError
+        ``checkpoint`` holds a training and ``resume`` is not asked for.
+    ParameterError
+        The loss became infinite or NaN.
+    """
+    network, mean_shift = network or NetworkParams(), mean_shift or MeanShiftParams()
+    loss, train = loss or LossParams(), train or TrainParams()
+    pseudo_labels = pseudo_labels or PseudoLabelParams()
+    target = resolve_device(device)
+    if resume and checkpoint is None:
+        raise ParameterError("resume needs the checkpoint folder to go on from")
+    if cache is None and checkpoint is not None:
+        cache = checkpoint / "images"
+    settings = {
+        "network": network.to_dict(), "mean_shift": mean_shift.to_dict(), "loss": loss.to_dict(),
+        "pseudo_labels": pseudo_labels.to_dict(), "train": train.to_dict(),
+        "images": [[source.name, source.stamp] for source in images],
+    }  # fmt: skip
+    store = None if checkpoint is None else Checkpoint(checkpoint, settings)
+    if store is not None and not resume:
+        store.begin()
+    dataset = prepare(images, pseudo_labels, cache, progress)
+    if dataset.planes != network.planes:
+        raise DataError(
+            f"the images have {dataset.planes} planes but the network takes {network.planes}: "
+            f"set planes to {dataset.planes}"
+        )
+    trainer = _Trainer(dataset, network, mean_shift, loss, train, target)
+    if store is not None and resume:
+        trainer.restore(*store.load())
+    try:
+        while trainer.done < train.steps:
+            report(progress, trainer.done, train.steps, "training")
+            record = trainer.step()
+            if store is not None:
+                store.append(asdict(record))
+                if trainer.done % train.checkpoint_every == 0 or trainer.done == train.steps:
+                    store.save(trainer.done, trainer.tensors())
+            yield record
+        report(progress, train.steps, train.steps, "training")
+    except (Cancelled, GeneratorExit):  # both come between two steps
+        if store is not None:
+            store.save(trainer.done, trainer.tensors())
+        raise
+    del settings["images"]
+    yield Model(
+        trainer.average.network, trainer.average.mean_shift,
+        describe(name, trainer.average, settings, data_sets, len(images)),
+    )  # fmt: skip
+
+
+class _Trainer:
+    """Weights, their average, the optimiser, and the number of steps done."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        network: NetworkParams,
+        mean_shift: MeanShiftParams,
+        loss: LossParams,
+        train: TrainParams,
+        device: torch.device,
+    ) -> None:
+        self.loss, self.train, self.device = loss, train, device
+        kept, held = _split(len(dataset), train)
+        self.dataset = dataset.subset(kept)
+        self.learner = Learner(network, mean_shift, train.seed)
+        mean, std = self.dataset.statistics()
+        self.learner.network.mean.copy_(torch.from_numpy(mean))
+        self.learner.network.std.copy_(torch.from_numpy(std))
+        self.learner.to(device)
+        self.average = deepcopy(self.learner).eval().requires_grad_(False)
+        self.names = {weight: name for name, weight in self.learner.named_parameters()}
+        self.optimiser = torch.optim.AdamW(
+            [
+                {"params": self.learner.decayed(), "weight_decay": train.weight_decay},
+                {"params": self.learner.undecayed(), "weight_decay": 0.0},
+            ],
+            fused=device.type in ("cpu", "cuda"),
+        )
+        self.done = 0
+        self.held_out: BatchOnDevice | None = None
+        if held:
+            generator = np.random.default_rng([train.seed, 0, 2])  # a stream that no step uses
+            crops = min(VALIDATION_CROPS, 4 * len(held))
+            self.held_out = move(dataset.subset(held).draw(crops, train.crop, generator), device)
+
+    def step(self) -> Step:
+        """Make one optimiser step."""
+        start = time.perf_counter()
+        train = self.train
+        generator = np.random.default_rng([train.seed, self.done, 1])
+        batch = self.dataset.draw(train.batch, train.crop, generator, train.noise)
+        rate = _learning_rate(self.done, train)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.learner.train()
+        with self._autocast():
+            reports = batch_loss(
+                self.learner, move(batch, self.device), self.loss, train, generator
+            )
+        total = torch.stack([item.total for item in reports]).sum()
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        gradients = [w.grad for w in self.learner.parameters() if w.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        value, numbers = total.item(), _numbers(reports)
+        if not (math.isfinite(value) and math.isfinite(norm.item())):
+            raise ParameterError(
+                f"the training diverged at step {self.done + 1} (loss {value}): "
+                f"use a learning_rate below {train.learning_rate:g}"
+            )
+        kappa = self.learner.mean_shift.kappa.item()
+        self.optimiser.step()
+        self.learner.mean_shift.limit()
+        update_average(self.average, self.learner, train.ema, self.done)
+        self.done += 1
+        validate = self.done % train.validate_every == 0 or self.done == train.steps
+        return Step(
+            self.done, train.steps, value, numbers, reports[0].beta_below_alpha.item(), kappa,
+            norm.item(), rate, time.perf_counter() - start, self._validate() if validate else None,
+        )  # fmt: skip
+
+    def _autocast(self) -> torch.autocast:
+        """Return mixed precision on CUDA; elsewhere it costs accuracy and gains nothing."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
+
+    @torch.no_grad()
+    def _validate(self) -> float | None:
+        """Return the averaged weights' loss on fixed crops of the held-out images."""
+        if self.held_out is None:
+            return None
+        generator = np.random.default_rng([self.train.seed, 0, 3])
+        with self._autocast():
+            reports = batch_loss(self.average, self.held_out, self.loss, self.train, generator)
+        return float(torch.stack([item.total for item in reports]).sum())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all that the next step depends on."""
+        result = {f"learner.{k}": v for k, v in self.learner.state_dict().items()}
+        result |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        return result | optimiser_tensors(self.optimiser, self.names)
+
+    def restore(self, done: int, tensors: Mapping[str, Tensor]) -> None:
+        """Go back to the state after ``done`` steps."""
+        for prefix, module in (("learner.", self.learner), ("average.", self.average)):
+            module.load_state_dict(
+                {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+            )
+        restore_optimiser(self.optimiser, self.names, tensors)
+        self.done = done
+
+
+def _split(count: int, train: TrainParams) -> tuple[list[int], list[int]]:
+    """Return the indices of images to train on and of those held out, by the seed."""
+    order = np.random.default_rng([train.seed, 0, 4]).permutation(count)
+    held = min(count - 1, round(count * train.validation))
+    return sorted(order[held:].tolist()), sorted(order[:held].tolist())
+
+
+def _learning_rate(step: int, train: TrainParams) -> float:
+    """Cosine from the peak to nearly 0, after a linear rise."""
+    warmup = min(train.warmup, train.steps // 10)
+    rise = min(1.0, (step + 1) / (warmup + 1))
+    return train.learning_rate * rise * 0.5 * (1 + math.cos(math.pi * step / train.steps))
+
+
+def _numbers(reports: Sequence[LossReport]) -> tuple[OutputLoss, ...]:
+    """Return the parts of each output's loss, in one transfer from the device."""
+    table = torch.stack(
+        [
+            torch.stack([item.pull, item.push, item.pull_violated, item.push_violated])
+            for item in reports
+        ]
+    )
+    return tuple(OutputLoss(*row) for row in table.tolist())
