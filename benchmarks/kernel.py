@@ -69,9 +69,10 @@ def ours(height: int, width: int, k: int) -> Callable[[], np.ndarray]:
 
 
 def skimage_slic(height: int, width: int, k: int) -> Callable[[], np.ndarray]:
-    return partial(
-        slic, lab(height, width), k, compactness=COMPACTNESS, convert2lab=False, start_label=1
-    )
+    values = lab(height, width)
+    # It rescales its input to 0...1, so the compactness must shrink alike.
+    compactness = COMPACTNESS / float(np.ptp(values))
+    return partial(slic, values, k, compactness=compactness, convert2lab=False, start_label=1)
 
 
 def reference_snic(height: int, width: int, k: int) -> Callable[[], np.ndarray]:
@@ -110,11 +111,12 @@ def fast_slic(height: int, width: int, k: int) -> Callable[[], np.ndarray]:
     return run
 
 
+# What prepares a run, and the bytes per pixel of the input that it holds.
 METHODS = {
-    OURS: ours,
-    "SNIC reference (C)": reference_snic,
-    "scikit-image slic": skimage_slic,
-    "fast-slic (AVX2)": fast_slic,
+    OURS: (ours, 12),
+    "SNIC reference (C)": (reference_snic, 24),
+    "scikit-image slic": (skimage_slic, 12),
+    "fast-slic (AVX2)": (fast_slic, 3),
 }
 
 
@@ -135,8 +137,9 @@ def added_memory(method: str, height: int, width: int, k: int) -> float | None:
 
 def print_added_memory(method: str, height: int, width: int, k: int) -> None:
     """Print the bytes that the second process's only call adds; nothing where it is not Linux."""
-    run = METHODS[method](height, width, k)
-    METHODS[method](64, 64, 16)()  # code is loaded before memory is counted
+    prepare, _ = METHODS[method]
+    run = prepare(height, width, k)
+    prepare(64, 64, 16)()  # code is loaded before memory is counted
     reset = Path("/proc/self/clear_refs")
     if not reset.exists():
         return
@@ -156,7 +159,7 @@ def compare(height: int, width: int, repeats: int) -> list[str]:
     k = round(height * width / AREA)
     rows, mine = [], ours(height, width, k)
     mine()
-    for method, prepare in METHODS.items():
+    for method, (prepare, held) in METHODS.items():
         try:
             run = mine if method == OURS else prepare(height, width, k)
         except (ImportError, OSError) as error:
@@ -171,7 +174,7 @@ def compare(height: int, width: int, repeats: int) -> list[str]:
         speed = took / (height * width) * 1e9
         rows.append(
             f"| {width} x {height} | {method} | {made} | {took:.4f} | {speed:.0f} | {ratio:.2f} "
-            f"| {'n/a' if memory is None else f'{memory:.0f}'} |"
+            f"| {held} | {'n/a' if memory is None else f'{memory:.0f}'} |"
         )
     return rows
 
@@ -190,8 +193,18 @@ def main() -> None:
         print_added_memory(method, *map(int, numbers))
         return
     repeats = options.repeats or (3 if options.quick else 7)
-    print("| size | method | labels made | seconds | ns/pixel | time / ours | bytes/pixel added |")
-    print("|---|---|---|---|---|---|---|")
+    heads = (
+        "size",
+        "method",
+        "labels",
+        "seconds",
+        "ns/px",
+        "time / ours",
+        "input B/px",
+        "added B/px",
+    )
+    print("| " + " | ".join(heads) + " |")
+    print("|" + "---|" * len(heads))
     for height, width in SIZES[:2] if options.quick else SIZES:
         print("\n".join(compare(height, width, repeats)), flush=True)
 
