@@ -48,6 +48,7 @@ def segment(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     save_labels(args.output, labels, loaded, overwrite=args.overwrite)
     if args.overlay:
         write_picture(args.overlay, overlay(loaded, labels), overwrite=args.overwrite)
+    reporter(1, 1, "writing")
     return summary(args, loaded, reporter, superpixels(labels), [*args.output, args.overlay])
 
 
@@ -69,6 +70,7 @@ def embed(args: Namespace, reporter: Reporter) -> dict[str, Any]:
         picture = pca_picture(middle_slice(embedding, 3))
         write_picture(args.pca, picture, overwrite=args.overwrite)
     found = {"dimensions": int(embedding.shape[-1])}
+    reporter(1, 1, "writing")
     return summary(args, loaded, reporter, found, [*args.output, args.pca])
 
 
@@ -88,7 +90,7 @@ def pseudo_labels(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     }
     if folder.exists():
         check_outputs(args, (names.values(), LABELS_OUT))
-    loaded = load(args)
+    loaded = load(args, slices="each")
     loaded.hints.pop("spacing", None)
     check_fit(loaded, [f"x{args.suffix}"], 1)
     from ..pipeline.pseudo_labels import pseudo_labels as run
@@ -99,6 +101,7 @@ def pseudo_labels(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     for key, labels in maps.items():
         write_labels(names[key], labels, grid=loaded.grid, overwrite=args.overwrite)
     found = {"maps": len(maps)}
+    reporter(1, 1, "writing")
     return summary(args, loaded, reporter, found, [str(path) for path in names.values()])
 
 
@@ -106,7 +109,8 @@ def contours(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Image to contours."""
     given = chosen(args, ContourParams)
     check_outputs(args, (args.output, IMAGE_OUT), ([args.picture], PICTURE_OUT))
-    loaded = load(args)
+    loaded = load(args, slices="each")
+    loaded.hints.pop("spacing", None)
     from ..pipeline.contours import contours as run
 
     edges = run(loaded.file.data, **given, **loaded.hints, **model_choice(args), progress=reporter)
@@ -117,6 +121,7 @@ def contours(args: Namespace, reporter: Reporter) -> dict[str, Any]:
         grey = np.rint(middle_slice(edges, 2) * 255).astype(np.uint8)
         write_picture(args.picture, np.repeat(grey[..., None], 3, -1), overwrite=args.overwrite)
     found = {"contour_pixels": int(np.count_nonzero(edges))}
+    reporter(1, 1, "writing")
     return summary(args, loaded, reporter, found, [*args.output, args.picture])
 
 

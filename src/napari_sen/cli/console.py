@@ -30,7 +30,8 @@ class Reporter:
         self._stage = ""
         self._last = time.perf_counter()
         self._bar: Any = None
-        self._task: Any = None
+        self._tasks: dict[str, Any] = {}
+        self._whole = False
         self._log = _Handler(self)
 
     def __enter__(self) -> Self:
@@ -49,25 +50,27 @@ class Reporter:
         trace: TracebackType | None,
     ) -> None:
         """Close the last stage, the bar and the log."""
-        self.stage_done(failed=kind is not None)
+        self.stage_done()
         if self._bar is not None:
             self._bar.stop()
         logging.getLogger("napari_sen").removeHandler(self._log)
 
     def __call__(self, done: int, total: int, stage: str) -> None:
         """Take a report; see :mod:`napari_sen.progress`."""
+        # "pseudo-labels of a.png" is one of many pieces of one stage.
+        stage = stage.partition(" of ")[0]
         now = time.perf_counter()
         if stage != self._stage:
             # A stage that first reports after some steps began where the last report was.
-            owner = stage if done else self._stage
-            self._charge(owner, now)
+            self._charge(stage if done else self._stage, now)
             self.stage_done()
             self._stage = stage
-            if self._bar is not None:
-                self._task = self._bar.add_task(stage, total=total)
         self._charge(stage, now)
+        self._whole = done >= total
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, total=total)
+            if stage not in self._tasks:
+                self._tasks[stage] = self._bar.add_task(stage, total=total)
+            self._bar.update(self._tasks[stage], completed=done, total=total)
 
     def say(self, text: str) -> None:
         """Show a line on standard error."""
@@ -78,15 +81,12 @@ class Reporter:
         else:
             print(text, file=sys.stderr, flush=True)
 
-    def stage_done(self, *, failed: bool = False) -> None:
-        """End the running stage."""
-        if not self._stage:
-            self._last = time.perf_counter()
-            return
+    def stage_done(self) -> None:
+        """End the running stage; it may go on later if it is not whole yet."""
         self._charge(self._stage, time.perf_counter())
-        if self._bar is None and not failed:
+        if self._stage and self._bar is None and self._whole:
             self.say(f"{self._stage}: {self.seconds[self._stage]:.2f} s")
-        self._stage = ""
+        self._stage, self._whole = "", False
 
     def _charge(self, stage: str, now: float) -> None:
         if stage:

@@ -44,4 +44,5 @@ def demo(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     write_picture(overlay_out, overlay(loaded, labels), overwrite=args.overwrite)
     write_picture(pca_out, pca_picture(middle_slice(embedding, 3)), overwrite=args.overwrite)
     outputs = [*labels_out, overlay_out, pca_out]
+    reporter(1, 1, "writing")
     return summary(args, loaded, reporter, superpixels(labels), outputs)

@@ -37,8 +37,11 @@ class Loaded:
         return self.canvas.data[..., 0], None
 
 
-def load(args: Namespace) -> Loaded:
-    """Read the image and settle how it is to be understood; an option beats the file."""
+def load(args: Namespace, *, slices: str | None = None) -> Loaded:
+    """Read the image and settle how it is to be understood; an option beats the file.
+
+    ``slices`` is how a stack is meant where no option says it; None: it has to be said.
+    """
     file = resolve(args.image)
     rgb, channel_axis = file.rgb, file.channel_axis
     if args.channel_axis is not None:
@@ -46,7 +49,11 @@ def load(args: Namespace) -> Loaded:
     if args.rgb is not None:
         rgb = args.rgb
         channel_axis = None if rgb else channel_axis
-    hints = {"rgb": rgb, "channel_axis": channel_axis, "slices": args.slices}
+    hints: dict[str, Any] = {
+        "rgb": rgb,
+        "channel_axis": channel_axis,
+        "slices": args.slices or slices,
+    }
     canvas = interpret(file.data, **hints)
     n_axes = canvas.n_leading + canvas.n_spatial
     axes = file.axes.replace("c", "").replace("s", "") if file.axes is not None else None

@@ -19,34 +19,37 @@ def add_params(
     kind: type[Params],
     *,
     title: str,
+    prefix: str = "",
     skip: Collection[str] = (),
 ) -> None:
     """Add one option per parameter, with its help, unit, range and default.
 
     An option that is not given leaves no attribute, so that the parameter class (and the
-    pipeline, where a default depends on the model) stays the only source of defaults.
+    pipeline, where a default depends on the model) stays the only source of defaults. A
+    ``prefix`` keeps the options of several classes of one command apart.
     """
     group = parser.add_argument_group(title)
     for item in fields(kind):
         if item.name not in skip:
-            _add_option(group, item)
+            _add_option(group, item, prefix)
 
 
-def chosen(args: argparse.Namespace, kind: type[Params]) -> dict[str, Any]:
+def chosen(args: argparse.Namespace, kind: type[Params], prefix: str = "") -> dict[str, Any]:
     """Return the parameters that were given on the command line, validated together."""
-    values = {f.name: getattr(args, f.name) for f in fields(kind) if hasattr(args, f.name)}
+    given = {key.removeprefix(prefix): v for key, v in vars(args).items() if key.startswith(prefix)}
+    values = {item.name: given[item.name] for item in fields(kind) if item.name in given}
     values = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
     kind(**values)
     return values
 
 
-def given_params(args: argparse.Namespace, kind: type[_P]) -> _P:
+def given_params(args: argparse.Namespace, kind: type[_P], prefix: str = "") -> _P:
     """Return the parameter set made from the command line, with defaults for the rest."""
-    return kind(**chosen(args, kind))
+    return kind(**chosen(args, kind, prefix))
 
 
-def _add_option(group: Any, item: Field[Any]) -> None:
-    option = "--" + item.name.replace("_", "-")
+def _add_option(group: Any, item: Field[Any], prefix: str) -> None:
+    option = "--" + (prefix + item.name).replace("_", "-")
     about = item.metadata
     settings: dict[str, Any] = {"default": argparse.SUPPRESS, "help": _help(item)}
     if isinstance(item.default, bool):

@@ -81,7 +81,7 @@ def _image(parser: argparse.ArgumentParser) -> None:
     _reading(parser)
 
 
-def _reading(parser: argparse.ArgumentParser) -> None:
+def _reading(parser: argparse.ArgumentParser, *, slices: str = "no default: say it") -> None:
     group = parser.add_argument_group("how the image is read")
     group.add_argument(
         "--rgb",
@@ -95,7 +95,7 @@ def _reading(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--slices",
         choices=("each", "volume"),
-        help="a stack: slice by slice, or as one volume (no default: it has to be said)",
+        help=f"a stack: slice by slice, or as one volume ({slices})",
     )
 
 
@@ -204,7 +204,6 @@ def _contours(commands: Any) -> None:
     _image(parser)
     _output(parser, "contours: .tif, .npy or .zarr (OME-Zarr)")
     parser.add_argument("--picture", metavar="PNG", help="also write them as an 8-bit picture")
-    _spacing(parser)
     _model(parser)
     add_params(parser, ContourParams, title="contours")
 
@@ -218,7 +217,17 @@ def _train(commands: Any) -> None:
     goal.add_argument("-o", "--output", metavar="OUT", help="model file, .safetensors")
     goal.add_argument("--name", help="name in your own folder of models, for --model NAME")
     _overwrite(parser)
-    parser.add_argument("--checkpoint", metavar="FILE", help="keep the state of training here")
+    parser.add_argument("--half", action="store_true", help="store 16-bit weights, half the size")
+    parser.add_argument(
+        "--data-set",
+        action="append",
+        default=[],
+        metavar="NAME=LICENCE",
+        help="what the images are, for the model card; may be given several times",
+    )
+    parser.add_argument(
+        "--checkpoint", metavar="DIR", help="folder that keeps the state and the log of training"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     parser.add_argument(
         "--every", type=int, default=20, metavar="N", help="print every Nth step (default 20)"
@@ -226,11 +235,12 @@ def _train(commands: Any) -> None:
     _reading(parser)
     _device(parser)
     add_params(parser, TrainParams, title="training")
-    add_params(parser, NetworkParams, title="network", skip=("planes",))
-    add_params(parser, MeanShiftParams, title="mean shift")
-    add_params(parser, LossParams, title="loss")
-    add_params(parser, PseudoLabelParams, title="pseudo-labels")
+    # Two of these classes have parameters of the same name.
+    add_params(parser, NetworkParams, title="network", prefix="network_", skip=("planes",))
+    add_params(parser, MeanShiftParams, title="mean shift", prefix="mean_shift_")
+    add_params(parser, LossParams, title="loss", prefix="loss_")
+    add_params(parser, PseudoLabelParams, title="pseudo-labels", prefix="labels_")
 
 
 def _models(commands: Any) -> None:
-    _command(commands, "models", "models:models", "list the models that are there")
+    _command(commands, "models", "training:models", "list the models that are there")

@@ -1,0 +1,165 @@
+"""Train a model; list the models that are there."""
+
+from __future__ import annotations
+
+import re
+import signal
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import Cancelled, ParameterError
+from ..large.atomic import check_output
+from ..learn.model import Model, load_model, resolve_device, user_folder
+from ..learn.model import models as known_models
+from ..learn.training import Step
+from ..params import LossParams, MeanShiftParams, NetworkParams, PseudoLabelParams, TrainParams
+from ..pipeline.train import training_steps
+from .console import Reporter
+from .options import given_params
+
+__all__ = ["models", "train"]
+
+
+def train(args: Namespace, reporter: Reporter) -> dict[str, Any]:
+    """Images to a model file."""
+    if args.every < 1:
+        raise ParameterError(f"--every must be at least 1, got {args.every}")
+    if args.resume and args.checkpoint is None:
+        raise ParameterError("--resume needs --checkpoint, the folder to go on from")
+    goal = _goal(args)
+    check_output(goal, suffixes=(".safetensors",), inputs=args.images, overwrite=args.overwrite)
+    device = str(resolve_device(args.device))
+    step: Step | None = None
+    with _gentle_interrupt(args, reporter) as progress:
+        for item in training_steps(
+            args.images,
+            name=goal.stem,
+            network=given_params(args, NetworkParams, "network_"),
+            mean_shift=given_params(args, MeanShiftParams, "mean_shift_"),
+            loss=given_params(args, LossParams, "loss_"),
+            pseudo_labels=given_params(args, PseudoLabelParams, "labels_"),
+            schedule=given_params(args, TrainParams),
+            checkpoint=args.checkpoint,
+            resume=args.resume,
+            data_sets=[_data_set(text) for text in args.data_set],
+            rgb=args.rgb,
+            channel_axis=args.channel_axis,
+            slices=args.slices,
+            device=args.device,
+            progress=progress,
+        ):
+            if isinstance(item, Model):
+                item.save(goal, half=args.half, overwrite=args.overwrite)
+            else:
+                step = item
+                _tell(step, args.every, reporter)
+    reporter.stage_done()
+    last = {} if step is None else {"steps": step.step, "loss": step.loss, "kappa": step.kappa}
+    seconds = {stage: round(value, 3) for stage, value in reporter.seconds.items()}
+    return {"device": device} | last | {"seconds": seconds, "outputs": [str(goal)]}
+
+
+def models(args: Namespace, reporter: Reporter) -> dict[str, Any]:
+    """List the models that are known by name."""
+    entries = []
+    for info in known_models():
+        entry: dict[str, Any] = {
+            "name": info.name,
+            "path": str(info.path),
+            "bundled": info.bundled,
+            "bytes": info.path.stat().st_size,
+        }
+        if info.problem:
+            entry["problem"] = info.problem
+        else:
+            data = load_model(info.path).metadata["data_sets"]
+            entry |= {"planes": info.planes, "dim": info.dim, "data_sets": data}
+        entries.append(entry)
+    if args.json:
+        return {"models": entries}
+    if not entries:
+        return {"models": f"none; your own are looked for in {user_folder()}"}
+    return {entry["name"]: _line(entry) for entry in entries}
+
+
+def _line(entry: dict[str, Any]) -> str:
+    if "problem" in entry:
+        return f"cannot be used: {entry['problem']}"
+    data = "; ".join(
+        ", ".join(f"{key}: {value}" for key, value in item.items()) for item in entry["data_sets"]
+    )
+    origin = "bundled" if entry["bundled"] else "your own"
+    size = f"{entry['bytes'] / 1e6:.1f} MB"
+    shape = f"{entry['planes']} planes to {entry['dim']} dimensions"
+    return f"{origin}, {shape}, {size}; trained on {data or 'data not recorded'}"
+
+
+def _goal(args: Namespace) -> Path:
+    """Return the model file to write; for a name, in the user's own folder of models."""
+    if args.output is not None:
+        return Path(args.output)
+    if not re.fullmatch(r"\w[\w.-]*", args.name) or args.name in ("auto", "none"):
+        raise ParameterError(
+            "--name must be letters, digits, '_', '-' or '.', and not 'auto' or 'none'; "
+            f"got {args.name!r}"
+        )
+    folder = user_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{args.name}.safetensors"
+
+
+def _data_set(text: str) -> dict[str, str]:
+    name, equals, licence = text.partition("=")
+    if not (name and equals and licence):
+        raise ParameterError(f"--data-set must be NAME=LICENCE, got {text!r}")
+    return {"name": name.strip(), "licence": licence.strip()}
+
+
+def _tell(step: Step, every: int, reporter: Reporter) -> None:
+    if step.step % every and step.step != step.steps and step.step != 1:
+        return
+    text = f"step {step.step}/{step.steps}  loss {step.loss:.4f}  kappa {step.kappa:.2f}"
+    if step.validation is not None:
+        text += f"  validation {step.validation:.4f}"
+    reporter.say(text)
+
+
+@contextmanager
+def _gentle_interrupt(args: Namespace, reporter: Reporter) -> Iterator[Any]:
+    """Give a progress callable that cancels between two steps once Ctrl-C was pressed.
+
+    Then the state is whole when it is saved. A second Ctrl-C stops at once.
+    """
+    asked = False
+
+    def stop(*_: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        reporter.say("stopping after this step (Ctrl-C again: at once)")
+
+    def progress(done: int, total: int, stage: str) -> None:
+        reporter(done, total, stage)
+        if asked:
+            raise Cancelled
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield progress
+    except Cancelled as cancelled:
+        # Said only now: the state is on disk.
+        raise Cancelled(_how_to_resume(args)) from cancelled
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _how_to_resume(args: Namespace) -> str:
+    if args.checkpoint is None:
+        return "nothing was kept (--checkpoint keeps the state)"
+    if not (Path(args.checkpoint) / "state.safetensors").exists():
+        return f"no step was done; what was prepared is kept in {args.checkpoint}"
+    return f"the state is kept in {args.checkpoint}; go on with the same command and --resume"
