@@ -9,6 +9,10 @@ from napari_sen.errors import Cancelled, DataError, ParameterError
 from napari_sen.evaluation.compare import PROTOCOL, columns, compare_at, measure, table
 from napari_sen.evaluation.datasets import Item, open_folder
 from napari_sen.evaluation.methods import METHODS, make_method, prepare_item
+from napari_sen.learn.learner import Learner
+from napari_sen.learn.model import Model, describe
+from napari_sen.params import MeanShiftParams, NetworkParams
+from napari_sen.pipeline.segment import segment
 
 METHOD_NAMES = ["snic", "snic-smooth", "slic"]
 
@@ -25,6 +29,38 @@ def data(tmp_path, rng):
         imageio.imwrite(tmp_path / "images" / f"{name}.png", picture)
         imageio.imwrite(tmp_path / "labels" / f"{name}.png", truth)
     return open_folder(tmp_path)
+
+
+def save_model(path, seed):
+    learner = Learner(
+        NetworkParams(base_width=4, width_cap=8, dim=4),
+        MeanShiftParams(iterations=1, landmarks=64),
+        seed,
+    )
+    model = Model(learner.network, learner.mean_shift, describe("small", learner, {}, [], 0))
+    return str(model.save(path, overwrite=True))
+
+
+def test_sen_methods_run_the_pipeline(data, tmp_path):
+    model, item = save_model(tmp_path / "small.safetensors", 0), data[0]
+    found = {
+        name: next(make_method(name, model)(item, [12]))
+        for name in METHODS
+        if name.startswith("sen")
+    }
+    np.testing.assert_array_equal(found["sen"], segment(item.image, 12, model=model, device="cpu"))
+    alone = segment(
+        item.image, 12, model=model, device="cpu", colour_weight=0, embedding_weight=1000
+    )
+    np.testing.assert_array_equal(found["sen-paper"], alone)
+    assert (found["sen-paper-clustered"] != alone).any()
+
+
+def test_a_journal_knows_its_model(data, tmp_path):
+    path, journal = tmp_path / "small.safetensors", tmp_path / "journal.jsonl"
+    measure(data[:1], ["sen"], [8], model=save_model(path, 0), journal=journal)
+    with pytest.raises(DataError, match="another run"):
+        measure(data[:1], ["sen"], [8], model=save_model(path, 1), journal=journal)
 
 
 def test_rows_are_the_scores_of_the_methods(data):

@@ -180,9 +180,10 @@ def _run(tasks: Sequence[Task], workers: int) -> Iterator[list[Row]]:
     if workers == 1 or len(tasks) < 2:
         yield from map(_measure_image, tasks)
         return
-    # A forked torch may hang, so the workers start afresh.
+    # A forked torch may hang, so the workers start afresh, and load it only where it is used.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_one_thread) as pool:
+    learnt = any(method.startswith("sen") for _, method, _, _ in tasks)
+    with ProcessPoolExecutor(workers, context, _one_thread if learnt else None) as pool:
         waiting = [pool.submit(_measure_image, task) for task in tasks]
         try:
             for future in as_completed(waiting):
