@@ -78,8 +78,7 @@ def train(
     SenError
         If an argument cannot be used; the message names the remedy.
     """
-    last: Step | Model | None = None
-    for last in training_steps(
+    steps_made = training_steps(
         images,
         name=name,
         steps=steps,
@@ -96,10 +95,8 @@ def train(
         slices=slices,
         device=device,
         progress=progress,
-    ):
-        pass
-    assert isinstance(last, Model)
-    return last
+    )
+    return next(item for item in steps_made if isinstance(item, Model))
 
 
 def training_steps(

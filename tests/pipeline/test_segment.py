@@ -1,0 +1,219 @@
+"""segment() on images as they come: invariants, legal oddities, and what is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import napari_sen
+from napari_sen.errors import Cancelled, ImageError, ModelError, ParameterError, SenError
+from napari_sen.large.store import read_image
+from tests.core.test_snic import assert_is_labelling
+
+# How the images of each set of the data pack are to be read.
+READING = {
+    "codex_tissue": {"channel_axis": 0},
+    "deepliif_if": {"channel_axis": -1},
+    "ovule_3d": {"slices": "volume"},
+    "embryo_nuclei_3d": {"slices": "volume"},
+    "stardist_demo_3d": {"slices": "volume"},
+}
+
+
+def photograph() -> np.ndarray:
+    rng = np.random.default_rng(1)
+    image = np.full((72, 96, 3), (30, 90, 160), np.uint8)
+    image[20:50, 30:70] = (200, 60, 40)
+    return np.clip(image + rng.normal(0, 6, image.shape), 0, 255).astype(np.uint8)
+
+
+def test_superpixels_follow_the_object():
+    labels = napari_sen.segment(photograph(), 40, model=None, smoothing=0.5)
+    inside = np.zeros(labels.shape, bool)
+    inside[20:50, 30:70] = True
+    for label in np.unique(labels):
+        share = inside[labels == label].mean()
+        assert share < 0.02 or share > 0.98
+    assert_is_labelling(labels)
+
+
+def test_size_stands_for_a_number():
+    labels = napari_sen.segment(photograph(), size=6, spacing=(0.5, 0.5), model=None)
+    assert labels.max() == 72 * 96 / 12**2
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (3, 3), (5, 200), (64, 64)], ids=str)
+@pytest.mark.parametrize("value", ["constant", "noise"])
+def test_small_thin_and_constant_images(shape, value, rng):
+    image = np.zeros(shape) if value == "constant" else rng.random(shape)
+    pixels = int(np.prod(shape))
+    for number in {1, max(1, pixels // 7), pixels}:
+        labels = napari_sen.segment(image, number, model=None)
+        assert labels.max() == number
+        assert_is_labelling(labels)
+
+
+def test_slices_have_labels_of_their_own(rng):
+    stack = rng.random((3, 30, 40))
+    labels = napari_sen.segment(stack, 10, slices="each", model=None)
+    for z in range(3):
+        np.testing.assert_array_equal(np.unique(labels[z]), np.arange(1, 11) + 10 * z)
+        assert_is_labelling(labels[z] - 10 * z)
+
+
+def test_mask_with_an_empty_slice(rng):
+    mask = np.ones((3, 20, 20), bool)
+    mask[1] = False
+    mask[0, :, 5] = False
+    labels = napari_sen.segment(rng.random((3, 20, 20)), 4, slices="each", mask=mask, model=None)
+    assert ((labels > 0) == mask).all()
+    np.testing.assert_array_equal(np.unique(labels[labels > 0]), np.arange(1, labels.max() + 1))
+
+
+def test_masked_nan_is_legal(rng):
+    image = rng.random((30, 30))
+    image[:5] = np.nan
+    mask = np.ones((30, 30), bool)
+    mask[:5] = False
+    assert_is_labelling(napari_sen.segment(image, 9, mask=mask, model=None), mask)
+
+
+def test_lists_of_levels_and_lazy_arrays(rng):
+    import dask.array as da
+    import zarr
+
+    image = rng.random((40, 40))
+    expected = napari_sen.segment(image, 9, model=None)
+    for other in ([image, image[::2, ::2]], da.from_array(image), zarr.array(image)):
+        np.testing.assert_array_equal(napari_sen.segment(other, 9, model=None), expected)
+
+
+def test_the_embedding_takes_part():
+    """Colour alone and colour beside the embedding differ; both keep the invariants."""
+    image = photograph()
+    labels = napari_sen.segment(image, 40)
+    assert_is_labelling(labels)
+    assert (labels != napari_sen.segment(image, 40, model=None)).any()
+    np.testing.assert_array_equal(labels, napari_sen.segment(image, 40))
+
+
+def test_embedding_rows_have_length_one():
+    image = photograph()
+    for clustered in (False, True):
+        rows = napari_sen.embed(image, clustered=clustered)
+        assert rows.shape == (72, 96, rows.shape[-1])
+        np.testing.assert_allclose(np.linalg.norm(rows, axis=-1), 1, atol=1e-5)
+
+
+def test_embedding_of_a_volume_is_that_of_its_planes(rng):
+    """Statistics are the volume's, so its planes are compared within one volume."""
+    stack = rng.random((2, 40, 33))
+    each = napari_sen.embed(stack, slices="each")
+    volume = napari_sen.embed(stack, slices="volume")
+    np.testing.assert_array_equal(each, volume)
+
+
+def test_contours_of_a_square():
+    arguments = {"n_sizes": 5, "smallest": 4, "largest": 40, "model": None}
+    edges = napari_sen.contours(photograph(), threshold=0.7, **arguments)
+    assert edges.dtype == np.float32
+    assert 0 <= edges.min() <= edges.max() <= 1
+    border = np.zeros(edges.shape, bool)
+    border[18:52, 28:72] = True
+    border[22:48, 32:68] = False
+    assert edges[~border].sum() < 0.1 * edges[border].sum()
+    assert (edges[border] > 0).sum() > 0.7 * 2 * (30 + 40)
+    thick = napari_sen.contours(photograph(), thin=False, **arguments)
+    assert (thick > 0).sum() > (edges > 0).sum()
+
+
+def test_pseudo_labels_have_their_scales():
+    maps = napari_sen.pseudo_labels(photograph(), spacings=[6, 12], compactnesses=[10, 40])
+    assert set(maps) == {(6, 10), (6, 40), (12, 10), (12, 40)}
+    for (spacing, _), labels in maps.items():
+        assert_is_labelling(labels)
+        assert labels.max() == 72 * 96 / spacing**2
+
+
+def test_progress_counts_up_and_can_cancel(rng):
+    seen = []
+    stack = rng.random((3, 30, 30))
+    napari_sen.segment(
+        stack, 5, slices="each", model=None, progress=lambda *report: seen.append(report)
+    )
+    done = [now / total for now, total, stage in seen if stage == "superpixels"]
+    assert done == sorted(done)
+    assert done[-1] == 1
+
+    def stop(done, total, stage):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        napari_sen.segment(stack, 5, slices="each", model=None, progress=stop)
+
+
+GREY = np.zeros((8, 9))
+
+
+@pytest.mark.parametrize(
+    ("image", "arguments", "error"),
+    [
+        (GREY, {"n_segments": 0}, ParameterError),
+        (GREY, {"n_segments": 73}, ImageError),
+        (GREY, {"n_segments": 2.5}, ParameterError),
+        (GREY, {"n_segments": "many"}, ParameterError),
+        (GREY, {"n_segments": 2, "size": 3}, ParameterError),
+        (GREY, {"size": 0}, ParameterError),
+        (GREY, {"size": np.inf}, ParameterError),
+        (GREY, {"n_segments": 2, "compactness": -1}, ParameterError),
+        (GREY, {"n_segments": 2, "spacing": (1, 0)}, ParameterError),
+        (GREY, {"n_segments": 2, "spacing": (1, np.nan)}, ParameterError),
+        (GREY, {"n_segments": 2, "spacing": (1, 1, 1)}, ParameterError),
+        (GREY, {"n_segments": 2, "mask": np.ones((9, 8), bool)}, ImageError),
+        (GREY, {"n_segments": 2, "mask": np.zeros((8, 9), bool)}, ImageError),
+        (GREY, {"n_segments": 2, "mask": np.ones((8, 9))}, ImageError),
+        (GREY, {"n_segments": 2, "channel_axis": 4}, ParameterError),
+        (GREY, {"n_segments": 2, "model": "no such model"}, ModelError),
+        (GREY, {"n_segments": 2, "colour_weight": 0}, ParameterError),
+        (GREY, {"n_segments": 2, "connectivity": 5}, ParameterError),
+        (np.full((8, 9), np.nan), {"n_segments": 2}, ImageError),
+        ("no/such/file.tif", {"n_segments": 2}, ImageError),
+        ([], {"n_segments": 2}, ImageError),
+    ],
+)
+def test_bad_input(image, arguments, error):
+    with pytest.raises(SenError) as caught:
+        napari_sen.segment(image, **({"model": None} | arguments))
+    assert type(caught.value) is error
+    assert "\n" not in str(caught.value)
+
+
+def _images(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+@pytest.mark.slow
+def test_every_microscopy_set(shared_data):
+    """All sets, all their dtypes and channel layouts: first and last image of each."""
+    sets = [folder for folder in sorted((shared_data / "microscopy").iterdir()) if folder.is_dir()]
+    assert len(sets) >= 17
+    for folder in sets:
+        images = _images(folder / "images")
+        for path in dict.fromkeys((images[0], images[-1])):
+            reading = READING.get(folder.name, {})
+            labels = napari_sen.segment(path, 150, **reading)
+            assert labels.max() == 150, path
+            assert_is_labelling(labels)
+            data = read_image(path).data
+            spatial = [n for n in data.shape if n in labels.shape]
+            assert list(labels.shape) == spatial[: labels.ndim], path
+
+
+@pytest.mark.slow
+def test_formats_without_labels(shared_data):
+    folder = shared_data / "formats_unlabelled"
+    volume = napari_sen.segment(folder / "brain_nuclei_float32_zyx.tif", 300, slices="volume")
+    assert volume.max() == 300
+    channels = napari_sen.segment(folder / "cells_uint16_cyx.tif", 100, channel_axis=0)
+    assert channels.shape == (395, 695)
+    assert_is_labelling(channels)
