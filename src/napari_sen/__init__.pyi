@@ -1,5 +1,8 @@
-from .errors import Cancelled as Cancelled, SenError as SenError
-from .learn.model import Model as Model, load_model as load_model, models as models
+from .errors import Cancelled as Cancelled
+from .errors import SenError as SenError
+from .learn.model import Model as Model
+from .learn.model import load_model as load_model
+from .learn.model import models as models
 from .pipeline.contours import contours as contours
 from .pipeline.embed import embed as embed
 from .pipeline.pseudo_labels import pseudo_labels as pseudo_labels
