@@ -7,7 +7,9 @@ cache of other parameters is refused, never overwritten.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +129,14 @@ class Dataset:
         )
 
 
+class _TemporaryFolder:
+    """A folder that goes with the last data set that uses it, or at exit."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="napari-sen-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
 def _window(size: int, crop: int, generator: np.random.Generator) -> np.ndarray:
     """Return ``crop`` indices into an axis: a random window, or the whole axis reflected."""
     start = int(generator.integers(max(1, size - crop + 1)))
@@ -165,10 +175,10 @@ def prepare(
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError(f"two images are named {twice!r}: names must differ")
-    keep = None
+    keep: _TemporaryFolder | None = None
     if folder is None:
-        keep = tempfile.TemporaryDirectory(prefix="napari-sen-")
-        folder = Path(keep.name)
+        keep = _TemporaryFolder()
+        folder = keep.path
     cache.open_folder(folder, params)
     entries = []
     for done, source in enumerate(sources):

@@ -102,10 +102,12 @@ class MeanShift(nn.Module):
 
     def landmark_series(self, y0: Tensor) -> Tensor:
         """Return Y_0 ... Y_(T-1) as (T, L, D): all that a tile needs from the whole image."""
+        if self.params.iterations == 0:
+            return y0.new_empty((0, *y0.shape))
         series = [y0]
         for _ in range(self.params.iterations - 1):
             series.append(self.step(series[-1], series[-1]))
-        return torch.stack(series[: self.params.iterations]) if self.params.iterations else y0[:0]
+        return torch.stack(series)
 
     def apply_series(
         self, x: Tensor, series: Tensor, poll: Callable[[], None] | None = None

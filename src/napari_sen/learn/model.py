@@ -175,12 +175,12 @@ class Model:
         network, mean_shift = self._on(target)
         height, width = planes.shape[:2]
         total = network.n_polls
-        if clustered and mean_shift.params.iterations:
+        if clustered:
             total += -(-height * width // BLOCK)
         poll = _counter(progress, total, "embedding")
         try:
             with torch.inference_mode():
-                image = torch.from_numpy(np.ascontiguousarray(planes)).to(target)
+                image = torch.tensor(np.ascontiguousarray(planes)).to(target)
                 found = network(image.permute(2, 0, 1)[None], poll)[0].permute(1, 2, 0)
                 if clustered:
                     rows = found.reshape(-1, self.dim)

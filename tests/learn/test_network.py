@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+import torch
+
+from napari_sen.errors import Cancelled, ImageError
+from napari_sen.learn.network import (
+    ConvBlock,
+    SENet,
+    fold_batch_norm,
+    padded_size,
+    receptive_field_radius,
+    reflect_indices,
+)
+from napari_sen.params import NetworkParams
+
+TINY = NetworkParams(dim=3, base_width=4, width_cap=4)
+
+
+def tiny_net(**changes):
+    torch.manual_seed(0)
+    return SENet(NetworkParams.from_dict(TINY.to_dict() | changes)).eval()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 70), (33, 2), (31, 64), (100, 65)])
+def test_any_size_gives_unit_rows(shape):
+    with torch.no_grad():
+        found = tiny_net()(torch.rand(2, 3, *shape))
+    assert found.shape == (2, 3, *shape)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found.norm(dim=1), torch.ones(2, *shape), atol=1e-5, rtol=0)
+
+
+def test_padding_reflects_as_numpy_does():
+    for size, padded in [(1, 64), (2, 64), (5, 64), (40, 64), (64, 64), (65, 96)]:
+        assert padded_size(size, 5) == padded
+        expected = np.pad(np.arange(size), (0, padded - size), mode="reflect")
+        np.testing.assert_array_equal(reflect_indices(size, padded), expected)
+
+
+def test_the_part_of_the_image_does_not_change_by_padding_it_first():
+    net, image = tiny_net(), torch.rand(1, 3, 50, 70)
+    with torch.no_grad():
+        assert torch.equal(net(image), net(net.pad(image))[:, :, :50, :70])
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3, 4, 5])
+def test_receptive_field_is_what_the_gradient_says(levels):
+    params = NetworkParams(planes=1, dim=2, base_width=4, width_cap=4, levels=levels)
+    net = SENet(params).double().eval()
+    generator = torch.Generator().manual_seed(1)
+    for weight in net.parameters():  # positive: no path cancels another, no ReLU is shut
+        weight.data = torch.rand(weight.shape, generator=generator, dtype=torch.double) + 0.5
+    for block in net.modules():
+        if isinstance(block, ConvBlock):
+            block.conv.weight.data /= 9 * block.conv.in_channels
+    step, radius = 2**levels, receptive_field_radius(params)
+    size = -(-(2 * radius + 3 * step) // step) * step
+    middle = size // 2 // step * step
+    measured = 0
+    for position in range(middle, middle + step):
+        image = torch.rand(1, 1, size, 2 * step, generator=generator).double().requires_grad_()
+        net.raw(image)[0, 0, position, step].backward()
+        seen = torch.nonzero(image.grad[0, 0].abs().sum(1))[:, 0]
+        assert seen[0] > 0  # the border must not cut it off
+        assert seen[-1] < size - 1
+        measured = max(measured, position - int(seen[0]), int(seen[-1]) - position)
+    assert measured == radius
+
+
+def test_default_receptive_field_and_size():
+    net = SENet(NetworkParams())
+    assert receptive_field_radius(net.params) == 188
+    assert sum(weight.numel() for weight in net.parameters()) == 1_964_864
+
+
+def test_folded_batch_norm_computes_the_same():
+    net = tiny_net(base_width=8, width_cap=16)
+    net.train()
+    with torch.no_grad():
+        for _ in range(3):  # give the batch norms statistics worth folding
+            net(torch.rand(2, 3, 64, 64) * 2)
+        net.eval()
+        image = torch.rand(1, 3, 70, 45)
+        folded = fold_batch_norm(net)
+        assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+        torch.testing.assert_close(folded(image), net(image), atol=1e-5, rtol=0)
+
+
+def test_a_tile_with_the_full_halo_equals_the_whole():
+    net = tiny_net(levels=2)
+    radius = receptive_field_radius(net.params)
+    halo = -(-radius // 4) * 4
+    image = torch.rand(1, 3, 160, 8)
+    with torch.no_grad():
+        whole = net(image)
+        start, stop = 64, 96
+        part = net(image[:, :, start - halo : stop + halo])[:, :, halo : halo + stop - start]
+    torch.testing.assert_close(part, whole[:, :, start:stop], atol=1e-6, rtol=0)
+
+
+def test_normalisation_is_part_of_the_network():
+    net, image = tiny_net(), torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        plain = net(image)
+        net.mean.copy_(torch.tensor([0.1, 0.2, 0.3]))
+        net.std.copy_(torch.tensor([2.0, 3.0, 4.0]))
+        shifted = image * net.std[:, None, None] + net.mean[:, None, None]
+        torch.testing.assert_close(net(shifted), plain, atol=1e-5, rtol=0)
+
+
+def test_poll_stops_the_work_and_is_called_as_often_as_told():
+    net, calls = tiny_net(), []
+    with torch.no_grad():
+        net(torch.rand(1, 3, 64, 64), lambda: calls.append(1))
+    assert len(calls) == net.n_polls
+
+    def stop():
+        raise Cancelled
+
+    with pytest.raises(Cancelled), torch.no_grad():
+        net(torch.rand(1, 3, 64, 64), stop)
+
+
+def test_wrong_planes_are_named():
+    with pytest.raises(ImageError, match=r"takes \(B, 3, H, W\) planes, got \(1, 2, 8, 8\)"):
+        tiny_net()(torch.rand(1, 2, 8, 8))

@@ -1,0 +1,164 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from napari_sen.errors import Cancelled, DataError, DeviceError, OutputError, ParameterError
+from napari_sen.learn.dataset import Source
+from napari_sen.learn.model import Model
+from napari_sen.learn.training import Step, run
+from napari_sen.params import LossParams
+
+from .examples import SETTINGS, changed, sources
+
+
+def train(count=6, **options):
+    """Return (records, model) of a training, on the CPU."""
+    found = list(run(sources(count), **(SETTINGS | {"device": "cpu"} | options)))
+    assert isinstance(found[-1], Model)
+    assert all(isinstance(item, Step) for item in found[:-1])
+    return found[:-1], found[-1]
+
+
+def weights(model):
+    return {**model.network.state_dict(), "theta": model.mean_shift.theta}
+
+
+def assert_same(a, b):
+    assert a.keys() == b.keys()
+    for name in a:
+        assert torch.equal(a[name], b[name]), name
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    return *train(checkpoint=folder), folder
+
+
+def test_records_tell_all_parts(uninterrupted):
+    records, model, _ = uninterrupted
+    assert [r.step for r in records] == [1, 2, 3, 4, 5, 6]
+    for record in records:
+        assert len(record.outputs) == 3  # raw and two iterates
+        parts = sum(o.pull + o.push for o in record.outputs)
+        assert record.loss == pytest.approx(parts, rel=1e-5)
+        assert all(0 <= o.pull_violated <= 1 and 0 <= o.push_violated <= 1 for o in record.outputs)
+        assert 0 <= record.beta_below_alpha <= 1
+        assert record.gradient_norm > 0
+        assert record.seconds > 0
+    assert [r.validation is not None for r in records] == [False, False, False, True, False, True]
+    assert records[0].kappa == pytest.approx(10)
+    assert model.kappa != pytest.approx(10, abs=1e-6)
+    assert model.metadata["training"]["train"]["seed"] == 0
+
+
+def test_same_seed_same_weights_other_seed_others(uninterrupted):
+    _, model, _ = uninterrupted
+    torch.manual_seed(99)  # the caller's random numbers play no part, and are left alone
+    before = torch.random.get_rng_state()
+    assert_same(weights(model), weights(train()[1]))
+    assert torch.equal(before, torch.random.get_rng_state())
+    other = train(train=changed(SETTINGS["train"], seed=1))[1]
+    assert not torch.equal(model.network.head.weight, other.network.head.weight)
+
+
+@pytest.mark.parametrize(
+    ("how", "stop_after"),
+    [("close", 1), ("close", 4), ("cancel", 2), ("cancel", 3), ("killed", 3), ("killed", 4)],
+)
+def test_resumed_equals_uninterrupted(uninterrupted, tmp_path, stop_after, how):
+    records, model, whole = uninterrupted
+    options = SETTINGS | {"device": "cpu", "checkpoint": tmp_path}
+
+    def cancel(done, total, stage):
+        if stage == "training" and done == stop_after:
+            raise Cancelled
+
+    if how == "cancel":
+        with pytest.raises(Cancelled):
+            list(run(sources(6), **options, progress=cancel))
+    else:
+        training = run(sources(6), **options)
+        for _ in range(stop_after):
+            next(training)
+        if how == "close":
+            training.close()
+        else:
+            # What a killed process leaves: the state after step 3, perhaps a longer log.
+            state = (tmp_path / "state.safetensors").read_bytes()
+            training.close()
+            (tmp_path / "state.safetensors").write_bytes(state)
+    resumed, again = train(checkpoint=tmp_path, resume=True)
+    assert_same(weights(model), weights(again))
+    assert_same(load_file(whole / "state.safetensors"), load_file(tmp_path / "state.safetensors"))
+    assert resumed[-1].loss == records[-1].loss
+    assert resumed[-1].validation == records[-1].validation
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert [line["loss"] for line in lines] == [r.loss for r in records]
+
+
+def test_a_finished_training_resumes_to_its_model(uninterrupted):
+    _, model, folder = uninterrupted
+    records, again = train(checkpoint=folder, resume=True)
+    assert records == []
+    assert_same(weights(model), weights(again))
+
+
+def test_a_training_is_not_overwritten_nor_mixed(uninterrupted, tmp_path):
+    _, _, folder = uninterrupted
+    with pytest.raises(OutputError, match="holds a training already"):
+        train(checkpoint=folder)
+    with pytest.raises(DataError, match=r"made with alpha = 0\.02, now it is 0\.1"):
+        train(checkpoint=folder, resume=True, loss=LossParams(alpha=0.1))
+    with pytest.raises(DataError, match="made with images"):
+        train(5, checkpoint=folder, resume=True)
+    with pytest.raises(DataError, match="does not exist: start the training without resume"):
+        train(checkpoint=tmp_path, resume=True)
+    with pytest.raises(ParameterError, match="resume needs"):
+        train(resume=True)
+
+
+def test_a_damaged_checkpoint_is_named(uninterrupted, tmp_path):
+    state = (uninterrupted[2] / "state.safetensors").read_bytes()
+    for damaged in (state[: len(state) // 2], b"", b"x" * 100):
+        (tmp_path / "state.safetensors").write_bytes(damaged)
+        with pytest.raises(DataError, match=r"state\.safetensors is damaged"):
+            train(checkpoint=tmp_path, resume=True)
+
+
+def test_it_learns():
+    """Trained long enough to see it: the loss of the raw embedding falls by a good part."""
+    schedule = changed(SETTINGS["train"], steps=80, learning_rate=1e-2, noise=0.0)
+    records, model = train(train=schedule)
+    losses = [r.outputs[0].pull + r.outputs[0].push for r in records]
+    assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
+    found = model.embed(sources(1)[0].load()[0])
+    np.testing.assert_allclose(np.linalg.norm(found, axis=-1), 1, atol=1e-5)
+
+
+def test_one_image_smaller_than_a_crop_is_enough():
+    tiny = [Source("one", lambda: tuple(x[:9, :7] for x in sources(1)[0].load()))]
+    records = list(run(tiny, **SETTINGS, device="cpu"))
+    assert len(records) == 7
+    assert records[-2].validation is None  # nothing can be held out
+
+
+def test_what_cannot_be_trained():
+    with pytest.raises(DataError, match="no images"):
+        list(run([], **SETTINGS, device="cpu"))
+    network = changed(SETTINGS["network"], planes=1)
+    with pytest.raises(DataError, match="set planes to 3"):
+        train(network=network)
+    with pytest.raises(DeviceError, match="'tpu' is no device"):
+        train(device="tpu")
+
+
+def test_a_diverging_training_stops_with_advice(monkeypatch):
+    schedule = changed(SETTINGS["train"], learning_rate=1.0)
+    monkeypatch.setattr("napari_sen.learn.training._learning_rate", lambda *_: float("inf"))
+    with pytest.raises(ParameterError, match="learning_rate below 1"):
+        train(train=schedule)
