@@ -167,13 +167,15 @@ def summary(
     reporter.stage_done()
     about: dict[str, Any] = {"image": str(args.image), "shape": list(np.shape(loaded.file.data))}
     if hasattr(args, "model"):
-        about |= {"model": args.model, "device": device_name(args.device)}
+        about |= {"model": args.model, "device": device_name(args)}
     seconds = {stage: round(value, 3) for stage, value in reporter.seconds.items()}
     return about | found | {"seconds": seconds, "outputs": [path for path in outputs if path]}
 
 
-def device_name(device: str) -> str:
-    """Return the device that a request such as ``auto`` stands for here."""
-    from ..learn.model import resolve_device
+def device_name(args: Namespace) -> str:
+    """Return the device that was used: without a model there is nothing for a GPU to do."""
+    if args.model == "none":
+        return "cpu"
+    from ..learn.device import resolve_device
 
-    return str(resolve_device(device))
+    return str(resolve_device(args.device))

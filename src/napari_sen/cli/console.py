@@ -31,6 +31,7 @@ class Reporter:
         self._last = time.perf_counter()
         self._bar: Any = None
         self._tasks: dict[str, Any] = {}
+        self._told: set[str] = set()
         self._whole = False
         self._log = _Handler(self)
 
@@ -51,6 +52,9 @@ class Reporter:
     ) -> None:
         """Close the last stage, the bar and the log."""
         self.stage_done()
+        if kind is None:
+            for stage in self.seconds:
+                self._tell(stage)
         if self._bar is not None:
             self._bar.stop()
         logging.getLogger("napari_sen").removeHandler(self._log)
@@ -59,14 +63,11 @@ class Reporter:
         """Take a report; see :mod:`napari_sen.progress`."""
         # "pseudo-labels of a.png" is one of many pieces of one stage.
         stage = stage.partition(" of ")[0]
-        now = time.perf_counter()
         if stage != self._stage:
-            # A stage that first reports after some steps began where the last report was.
-            self._charge(stage if done else self._stage, now)
-            self.stage_done()
+            self.stage_done()  # the time until now was still the last stage's
             self._stage = stage
-        self._charge(stage, now)
-        self._whole = done >= total
+        self._charge(stage)
+        self._whole = done >= total or total == 1
         if self._bar is not None:
             if stage not in self._tasks:
                 self._tasks[stage] = self._bar.add_task(stage, total=total)
@@ -82,13 +83,19 @@ class Reporter:
             print(text, file=sys.stderr, flush=True)
 
     def stage_done(self) -> None:
-        """End the running stage; it may go on later if it is not whole yet."""
-        self._charge(self._stage, time.perf_counter())
-        if self._stage and self._bar is None and self._whole:
-            self.say(f"{self._stage}: {self.seconds[self._stage]:.2f} s")
+        """End the running stage; one whose steps are not all done may go on later."""
+        self._charge(self._stage)
+        if self._stage and self._whole:
+            self._tell(self._stage)
         self._stage, self._whole = "", False
 
-    def _charge(self, stage: str, now: float) -> None:
+    def _tell(self, stage: str) -> None:
+        if self._bar is None and stage not in self._told:
+            self.say(f"{stage}: {self.seconds.get(stage, 0.0):.2f} s")
+            self._told.add(stage)
+
+    def _charge(self, stage: str) -> None:
+        now = time.perf_counter()
         if stage:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
         self._last = now

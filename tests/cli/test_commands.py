@@ -1,0 +1,276 @@
+"""The commands by subprocess: results, exit codes, one line for every error."""
+
+import json
+import signal
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from ome_zarr_models import v05
+
+from napari_sen import segment
+from napari_sen.cli import main
+from napari_sen.large.store import read_image, to_array
+
+COLOUR = ("--model", "none")
+
+
+def error_of(done, code=2):
+    """Return the one line of an error, after checking that it is one and no traceback."""
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("napari-sen: ")
+    return lines[0]
+
+
+def test_segment_gives_what_the_api_gives_in_every_format(shell):
+    outputs = ["a.tif", "a.png", "a.npy", "a.zarr"]
+    flags = [part for name in outputs for part in ("-o", name)]
+    done = shell("segment", "in.png", *flags, "--overlay", "o.png", "--n-segments", 12, *COLOUR)
+    assert done.returncode == 0, done.stderr
+    expected = segment(to_array(shell.folder / "in.png"), 12, model=None)
+    for name in ["a.tif", "a.png", "a.npy", "a.zarr/labels/superpixels"]:
+        np.testing.assert_array_equal(to_array(shell.folder / name), expected)
+    v05.Image.from_zarr(zarr.open_group(shell.folder / "a.zarr", mode="r"))
+    overlay = iio.imread(shell.folder / "o.png")
+    assert overlay.shape == (48, 64, 3)
+    assert (overlay != iio.imread(shell.folder / "in.png")).any()
+    assert shell.names() == {"in.png", "o.png", *outputs}
+    assert "superpixels" in done.stdout
+
+
+def test_json_is_one_object_and_alone_on_stdout(shell):
+    done = shell("segment", "in.png", "-o", "a.tif", "--json", *COLOUR, "--n-segments", 20)
+    about = json.loads(done.stdout)
+    assert about["command"] == "segment"
+    assert about["superpixels"] == 20
+    assert about["outputs"] == ["a.tif"]
+    assert about["device"]
+    assert about["seconds"]["superpixels"] >= 0
+    failed = shell("segment", "in.png", "-o", "a.tif", "--json", *COLOUR)
+    assert json.loads(failed.stdout)["exit"] == failed.returncode == 2
+
+
+def test_quiet_says_nothing(shell):
+    done = shell("segment", "in.png", "-o", "a.tif", "--quiet", *COLOUR)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_volume_with_spacing_from_the_file_and_mask(shell, rng):
+    volume = rng.integers(0, 4000, (6, 20, 24), dtype=np.uint16)
+    size = {f"PhysicalSize{axis}": value for axis, value in zip("ZYX", (2, 0.5, 0.5), strict=True)}
+    tifffile.imwrite(shell.folder / "v.tif", volume, ome=True, metadata={"axes": "ZYX", **size})
+    mask = np.zeros(volume.shape, np.uint8)
+    mask[:, 5:15] = 255
+    tifffile.imwrite(shell.folder / "m.tif", mask, metadata={"axes": "ZYX"})
+    assert "slices" in error_of(shell("segment", "v.tif", "-o", "a.tif", *COLOUR))
+    done = shell(
+        "segment", "v.tif", "-o", "a.tif", "--slices", "volume", "--size", 4, "--mask", "m.tif",
+        *COLOUR,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    labels = read_image(shell.folder / "a.tif")
+    assert (labels.spacing, labels.axes) == ((2.0, 0.5, 0.5), "zyx")
+    np.testing.assert_array_equal(labels.data > 0, mask > 0)
+
+
+def test_channels_of_a_file_are_used(shell, rng):
+    channels = rng.integers(0, 4000, (2, 20, 24), dtype=np.uint16)
+    tifffile.imwrite(shell.folder / "c.tif", channels, metadata={"axes": "CYX"})
+    done = shell("segment", "c.tif", "-o", "a.npy", "-o", "a.zarr", "--n-segments", 9, *COLOUR)
+    assert done.returncode == 0, done.stderr
+    expected = segment(channels, 9, model=None, channel_axis=0)
+    np.testing.assert_array_equal(np.load(shell.folder / "a.npy"), expected)
+    np.testing.assert_array_equal(to_array(shell.folder / "a.zarr"), channels)
+
+
+def test_pseudo_labels_and_contours(shell):
+    done = shell(
+        "pseudo-labels", "in.png", "-o", "maps", "--spacings", 8, 12, "--compactnesses", 10
+    )
+    assert done.returncode == 0, done.stderr
+    assert {p.name for p in (shell.folder / "maps").iterdir()} == {
+        "in_s8_c10.tif", "in_s12_c10.tif",
+    }  # fmt: skip
+    done = shell(
+        "contours", "in.png", "-o", "c.tif", "--picture", "c.png", "--largest", 60, "--n-sizes", 3,
+        *COLOUR,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    edges = to_array(shell.folder / "c.tif")
+    assert edges.dtype == np.float32
+    assert 0 < edges.max() <= 1
+    assert iio.imread(shell.folder / "c.png").shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "required"),
+        (("segment", "in.png"), "--output"),
+        (("segment", "no.png", "-o", "a.tif"), "there is no file"),
+        (("segment", "in.png", "-o", "a.xyz"), "has to end in"),
+        (("segment", "in.png", "-o", "no/a.tif"), "there is no folder"),
+        (("segment", "in.png", "-o", "in.png", "--overwrite"), "input"),
+        (("segment", "in.png", "-o", "a.tif", "-o", "a.tif"), "twice"),
+        (("segment", "in.png", "-o", "a.tif", "--n-segments", "0"), "n_segments"),
+        (("segment", "in.png", "-o", "a.tif", "--n-segments", "2.5"), "--n-segments"),
+        (("segment", "in.png", "-o", "a.tif", "--compactness", "nan"), "compactness"),
+        (("segment", "in.png", "-o", "a.tif", "--n-segments", "9", "--size", "5"), "not both"),
+        (("segment", "in.png", "-o", "a.tif", "--n-segments", "99999", *COLOUR), "3072 pixels"),
+        (("segment", "in.png", "-o", "a.tif", "--spacing", "1", "1", "1"), "spacing"),
+        (("segment", "in.png", "-o", "a.tif", "--model", "nobody"), "no model 'nobody'"),
+        (("segment", "in.png", "-o", "a.tif", "--mask", "no.png", *COLOUR), "there is no file"),
+        (("segment", "in.png", "-o", "a.tif", "--over"), "unrecognized"),
+        (("embed", "in.png", "-o", "a.png"), "has to end in"),
+        (("embed", "in.png", "-o", "a.npy", "--model", "none"), "needs a model"),
+        (("contours", "in.png", "-o", "a.tif", "--smallest", "9", "--largest", "3"), "exceed"),
+        (("train", "no_folder", "-o", "m.safetensors"), "no file"),
+        (("train", "in.png", "-o", "m.pt"), "has to end in"),
+        (("train", "in.png", "-o", "m.safetensors", "--crop", "33"), "multiple of 32"),
+        (("train", "in.png", "-o", "m.safetensors", "--resume"), "--checkpoint"),
+        (("train", "in.png", "--name", "../x"), "--name"),
+        (("demo", "--sample", "tea"), "no sample image"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(shell, monkeypatch, capsys, arguments, message):
+    # In this process: the same door, without two seconds of imports for each case.
+    monkeypatch.chdir(shell.folder)
+    monkeypatch.setenv("XDG_DATA_HOME", str(shell.folder / "home"))
+    try:
+        code = main(list(arguments))
+    except SystemExit as stop:
+        code = stop.code
+    out, err = capsys.readouterr()
+    assert (code, out) == (2, "")
+    lines = [line for line in err.splitlines() if not line.startswith(("colour: ", "model: "))]
+    assert len(lines) == 1, err
+    assert lines[0].startswith("napari-sen: error: ")
+    assert message in lines[0]
+    assert shell.names() - {"home"} == {"in.png"}
+
+
+def test_an_error_in_a_process_of_its_own(shell):
+    assert "there is no file" in error_of(shell("segment", "no.png", "-o", "a.tif"))
+
+
+def test_damaged_image_and_debug_traceback(shell):
+    whole = (shell.folder / "in.png").read_bytes()
+    (shell.folder / "cut.png").write_bytes(whole[: len(whole) // 2])
+    assert "cannot read cut.png" in error_of(shell("segment", "cut.png", "-o", "a.tif", *COLOUR))
+    done = shell("segment", "cut.png", "-o", "a.tif", "--debug", *COLOUR)
+    assert done.returncode == 2
+    assert "Traceback" in done.stderr
+
+
+def test_an_output_is_replaced_only_when_asked(shell):
+    (shell.folder / "a.tif").write_bytes(b"precious")
+    assert "--overwrite" in error_of(shell("segment", "in.png", "-o", "a.tif", *COLOUR))
+    assert (shell.folder / "a.tif").read_bytes() == b"precious"
+    done = shell("segment", "in.png", "-o", "a.tif", "--overwrite", *COLOUR)
+    assert done.returncode == 0, done.stderr
+    assert to_array(shell.folder / "a.tif").shape == (48, 64)
+
+
+def test_a_failure_while_writing_is_exit_1_and_leaves_nothing(shell):
+    (shell.folder / "sitecustomize.py").write_text(
+        "import os\n"
+        "def full(*_):\n"
+        "    raise OSError(28, 'No space left on device')\n"
+        "os.replace = full\n"
+    )
+    shell.environment["PYTHONPATH"] = str(shell.folder)
+    done = shell("segment", "in.png", "-o", "a.tif", "-o", "a.zarr", *COLOUR)
+    assert done.returncode == 1
+    assert "No space left" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert shell.names() - {"__pycache__"} == {"in.png", "sitecustomize.py"}
+
+
+def train_arguments(*more):
+    return (
+        "train", "in.png", "small.png", "-o", "m.safetensors", "--batch", 1, "--crop", 32,
+        "--network-base-width", 4, "--network-dim", 4, "--labels-spacings", 8,
+        "--labels-compactnesses", 10, "--mean-shift-iterations", 1, "--every", 1, *more,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def training_shell(shell):
+    iio.imwrite(shell.folder / "small.png", iio.imread(shell.folder / "in.png")[:40, :40])
+    return shell
+
+
+def test_train_writes_a_model_that_embeds_and_is_listed(training_shell):
+    shell = training_shell
+    done = shell(*train_arguments("--steps", 2, "--json", "--data-set", "squares=CC0"))
+    assert done.returncode == 0, done.stderr
+    about = json.loads(done.stdout)
+    assert about["steps"] == 2
+    assert np.isfinite(about["loss"])
+    assert about["kappa"] > 1
+    assert "step 2/2" in done.stderr
+    done = shell("embed", "in.png", "-o", "e.npy", "--pca", "p.png", "--model", "m.safetensors")
+    assert done.returncode == 0, done.stderr
+    embedding = np.load(shell.folder / "e.npy")
+    assert embedding.shape == (48, 64, 4)
+    np.testing.assert_allclose(np.linalg.norm(embedding, axis=-1), 1, atol=1e-4)
+    assert iio.imread(shell.folder / "p.png").shape == (48, 64, 3)
+    models = shell.folder / "home" / "napari-sen" / "models"
+    models.mkdir(parents=True)
+    (shell.folder / "m.safetensors").rename(models / "mine.safetensors")
+    (models / "broken.safetensors").write_bytes(b"x")
+    listed = {m["name"]: m for m in json.loads(shell("models", "--json").stdout)["models"]}
+    assert (listed["mine"]["planes"], listed["mine"]["dim"]) == (3, 4)
+    assert listed["mine"]["data_sets"] == [{"name": "squares", "licence": "CC0"}]
+    assert "problem" in listed["broken"]
+    text = shell("models").stdout
+    assert "licence: CC0" in text
+    assert "cannot be used" in text
+    done = shell("segment", "in.png", "-o", "a.tif", "--model", "mine", "--n-segments", 8)
+    assert done.returncode == 0, done.stderr
+
+
+def test_interrupted_training_says_how_to_go_on_and_does(training_shell):
+    shell = training_shell
+    long = train_arguments("--steps", 1_000_000, "--checkpoint", "state")
+    running = shell.start(*long)
+    said = []
+    for line in running.stderr:  # ends when the process does
+        said.append(line)
+        if line.startswith("step 2/"):
+            running.send_signal(signal.SIGINT)
+            break
+    out, err = running.communicate(timeout=120)
+    assert running.returncode == 130, "".join(said) + err
+    assert out == ""
+    assert err.splitlines()[-1].startswith("napari-sen: interrupted: the state is kept in state")
+    assert "--resume" in err
+    assert "m.safetensors" not in shell.names()
+    again = shell.start(*long, "--resume")
+    first = next(line for line in again.stderr if line.startswith("step "))
+    assert int(first.split("/")[0].split()[1]) > 2
+    again.send_signal(signal.SIGINT)
+    again.communicate(timeout=120)
+    assert again.returncode == 130
+
+
+def test_interrupted_segment_leaves_nothing(shell, rng):
+    np.save(shell.folder / "big.npy", rng.integers(0, 256, (2000, 2000), dtype=np.uint8))
+    running = shell.start("segment", "big.npy", "-o", "a.tif", *COLOUR)
+    for line in running.stderr:
+        if line.startswith("colour: "):
+            break
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=120)
+    assert running.returncode == 130, err
+    assert shell.names() == {"in.png", "big.npy"}
+
+
+def test_version_and_help(shell):
+    assert shell("--version").stdout.startswith("napari-sen 0.")
+    assert "superpixels" in shell("--help").stdout

@@ -1,0 +1,71 @@
+"""Options are the parameters: same names, types, ranges, and no defaults of their own."""
+
+import argparse
+from dataclasses import fields
+
+import pytest
+
+from napari_sen import params
+from napari_sen.cli.options import add_params, chosen, given_params
+from napari_sen.cli.parser import build_parser
+from napari_sen.errors import ParameterError
+
+KINDS = [getattr(params, name) for name in params.__all__ if name.endswith("Params")]
+KINDS.remove(params.Params)
+
+
+def parse(kind, *arguments, prefix=""):
+    parser = argparse.ArgumentParser()
+    add_params(parser, kind, title="x", prefix=prefix)
+    return parser.parse_args(arguments)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_options_nothing_is_chosen(kind):
+    args = parse(kind)
+    assert chosen(args, kind) == {}
+    assert given_params(args, kind) == kind()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_parameter_is_an_option_that_takes_its_own_default(kind):
+    for item in fields(kind):
+        option = "--" + item.name.replace("_", "-")
+        if item.default is None:
+            continue
+        if isinstance(item.default, bool):
+            arguments = [option if item.default else option.replace("--", "--no-", 1)]
+        elif isinstance(item.default, tuple):
+            arguments = [option, *map(str, item.default)]
+        else:
+            arguments = [option, str(item.default)]
+        assert chosen(parse(kind, *arguments), kind) == {item.name: item.default}
+
+
+def test_a_value_out_of_range_is_a_parameter_error():
+    with pytest.raises(ParameterError, match="compactness"):
+        chosen(parse(params.SegmentParams, "--compactness", "-1"), params.SegmentParams)
+
+
+def test_prefixes_keep_classes_apart():
+    args = parse(params.MeanShiftParams, "--shift-landmarks", "7", prefix="shift_")
+    assert given_params(args, params.MeanShiftParams, "shift_").landmarks == 7
+    assert chosen(args, params.TrainParams) == {}
+
+
+def test_help_names_unit_range_and_default():
+    parser = argparse.ArgumentParser()
+    add_params(parser, params.PseudoLabelParams, title="x")
+    text = " ".join(parser.format_help().split())
+    assert "px; at least 2; at most 4096; default 6 9 13 19 28 40" in text
+
+
+def test_every_command_has_help():
+    parser = build_parser()
+    commands = next(
+        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
+    )
+    assert list(commands.choices) == [
+        "demo", "segment", "embed", "pseudo-labels", "contours", "train", "models",
+    ]  # fmt: skip
+    assert all(len(sub.format_help()) > 200 for name, sub in commands.choices.items())
