@@ -143,7 +143,7 @@ class Model:
     ) -> np.ndarray:
         """Return the embedding of an image, (H, W, D) float32 with rows of unit length.
 
-        The whole image is held in memory: about 1 kB per pixel at the default width. Larger
+        The whole image is held in memory: about 0.6 kB per pixel at the default width. Larger
         images go in tiles (:mod:`napari_sen.large`).
 
         Parameters
