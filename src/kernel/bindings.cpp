@@ -4,6 +4,7 @@
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/optional.h>
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <memory>
@@ -12,7 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "graph.hpp"
+#include "merge.hpp"
 #include "snic.hpp"
+#include "tree.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -27,6 +31,24 @@ static void same_shape(const A &array, const sen::Shape &shape, const char *name
         throw std::invalid_argument(std::string(name) + " must have the shape of the image");
 }
 
+template <typename A>
+static sen::Shape shape_of(const A &array) {
+    return {int64_t(array.shape(0)), int64_t(array.shape(1)), int64_t(array.shape(2))};
+}
+
+template <typename A>
+static std::array<size_t, 3> image_shape(const A &array) {
+    return {array.shape(0), array.shape(1), array.shape(2)};
+}
+
+// Give memory to a NumPy array, which frees it.
+template <typename T, size_t N>
+static auto handed_over(std::unique_ptr<T[]> memory, std::array<size_t, N> shape) {
+    T *data = memory.release();
+    nb::capsule owner(data, [](void *p) noexcept { delete[] static_cast<T *>(p); });
+    return nb::ndarray<nb::numpy, T, nb::ndim<N>>(data, N, shape.data(), owner);
+}
+
 static auto snic(const Array<float, 4> &features, const Array<int64_t, 1> &seeds,
                  std::array<double, 3> spatial_weight, bool corners,
                  std::optional<Array<uint8_t, 3>> mask, std::optional<Array<float, 3>> boundary,
@@ -34,8 +56,7 @@ static auto snic(const Array<float, 4> &features, const Array<int64_t, 1> &seeds
     sen::SnicProblem problem{};
     problem.features = features.data();
     problem.channels = int64_t(features.shape(3));
-    problem.shape = {int64_t(features.shape(0)), int64_t(features.shape(1)),
-                     int64_t(features.shape(2))};
+    problem.shape = shape_of(features);
     problem.seeds = seeds.data();
     problem.n_seeds = int64_t(seeds.shape(0));
     problem.corners = corners;
@@ -75,10 +96,131 @@ static auto snic(const Array<float, 4> &features, const Array<int64_t, 1> &seeds
             if (poll) (*poll)(done);  // raises to stop
         });
     }
-    int32_t *data = labels.release();
-    nb::capsule owner(data, [](void *p) noexcept { delete[] static_cast<int32_t *>(p); });
-    return nb::ndarray<nb::numpy, int32_t, nb::ndim<3>>(
-        data, {features.shape(0), features.shape(1), features.shape(2)}, owner);
+    return handed_over<int32_t, 3>(std::move(labels), image_shape(features));
+}
+
+// Region r is label r + 1; every label must have its region.
+static void check_labels(const Array<int32_t, 3> &labels, int64_t n) {
+    const int32_t *first = labels.data(), *last = first + labels.size();
+    if (n < 0 || n > std::numeric_limits<int32_t>::max())
+        throw std::invalid_argument("the number of regions must fit 32-bit labels");
+    for (const int32_t *label = first; label != last; ++label)
+        if (*label < 0 || *label > n)
+            throw std::invalid_argument("labels must lie in 0...the number of regions");
+}
+
+static auto region_graph(const Array<int32_t, 3> &labels, int64_t n,
+                         std::optional<Array<float, 3>> strength) {
+    const sen::Shape shape = shape_of(labels);
+    check_labels(labels, n);
+    if (strength) same_shape(*strength, shape, "strength");
+    std::vector<sen::Border> borders;
+    {
+        nb::gil_scoped_release nogil;
+        borders = sen::region_graph(labels.data(), strength ? strength->data() : nullptr, shape);
+    }
+    auto edges = std::make_unique<int32_t[]>(2 * borders.size());
+    auto faces = std::make_unique<int64_t[]>(3 * borders.size());
+    auto sums = std::make_unique<double[]>(3 * borders.size());
+    for (size_t e = 0; e < borders.size(); ++e) {
+        edges[2 * e] = int32_t(borders[e].key >> 32);
+        edges[2 * e + 1] = int32_t(borders[e].key & 0xffffffffu);
+        std::copy_n(borders[e].faces, 3, &faces[3 * e]);
+        std::copy_n(borders[e].strength, 3, &sums[3 * e]);
+    }
+    return nb::make_tuple(handed_over<int32_t, 2>(std::move(edges), {borders.size(), 2}),
+                          handed_over<int64_t, 2>(std::move(faces), {borders.size(), 3}),
+                          handed_over<double, 2>(std::move(sums), {borders.size(), 3}));
+}
+
+static auto region_sums(const Array<int32_t, 3> &labels, const Array<float, 4> &features,
+                        int64_t n) {
+    check_labels(labels, n);
+    same_shape(features, shape_of(labels), "features");
+    const size_t channels = features.shape(3);
+    auto sizes = std::make_unique<int64_t[]>(size_t(n));  // zeros
+    auto sums = std::make_unique<double[]>(size_t(n) * channels);
+    {
+        nb::gil_scoped_release nogil;
+        sen::region_sums(labels.data(), features.data(), int64_t(labels.size()),
+                         int64_t(channels), sizes.get(), sums.get());
+    }
+    return nb::make_tuple(handed_over<int64_t, 1>(std::move(sizes), {size_t(n)}),
+                          handed_over<double, 2>(std::move(sums), {size_t(n), channels}));
+}
+
+static auto merge(const Array<int32_t, 2> &edges, const Array<double, 1> &length,
+                  const Array<double, 1> &strength, const Array<int64_t, 1> &sizes,
+                  const Array<double, 2> &sums, int64_t exponent, double boundary_weight,
+                  std::optional<nb::callable> poll) {
+    sen::MergeProblem problem{};
+    problem.n = int64_t(sizes.shape(0));
+    problem.channels = int64_t(sums.shape(1));
+    problem.sizes = sizes.data();
+    problem.sums = sums.data();
+    problem.n_edges = int64_t(edges.shape(0));
+    problem.edges = edges.data();
+    problem.length = length.data();
+    problem.strength = strength.data();
+    problem.exponent = exponent;
+    problem.boundary_weight = boundary_weight;
+    if (problem.n > std::numeric_limits<int32_t>::max())
+        throw std::invalid_argument("too many regions for 32-bit labels");
+    if (int64_t(sums.shape(0)) != problem.n || edges.shape(1) != 2 ||
+        int64_t(length.shape(0)) != problem.n_edges ||
+        int64_t(strength.shape(0)) != problem.n_edges)
+        throw std::invalid_argument("the arrays of the graph differ in length");
+    if (exponent < 0) throw std::invalid_argument("the exponent must not be negative");
+    for (int64_t e = 0; e < problem.n_edges; ++e) {
+        const int32_t a = problem.edges[2 * e], b = problem.edges[2 * e + 1];
+        if (a < 0 || b < 0 || a >= problem.n || b >= problem.n || a == b)
+            throw std::invalid_argument("an edge must join two different regions");
+    }
+    std::vector<sen::Merge> merges;
+    {
+        nb::gil_scoped_release nogil;
+        merges = sen::Merger(problem).run([&](int64_t done) {
+            nb::gil_scoped_acquire gil;
+            if (poll) (*poll)(done);  // raises to stop
+        });
+    }
+    auto pairs = std::make_unique<int64_t[]>(2 * merges.size());
+    auto costs = std::make_unique<double[]>(merges.size());
+    for (size_t k = 0; k < merges.size(); ++k) {
+        pairs[2 * k] = merges[k].a;
+        pairs[2 * k + 1] = merges[k].b;
+        costs[k] = merges[k].cost;
+    }
+    return nb::make_tuple(handed_over<int64_t, 2>(std::move(pairs), {merges.size(), 2}),
+                          handed_over<double, 1>(std::move(costs), {merges.size()}));
+}
+
+static auto relabel(const Array<int32_t, 3> &labels, const Array<int32_t, 1> &table) {
+    check_labels(labels, int64_t(table.shape(0)) - 1);
+    std::unique_ptr<int32_t[]> out(new int32_t[labels.size()]);  // not zeroed: all is written
+    {
+        nb::gil_scoped_release nogil;
+        sen::relabel(labels.data(), int64_t(labels.size()), table.data(), out.get());
+    }
+    return handed_over<int32_t, 3>(std::move(out), image_shape(labels));
+}
+
+static auto ultrametric(const Array<int32_t, 3> &labels, const Array<int64_t, 2> &children,
+                        const Array<double, 1> &heights) {
+    const int64_t n = int64_t(children.shape(0)) + 1;
+    check_labels(labels, n);
+    if (children.shape(1) != 2 || int64_t(heights.shape(0)) != n - 1)
+        throw std::invalid_argument("a merge needs two children and one height");
+    for (int64_t k = 0; k < 2 * (n - 1); ++k)
+        if (children.data()[k] < 0 || children.data()[k] >= n + k / 2)
+            throw std::invalid_argument("a child must be made before its parent");
+    auto out = std::make_unique<float[]>(labels.size());  // zeros
+    {
+        nb::gil_scoped_release nogil;
+        sen::ultrametric(labels.data(), shape_of(labels), children.data(), heights.data(), n,
+                         out.get());
+    }
+    return handed_over<float, 3>(std::move(out), image_shape(labels));
 }
 
 NB_MODULE(_kernel, m) {
@@ -87,4 +229,17 @@ NB_MODULE(_kernel, m) {
           "corners"_a, "mask"_a.none() = nb::none(), "boundary"_a.none() = nb::none(),
           "poll"_a.none() = nb::none(), "wide"_a = false,
           "SNIC on (z, y, x, c) float32 features; see napari_sen.core.snic.snic.");
+    m.def("region_graph", &region_graph, "labels"_a.noconvert(), "n"_a,
+          "strength"_a.none() = nb::none(),
+          "Edges, faces and summed strength along z, y, x; see napari_sen.core.graph.");
+    m.def("region_sums", &region_sums, "labels"_a.noconvert(), "features"_a.noconvert(), "n"_a,
+          "Sizes and summed features of regions; see napari_sen.core.graph.");
+    m.def("merge", &merge, "edges"_a.noconvert(), "length"_a.noconvert(),
+          "strength"_a.noconvert(), "sizes"_a.noconvert(), "sums"_a.noconvert(), "exponent"_a,
+          "boundary_weight"_a, "poll"_a.none() = nb::none(),
+          "Pairs and costs of all merges in order; see napari_sen.core.hierarchy.");
+    m.def("relabel", &relabel, "labels"_a.noconvert(), "table"_a.noconvert(),
+          "table[labels] for (z, y, x) int32 labels.");
+    m.def("ultrametric", &ultrametric, "labels"_a.noconvert(), "children"_a.noconvert(),
+          "heights"_a.noconvert(), "Heights of borders; see napari_sen.core.hierarchy.");
 }

@@ -15,13 +15,9 @@
 
 #include "large_array.hpp"
 #include "queue.hpp"
+#include "shape.hpp"
 
 namespace sen {
-
-struct Shape {
-    int64_t z, y, x;
-    int64_t size() const { return z * y * x; }
-};
 
 struct SnicProblem {
     const float *features;     // (z, y, x, channels)

@@ -19,6 +19,7 @@ from .errors import ParameterError
 __all__ = [
     "ContourParams",
     "EmbedParams",
+    "HierarchyParams",
     "LossParams",
     "MeanShiftParams",
     "NetworkParams",
@@ -137,6 +138,46 @@ class SegmentParams(Params):
     embedding_weight: float = param(
         300.0, "weight of the embedding distance Psi (eq. 2) beside the squared colour distance",
         low=0, high=1e6, advanced=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class HierarchyParams(Params):
+    """Fine superpixels and the cost by which they merge.
+
+    ``w = (2 n_a n_b / (n_a + n_b))^p (sqrt(w_c |Lab_a - Lab_b|^2 + w_e Psi_ab) + w_b B_ab)``
+    with sizes n, mean colour and embedding, and mean boundary strength B of the common border.
+    """
+
+    fine_size: float = param(
+        12.0, "diameter of the finest superpixels", above=1, high=4096, unit="px"
+    )
+    fine_compactness: float = param(
+        10.0, "compactness of the finest superpixels", above=0, high=1e6, advanced=True
+    )
+    size_exponent: float = param(
+        0.5, "p: 1 keeps superpixels of equal size, 0.5 is balanced, 0.25 follows objects",
+        low=0, high=2,
+    )  # fmt: skip
+    smoothing: float = param(
+        1.0, "sigma of the Gaussian on the colour features", low=0, high=50, unit="px",
+        advanced=True,
+    )  # fmt: skip
+    colour_weight: float = param(
+        1.0, "weight of the squared colour distance (CIELAB, L in 0...100)",
+        low=0, high=1e6, advanced=True,
+    )  # fmt: skip
+    embedding_weight: float = param(
+        900.0, "weight of the embedding distance Psi (eq. 2) beside the squared colour distance",
+        low=0, high=1e6, advanced=True,
+    )  # fmt: skip
+    boundary_weight: float = param(
+        20.0, "weight of the boundary strength: the gradient of CIELAB, per px",
+        low=0, high=1e6, advanced=True,
+    )  # fmt: skip
+    boundary_smoothing: float = param(
+        1.5, "sigma of the Gaussian before the gradient", low=0, high=50, unit="px",
+        advanced=True,
     )  # fmt: skip
 
 

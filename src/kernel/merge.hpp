@@ -1,0 +1,233 @@
+// Greedy agglomeration of a region adjacency graph: the cheapest pair of neighbours merges next.
+//
+//   w(a, b) = (2 n_a n_b / (n_a + n_b))^p * (|f_a - f_b| + c_b B_ab)
+//
+// with sizes n, mean features f and mean boundary strength B along the common border. Equal
+// costs are decided by the smaller, then the larger region number: a total order. The region
+// made by merge k has the number n + k; sizes, sums and borders add.
+//
+// tests/reference/merge.py is the slow, readable twin; both round alike, operation by operation.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace sen {
+
+struct MergeProblem {
+    int64_t n;               // regions
+    int64_t channels;
+    const int64_t *sizes;    // (n)
+    const double *sums;      // (n, channels)
+    int64_t n_edges;
+    const int32_t *edges;    // (n_edges, 2): two regions; every pair at most once
+    const double *length;    // (n_edges), above 0
+    const double *strength;  // (n_edges): boundary strength summed along the border
+    int64_t exponent;        // p in units of 2^-16
+    double boundary_weight;  // c_b
+};
+
+struct Merge {
+    uint32_t a, b;  // a < b
+    double cost;
+};
+
+// x^p by products and square roots only, which round alike on every machine; pow() does not.
+class Power {
+  public:
+    explicit Power(int64_t exponent) : whole_(exponent >> 16), bits_(exponent & 0xffff) {}
+
+    double operator()(double x) const {
+        double result = 1.0;
+        for (int64_t i = 0; i < whole_; ++i) result *= x;
+        for (int64_t bits = bits_; bits != 0; bits = bits << 1 & 0xffff) {
+            x = std::sqrt(x);
+            if (bits & 0x8000) result *= x;
+        }
+        return result;
+    }
+
+  private:
+    int64_t whole_, bits_;
+};
+
+class Merger {
+  public:
+    explicit Merger(const MergeProblem &p)
+        : p_(p), power_(p.exponent), regions_(size_t(p.n)), slot_(size_t(2 * p.n)),
+          sums_(p.sums, p.sums + p.n * p.channels), means_(size_t(p.n * p.channels)),
+          edges_(size_t(p.n_edges)), next_(size_t(2 * p.n_edges)), alive_(p.n_edges) {
+        for (int64_t r = 0; r < p.n; ++r) {
+            slot_[size_t(r)] = uint32_t(r);
+            regions_[size_t(r)].size = p.sizes[r];
+            update_mean(uint32_t(r));
+        }
+        queue_.reserve(edges_.size());
+        for (int64_t e = 0; e < p.n_edges; ++e) {
+            Edge &edge = edges_[size_t(e)];
+            edge = {{uint32_t(p.edges[2 * e]), uint32_t(p.edges[2 * e + 1])},
+                    p.length[e], p.strength[e]};
+            for (int side = 0; side < 2; ++side) append(region(edge.id[side]), 2 * e + side);
+            queue_.push_back(entry(e));
+        }
+        std::make_heap(queue_.begin(), queue_.end(), later);
+    }
+
+    // Merge until no neighbours are left: one tree for each connected part of the graph.
+    // `poll(done)` is called every 2^12 merges and may throw to stop.
+    template <typename Poll>
+    std::vector<Merge> run(Poll &&poll) {
+        std::vector<Merge> merges;
+        merges.reserve(size_t(p_.n > 0 ? p_.n - 1 : 0));
+        while (!queue_.empty()) {
+            std::pop_heap(queue_.begin(), queue_.end(), later);
+            const Entry next = queue_.back();
+            queue_.pop_back();
+            if (!is_current(next)) continue;
+            merge(next, uint32_t(p_.n + int64_t(merges.size())));
+            merges.push_back({next.a, next.b, next.cost});
+            if ((merges.size() & 0xfff) == 0) poll(int64_t(merges.size()));
+        }
+        return merges;
+    }
+
+  private:
+    static constexpr uint32_t kDead = std::numeric_limits<uint32_t>::max();
+    static constexpr int64_t kNone = -1;
+
+    // Half-edge 2 e + side belongs to the region edges_[e].id[side]; a region's half-edges form
+    // a list, so that two regions' lists are joined in one step.
+    struct Region {
+        int64_t size = 0;
+        int64_t first = kNone, last = kNone;
+        int64_t edge = kNone;  // the edge to the region that is being made ...
+        uint32_t made = kDead;  // ... which is this one
+    };
+    struct Edge {
+        uint32_t id[2];
+        double length, strength;
+    };
+    struct Entry {
+        double cost;
+        uint32_t a, b;  // a < b
+        int64_t edge;
+    };
+
+    static bool later(const Entry &x, const Entry &y) {
+        if (x.cost != y.cost) return x.cost > y.cost;
+        return x.a != y.a ? x.a > y.a : x.b > y.b;
+    }
+
+    // A merge changes the number of a region, and with it the pair of all its edges; so an entry
+    // is stale exactly if its edge has another pair by now.
+    bool is_current(const Entry &entry) const {
+        const Edge &edge = edges_[size_t(entry.edge)];
+        return std::min(edge.id[0], edge.id[1]) == entry.a &&
+               std::max(edge.id[0], edge.id[1]) == entry.b;
+    }
+
+    Region &region(uint32_t id) { return regions_[slot_[id]]; }
+
+    void append(Region &region, int64_t half) {
+        next_[size_t(half)] = kNone;
+        if (region.first == kNone)
+            region.first = half;
+        else
+            next_[size_t(region.last)] = half;
+        region.last = half;
+    }
+
+    void update_mean(uint32_t slot) {
+        const double size = double(regions_[slot].size);
+        for (int64_t c = 0; c < p_.channels; ++c) {
+            const size_t at = size_t(int64_t(slot) * p_.channels + c);
+            means_[at] = sums_[at] / size;
+        }
+    }
+
+    Entry entry(int64_t e) const {
+        const Edge &edge = edges_[size_t(e)];
+        const uint32_t a = std::min(edge.id[0], edge.id[1]);
+        const uint32_t b = std::max(edge.id[0], edge.id[1]);
+        const double *u = &means_[size_t(slot_[a]) * size_t(p_.channels)];
+        const double *v = &means_[size_t(slot_[b]) * size_t(p_.channels)];
+        double squares = 0.0;
+        for (int64_t c = 0; c < p_.channels; ++c) squares += (u[c] - v[c]) * (u[c] - v[c]);
+        const double na = double(regions_[slot_[a]].size), nb = double(regions_[slot_[b]].size);
+        const double difference =
+            std::sqrt(squares) + p_.boundary_weight * (edge.strength / edge.length);
+        return {power_(2.0 * na * nb / (na + nb)) * difference, a, b, e};
+    }
+
+    // Make region `made` of the two, in the slot of the one that was first.
+    void merge(const Entry &pair, uint32_t made) {
+        const uint32_t slot = slot_[pair.a], gone = slot_[pair.b];
+        Region &into = regions_[slot], &from = regions_[gone];
+        slot_[made] = slot;
+        into.size += from.size;
+        for (int64_t c = 0; c < p_.channels; ++c)
+            sums_[size_t(slot) * size_t(p_.channels) + size_t(c)] +=
+                sums_[size_t(gone) * size_t(p_.channels) + size_t(c)];
+        update_mean(slot);
+        kill(pair.edge);
+
+        const int64_t lists[2] = {into.first, from.first};
+        into.first = into.last = from.first = from.last = kNone;
+        for (int64_t half : lists)
+            for (int64_t next; half != kNone; half = next) {
+                next = next_[size_t(half)];
+                adopt(half, into, made);
+            }
+        for (int64_t half = into.first; half != kNone; half = next_[size_t(half)]) {
+            queue_.push_back(entry(half >> 1));
+            std::push_heap(queue_.begin(), queue_.end(), later);
+        }
+        drop_stale_entries();
+    }
+
+    // Give one half-edge to the new region; a second border with the same region joins the first.
+    void adopt(int64_t half, Region &into, uint32_t made) {
+        Edge &edge = edges_[size_t(half >> 1)];
+        if (edge.id[0] == kDead) return;
+        Region &other = region(edge.id[1 - (half & 1)]);
+        if (other.made == made) {
+            edges_[size_t(other.edge)].length += edge.length;
+            edges_[size_t(other.edge)].strength += edge.strength;
+            kill(half >> 1);
+            return;
+        }
+        other.made = made;
+        other.edge = half >> 1;
+        edge.id[half & 1] = made;
+        append(into, half);
+    }
+
+    void kill(int64_t e) {
+        edges_[size_t(e)].id[0] = edges_[size_t(e)].id[1] = kDead;
+        --alive_;
+    }
+
+    // Keep the queue, and so the memory, proportional to the edges that are left.
+    void drop_stale_entries() {
+        if (int64_t(queue_.size()) <= 3 * alive_ + 1024) return;
+        queue_.erase(std::remove_if(queue_.begin(), queue_.end(),
+                                    [this](const Entry &entry) { return !is_current(entry); }),
+                     queue_.end());
+        std::make_heap(queue_.begin(), queue_.end(), later);
+    }
+
+    const MergeProblem &p_;
+    const Power power_;
+    std::vector<Region> regions_;  // by slot
+    std::vector<uint32_t> slot_;   // of every region number, 0...2n - 2
+    std::vector<double> sums_, means_;
+    std::vector<Edge> edges_;
+    std::vector<int64_t> next_;  // of every half-edge
+    std::vector<Entry> queue_;
+    int64_t alive_;
+};
+
+}  // namespace sen

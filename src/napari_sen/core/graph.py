@@ -1,0 +1,143 @@
+"""The region adjacency graph of a label image: what the merge tree is built on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ImageError
+from . import _kernel  # type: ignore[attr-defined]
+from .snic import check_spacing
+
+__all__ = ["Regions", "checked_labels", "region_graph"]
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Regions of a label image and their common borders; region r is label r + 1.
+
+    Attributes
+    ----------
+    sizes : (n,) int64 array
+        Pixels of each region.
+    sums : (n, C) float64 array
+        Features, summed over each region.
+    edges : (E, 2) int32 array
+        Pairs of regions with a common border, smaller first, in rising order.
+    length : (E,) float64 array
+        Length (2-D) or area (3-D) of each border: pixel faces in units of the spacing.
+    strength : (E,) float64 array
+        Boundary strength summed along each border; divided by ``length`` it is the mean.
+    """
+
+    sizes: NDArray[np.int64]
+    sums: NDArray[np.float64]
+    edges: NDArray[np.int32]
+    length: NDArray[np.float64]
+    strength: NDArray[np.float64]
+
+    @property
+    def means(self) -> NDArray[np.float64]:
+        """Mean features of each region, (n, C)."""
+        return self.sums / self.sizes[:, None]
+
+
+def region_graph(
+    labels: Any,
+    features: Any,
+    strength: Any = None,
+    *,
+    spacing: Sequence[float] | None = None,
+) -> Regions:
+    """Measure the regions of a label image and the borders between them.
+
+    Parameters
+    ----------
+    labels : (Y, X) or (Z, Y, X) array of int
+        Labels 1...n without gaps; 0 is outside and borders on nothing.
+    features : (Y, X, C) or (Z, Y, X, C) array
+        Finite features; used as float32.
+    strength : (Y, X) or (Z, Y, X) array, optional
+        Boundary strength, finite and at least 0. That of two neighbouring pixels is the mean of
+        both; along a border the mean is weighted by the pixels' faces.
+    spacing : sequence of float, optional
+        Pixel size along each axis; all 1 by default.
+
+    Returns
+    -------
+    Regions
+
+    Raises
+    ------
+    ImageError, ParameterError
+        If an array cannot be used; the message names the remedy.
+    """
+    regions, n = checked_labels(labels)
+    size = check_spacing(spacing, regions.ndim)
+    volume = as_volume(regions, regions.ndim)
+    values = np.ascontiguousarray(features, dtype=np.float32)
+    if values.ndim != regions.ndim + 1 or values.shape[:-1] != regions.shape:
+        raise ImageError(f"features have shape {values.shape}, but the labels {regions.shape}")
+    if not np.isfinite(values).all():
+        raise ImageError("features must be finite: mask or replace NaN and infinite values")
+    sizes, sums = _kernel.region_sums(volume, as_volume(values, regions.ndim), n)
+    if (sizes == 0).any():
+        missing = int(np.flatnonzero(sizes == 0)[0]) + 1
+        raise ImageError(f"labels must be 1...{n} without gaps, but {missing} is missing")
+    edges, faces, along = _kernel.region_graph(
+        volume, n, _checked_strength(strength, regions.shape)
+    )
+    area = _face_areas(size)
+    return Regions(sizes, sums, edges, _weighted(faces, area), _weighted(along, area))
+
+
+def checked_labels(labels: Any) -> tuple[NDArray[np.int32], int]:
+    """Return a label image as C-contiguous int32 with its largest label, or raise ImageError."""
+    array = np.asarray(labels)
+    if array.dtype.kind not in "iu" or array.ndim not in (2, 3):
+        raise ImageError(
+            f"labels must be whole numbers of shape (Y, X) or (Z, Y, X), got {array.dtype} of "
+            f"shape {array.shape}"
+        )
+    if array.size == 0 or array.max() < 1:
+        raise ImageError("labels hold no region: no label is above 0")
+    if array.min() < 0 or array.max() > np.iinfo(np.int32).max:
+        raise ImageError(
+            f"labels must lie in 0...2^31 - 1, got {array.min()} to {array.max()}: renumber them"
+        )
+    return np.ascontiguousarray(array, dtype=np.int32), int(array.max())
+
+
+def as_volume(array: NDArray[Any], n_spatial: int) -> NDArray[Any]:
+    """Return a view with a leading z axis where the image is 2-D."""
+    return array[None] if n_spatial == 2 else array
+
+
+def _checked_strength(strength: Any, shape: tuple[int, ...]) -> NDArray[np.float32] | None:
+    if strength is None:
+        return None
+    values = np.ascontiguousarray(strength, dtype=np.float32)
+    if values.shape != shape:
+        raise ImageError(f"strength has shape {values.shape}, but the labels {shape}")
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise ImageError("strength must be finite and at least 0")
+    return as_volume(values, len(shape))
+
+
+def _face_areas(size: tuple[float, ...]) -> tuple[float, float, float]:
+    """Return the size of the face between two neighbours along z, y, x."""
+    if len(size) == 2:
+        return 0.0, size[1], size[0]
+    return size[1] * size[2], size[0] * size[2], size[0] * size[1]
+
+
+def _weighted(values: NDArray[Any], area: tuple[float, float, float]) -> NDArray[np.float64]:
+    """Return the sum over the axes, always added in the order z, y, x."""
+    result: NDArray[np.float64] = (values[:, 0] * area[0] + values[:, 1] * area[1]) + values[
+        :, 2
+    ] * area[2]
+    return result
