@@ -274,3 +274,27 @@ def test_interrupted_segment_leaves_nothing(shell, rng):
 def test_version_and_help(shell):
     assert shell("--version").stdout.startswith("napari-sen 0.")
     assert "superpixels" in shell("--help").stdout
+
+
+def test_demo_writes_labels_overlay_and_embedding(training_shell):
+    shell = training_shell
+    # A model of this name among the user's own stands before the bundled one: seconds are saved.
+    arguments = list(train_arguments("--steps", 1, "--name", "natural"))
+    at = arguments.index("-o")
+    made = shell(*arguments[:at], *arguments[at + 2 :])
+    assert made.returncode == 0, made.stderr
+    done = shell("demo", "-o", "demo", "--json")
+    assert done.returncode == 0, done.stderr
+    about = json.loads(done.stdout)
+    folder = shell.folder / "demo"
+    labels = to_array(folder / "coffee_superpixels.tif")
+    assert labels.shape == (400, 600)
+    assert about["superpixels"] == labels.max() == len(np.unique(labels)) > 100
+    assert {"colour", "embedding", "superpixels", "writing"} <= set(about["seconds"])
+    np.testing.assert_array_equal(
+        to_array(folder / "coffee_superpixels.zarr" / "labels" / "superpixels"), labels
+    )
+    for name in ("coffee_overlay.png", "coffee_embedding.png"):
+        assert iio.imread(folder / name).shape == (400, 600, 3)
+    assert sorted(about["outputs"]) == sorted(f"demo/{path.name}" for path in folder.iterdir())
+    assert "exists" in error_of(shell("demo", "-o", "demo"))
