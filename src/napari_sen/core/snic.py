@@ -105,6 +105,7 @@ def snic(
         if inside is not None:
             points = np.concatenate([points, _island_seeds(inside, points, size, connectivity)])
     else:
+        assert seeds is not None
         points = _checked_seeds(seeds, shape, inside)
 
     if step is None:

@@ -63,7 +63,7 @@ def contours(
     SenError
         Before any work, if an argument cannot be used; the message names the remedy.
     """
-    given = {
+    given: dict[str, Any] = {
         "n_sizes": n_sizes,
         "smallest": smallest,
         "largest": largest,

@@ -229,5 +229,5 @@ def _name(path: Path) -> str:
 def _stamp(data: NDArray[Any]) -> str:
     """Return a checksum of the pixels, the same wherever the file lies."""
     digest = hashlib.sha256(repr((data.shape, data.dtype.str)).encode())
-    digest.update(np.ascontiguousarray(data))
+    digest.update(np.ascontiguousarray(data).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()[:32]
