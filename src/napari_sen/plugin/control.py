@@ -1,0 +1,46 @@
+"""How a running job reports and is stopped; no Qt."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from ..errors import Cancelled
+
+__all__ = ["Control"]
+
+# At most so many seconds between two progress messages: Qt's queue must not fill up.
+MESSAGE_INTERVAL = 0.05
+
+
+class Control:
+    """What a job holds of its runner: it reports, shows intermediate results, and is stopped."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._last = (0.0, "")
+        self.tell: Callable[[object], None] = lambda message: None
+        self.is_unwanted: Callable[[], bool] = lambda: False
+
+    def cancel(self) -> None:
+        """Ask the job to stop at its next report."""
+        self._stop.set()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the job was asked to stop."""
+        return self._stop.is_set() or self.is_unwanted()
+
+    def progress(self, done: int, total: int, stage: str) -> None:
+        """Report ``done`` of ``total`` steps of ``stage``; raise Cancelled if asked to stop."""
+        if self.is_cancelled:
+            raise Cancelled
+        now, (last, last_stage) = time.monotonic(), self._last
+        if stage != last_stage or done >= total or now - last >= MESSAGE_INTERVAL:
+            self._last = (now, stage)
+            self.tell((done, total, stage))
+
+    def live(self, item: object) -> None:
+        """Show an intermediate result, such as the loss of a training step."""
+        self.tell(item)

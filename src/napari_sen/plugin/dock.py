@@ -1,0 +1,205 @@
+"""The SEN dock: binds the session to widgets, and runs its steps off the GUI thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from ..errors import SenError
+from .catalogue import Found, catalogue, look_up
+from .choosers import ImageChooser, ModelChooser
+from .control import Control
+from .panels import StatusPanel, VerticalScroll, hint, make_panel
+from .results import Finished, Result
+from .session import Session
+from .steps import STEPS
+from .workers import JobRunner
+
+if TYPE_CHECKING:
+    import napari
+
+__all__ = [
+    "ContoursDock",
+    "EmbedDock",
+    "PseudoLabelsDock",
+    "SenDock",
+    "SuperpixelsDock",
+    "TrainDock",
+]
+
+FIRST_HINT = (
+    "New here? Choose an image and press <b>4&nbsp;&nbsp;Superpixels</b>. "
+    "Steps 1 and 2 are for teaching a model of your own."
+)
+
+
+class SenDock(QWidget):
+    """The steps on one image: pseudo-labels, train, embed, superpixels, contours.
+
+    ``idle`` is emitted when a step has ended in whatever way and its layers are in the viewer.
+    """
+
+    idle = Signal(str)
+    steps: tuple[str, ...] = tuple(STEPS)
+
+    def __init__(self, napari_viewer: napari.Viewer, session: Session | None = None) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.session = session or Session()
+        self.runner = JobRunner(self)
+        self._searcher = JobRunner(self)
+        self._step = ""
+        self._pending: list[Result] = []
+        self._message = ""
+        self.image = ImageChooser(napari_viewer, self.session)
+        self.choices = ModelChooser(self.session)
+        self.panels = {key: make_panel(key, self.session) for key in self.steps}
+        self.status = StatusPanel()
+        self._lay_out()
+        self._bind()
+        self._image_changed()
+        if catalogue.found is None:
+            self._searcher.start(lambda control: look_up())
+
+    def _lay_out(self) -> None:
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(2, 2, 8, 2)
+        column.setSpacing(6)
+        if len(self.panels) > 1:
+            first = hint(FIRST_HINT)
+            first.setTextFormat(Qt.TextFormat.RichText)
+            column.addWidget(first)
+        column.addWidget(self.image)
+        column.addWidget(self.choices)
+        for panel in self.panels.values():
+            column.addWidget(panel)
+        column.addStretch()
+        scroll = VerticalScroll(inside)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.addWidget(scroll, 1)
+        layout.addWidget(self.status)
+
+    def _bind(self) -> None:
+        for panel in self.panels.values():
+            panel.run.connect(self.start)
+        self.status.cancel.connect(self.cancel)
+        self.image.changed.connect(self._image_changed)
+        self.runner.progressed.connect(self.status.progress)
+        self.runner.live.connect(self._show_live)
+        self.runner.succeeded.connect(self._take)
+        self.runner.failed.connect(self._fail)
+        self.runner.cancelled.connect(lambda: self._end("Cancelled; nothing was kept."))
+        self._searcher.succeeded.connect(catalogue.update)
+        self._searcher.failed.connect(self._fail)
+
+    def start(self, key: str) -> None:
+        """Run a step; what is wrong with its input is said at once, before any work."""
+        try:
+            for each in (*STEPS[key].uses, key):
+                if each in self.panels:
+                    self.panels[each].read()
+            job = self.session.job(key, tuple(self.viewer.dims.point))
+            self._launch(key, job)
+        except SenError as error:
+            self._fail(str(error))
+
+    def _launch(self, key: str, job: Callable[[Control], Finished]) -> None:
+        self.runner.start(job)
+        self._step = key
+        self.status.begin(STEPS[key].title)
+        self._enable(False)
+
+    def cancel(self) -> None:
+        """Stop the running step."""
+        if self.runner.is_busy:
+            self.runner.cancel()
+            self.status.stopping()
+
+    def _enable(self, on: bool) -> None:
+        for panel in self.panels.values():
+            panel.button.setEnabled(on)
+
+    def _image_changed(self) -> None:
+        for panel in self.panels.values():
+            panel.image_changed()
+
+    def _show_live(self, item: object) -> None:
+        self.panels[self._step].show_live(item)
+
+    def _take(self, finished: Finished) -> None:
+        self.session.take(self._step, finished)
+        if isinstance(finished.found, Found):
+            catalogue.update(finished.found)
+        self._pending, self._message = list(finished.results), finished.message
+        self._add_next()
+
+    def _add_next(self) -> None:
+        """Add one layer and let the window breathe before the next."""
+        if not self._pending:
+            self._end(f"Done: {self._message}.")
+            return
+        self.viewer.add_layer(self._pending.pop(0).to_layer())
+        QTimer.singleShot(0, self._add_next)
+
+    def _fail(self, message: str) -> None:
+        from napari.utils.notifications import show_error
+
+        show_error(message)
+        self._end(f"Not done: {message}.")
+
+    def _end(self, text: str) -> None:
+        if not self.runner.is_busy:
+            self.status.idle(text)
+            self._enable(True)
+            self.idle.emit(text)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Stop, let go and be deleted when napari takes us out of the dock (X was clicked)."""
+        taken = event is not None and event.type() == QEvent.Type.ParentChange
+        if taken and self.parentWidget() is None:
+            self.leave()
+            self.deleteLater()
+        return bool(super().event(event))
+
+    def leave(self) -> None:
+        """Stop the running step and follow neither viewer nor catalogue any longer."""
+        self.runner.cancel()
+        self._searcher.cancel()
+        self._pending = []
+        self.image.leave()
+        self.choices.leave()
+
+
+class PseudoLabelsDock(SenDock):
+    """Step 1 alone."""
+
+    steps = ("pseudo_labels",)
+
+
+class TrainDock(SenDock):
+    """Step 2 alone."""
+
+    steps = ("train",)
+
+
+class EmbedDock(SenDock):
+    """Step 3 alone."""
+
+    steps = ("embed",)
+
+
+class SuperpixelsDock(SenDock):
+    """Step 4 alone."""
+
+    steps = ("superpixels",)
+
+
+class ContoursDock(SenDock):
+    """The contours alone."""
+
+    steps = ("contours",)

@@ -1,0 +1,254 @@
+"""Parts of the dock: one panel for each step, and the line that says how the work goes."""
+
+from __future__ import annotations
+
+import time
+
+from qtpy.QtCore import QEvent, QObject, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from ..params import Params
+from .curve import LossCurve
+from .forms import ParamsForm, SizeEditor
+from .results import Loss
+from .session import Session
+from .steps import STEPS
+
+__all__ = ["StatusPanel", "StepPanel", "VerticalScroll", "make_panel"]
+
+
+def hint(text: str) -> QLabel:
+    """Return a small explaining line."""
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setStyleSheet("font-style: italic; padding: 0px;")
+    label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+    return label
+
+
+class StepPanel(QFrame):
+    """A step: its button, what it does, its essential parameters, and the folded others."""
+
+    run = Signal(str)
+
+    def __init__(self, key: str, session: Session) -> None:
+        super().__init__()
+        self.key, self._session = key, session
+        step = STEPS[key]
+        self.button = QPushButton(step.title)
+        self.button.setToolTip(step.about)
+        font = self.button.font()
+        font.setBold(True)
+        self.button.setFont(font)
+        self.button.clicked.connect(lambda: self.run.emit(self.key))
+        self.forms = {kind: ParamsForm(kind, without=step.hidden) for kind in step.params}
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 4)
+        layout.setSpacing(3)
+        layout.addWidget(self.button)
+        layout.addWidget(hint(step.about))
+        essential = QFormLayout()
+        essential.setContentsMargins(6, 0, 0, 0)
+        essential.setVerticalSpacing(3)
+        self._extra(essential)
+        for form in self.forms.values():
+            form.fill(essential, [name for name in step.essential if name in form.editors])
+        layout.addLayout(essential)
+        self.advanced = self._advanced(step.essential)
+        if self.advanced is not None:
+            layout.addWidget(self.advanced)
+
+    def _extra(self, layout: QFormLayout) -> None:
+        """Add the rows that no parameter class has."""
+
+    def _advanced(self, essential: tuple[str, ...]) -> QCollapsible | None:
+        content = QWidget()
+        layout = QFormLayout(content)
+        layout.setContentsMargins(6, 0, 0, 0)
+        for kind, form in self.forms.items():
+            names = [name for name in form.editors if name not in essential]
+            if names and len(self.forms) > 1:
+                layout.addRow(hint((kind.__doc__ or "").splitlines()[0]))
+            form.fill(layout, names)
+        if layout.rowCount() == 0:
+            return None
+        folded = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
+        folded.setDuration(0)
+        folded.setContent(content)
+        inner = folded.layout()
+        assert inner is not None
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(2)
+        folded.collapse(animate=False)
+        return folded
+
+    def read(self) -> None:
+        """Put what is edited into the session; ParameterError if something is not legal."""
+        self._session.set(*(self._value(kind) for kind in self.forms))
+
+    def _value(self, kind: type[Params]) -> Params:
+        hidden = {
+            name: getattr(self._session.params[kind], name)
+            for name in STEPS[self.key].hidden
+            if name in kind.__dataclass_fields__
+        }
+        return self.forms[kind].value(**hidden)
+
+    def show_live(self, item: object) -> None:
+        """Show an intermediate result, if this step has any."""
+
+    def image_changed(self) -> None:
+        """Follow another image, or another pixel size."""
+
+
+class SuperpixelsPanel(StepPanel):
+    """Adds the size, as a number or as a diameter."""
+
+    def _extra(self, layout: QFormLayout) -> None:
+        self.size_editor = SizeEditor()
+        layout.addRow("Size by", self.size_editor)
+
+    def _value(self, kind: type[Params]) -> Params:
+        return self.forms[kind].value(**self.size_editor.value())
+
+    def image_changed(self) -> None:
+        """Give the diameter in the image's units."""
+        if self._session.layer is not None:
+            source = self._session.source()
+            self.size_editor.set_pixel(source.spacing[-1], source.unit)
+
+
+class TrainPanel(StepPanel):
+    """Adds the new model's name and the loss curve."""
+
+    def _extra(self, layout: QFormLayout) -> None:
+        self.name = QLineEdit(self._session.new_model)
+        self.name.setToolTip("The trained model is saved under this name and offered above")
+        self.name.setAccessibleName("Name of the new model")
+        layout.addRow("Save as", self.name)
+
+    def __init__(self, key: str, session: Session) -> None:
+        super().__init__(key, session)
+        self.curve = LossCurve()
+        self.curve.hide()
+        layout = self.layout()
+        assert layout is not None
+        layout.addWidget(self.curve)
+
+    def read(self) -> None:
+        """Read the name as well, and make room for the curve."""
+        super().read()
+        self._session.new_model = self.name.text().strip()
+        self.curve.clear()
+
+    def show_live(self, item: object) -> None:
+        """Add to the loss curve."""
+        if isinstance(item, Loss):
+            self.curve.show()
+            self.curve.append(item.step, item.loss)
+
+
+def make_panel(key: str, session: Session) -> StepPanel:
+    """Return the panel of a step."""
+    kinds: dict[str, type[StepPanel]] = {"superpixels": SuperpixelsPanel, "train": TrainPanel}
+    return kinds.get(key, StepPanel)(key, session)
+
+
+class VerticalScroll(QScrollArea):
+    """Scrolls up and down only: it is as wide as its content needs, in whatever theme."""
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(content)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Follow the content's width; a theme gives it its final one after it is made."""
+        content, bar = self.widget(), self.verticalScrollBar()
+        if watched is content and event is not None and event.type() == QEvent.Type.LayoutRequest:
+            assert content is not None
+            assert bar is not None
+            self.setMinimumWidth(content.minimumSizeHint().width() + bar.sizeHint().width())
+        return bool(super().eventFilter(watched, event))
+
+
+class StatusPanel(QWidget):
+    """Progress bar, Cancel, and one line: what is going on, or how the last step ended."""
+
+    cancel = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bar = QProgressBar()
+        self.bar.setAccessibleName("Progress")
+        self.bar.setTextVisible(False)
+        self.button = QPushButton("Cancel")
+        self.button.setToolTip("Stop the running step; nothing of it is kept")
+        self.button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.button.clicked.connect(self.cancel)
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        row = QHBoxLayout()
+        row.addWidget(self.bar)
+        row.addWidget(self.button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.addLayout(row)
+        layout.addWidget(self.text)
+        self._stage: tuple[str, float] = ("", 0.0)
+        self.idle("Ready.")
+
+    def begin(self, title: str) -> None:
+        """Show that ``title`` has begun."""
+        self._stage = ("", 0.0)
+        self.bar.setRange(0, 0)
+        self.bar.show()
+        self.button.setEnabled(True)
+        self.text.setText(f"{title}: starting ...")
+
+    def progress(self, done: int, total: int, stage: str) -> None:
+        """Move the bar, name the stage, and estimate the time left in it."""
+        now = time.monotonic()
+        if stage != self._stage[0]:
+            self._stage = (stage, now)
+        self.bar.setRange(0, max(total, 0))
+        self.bar.setValue(done)
+        self.text.setText(f"{stage[:1].upper()}{stage[1:]} ...{self._left(done, total, now)}")
+
+    def _left(self, done: int, total: int, now: float) -> str:
+        elapsed = now - self._stage[1]
+        if elapsed < 1 or done <= 0 or total <= done:
+            return ""
+        seconds = elapsed * (total - done) / done
+        if seconds < 90:
+            return f" about {max(round(seconds), 1)} s left"
+        return f" about {round(seconds / 60)} min left"
+
+    def stopping(self) -> None:
+        """Show that Cancel was heard."""
+        self.bar.setRange(0, 0)
+        self.button.setEnabled(False)
+        self.text.setText("Stopping ...")
+
+    def idle(self, text: str) -> None:
+        """Show how it ended."""
+        self.bar.setRange(0, 1)
+        self.bar.setValue(0)
+        self.button.setEnabled(False)
+        self.text.setText(text)

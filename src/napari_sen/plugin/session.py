@@ -1,0 +1,144 @@
+"""The plugin's state without Qt: the image chosen, the settings, the last results; events out.
+
+Widgets bind to it, a notebook can drive it, and it is tested without a display::
+
+    session = Session()
+    session.choose(layer)
+    for result in session.run("superpixels"):
+        viewer.add_layer(result.to_layer())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from psygnal import Signal
+
+from ..errors import ImageError, ParameterError
+from ..params import (
+    ContourParams,
+    EmbedParams,
+    LossParams,
+    MeanShiftParams,
+    NetworkParams,
+    Params,
+    PseudoLabelParams,
+    SegmentParams,
+    TrainParams,
+)
+from .layers import Source, Stack, guess_channel_axis, source_of
+from .results import Finished, Result
+
+__all__ = ["Session", "Settings"]
+
+KINDS: tuple[type[Params], ...] = (
+    PseudoLabelParams,
+    TrainParams,
+    NetworkParams,
+    MeanShiftParams,
+    LossParams,
+    EmbedParams,
+    SegmentParams,
+    ContourParams,
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a step needs beside the image; a copy that later edits do not reach."""
+
+    model: str | None
+    device: str
+    new_model: str
+    params: Mapping[type[Params], Any] = field(repr=False)
+
+    def __getitem__(self, kind: type[Params]) -> Any:
+        """Return the parameters of one class."""
+        return self.params[kind]
+
+
+class Session:
+    """Image, settings and results of one dock.
+
+    Attributes
+    ----------
+    layer : napari.layers.Image or None
+        The chosen layer.
+    channel_axis : int or None
+        Its axis that holds channels.
+    stack : {"slice", "each", "volume"}
+        How to treat more than two axes.
+    model : str or None
+        ``"auto"``, a model's name, or None for colour alone.
+    device : str
+        ``"auto"`` or a device's name.
+    new_model : str
+        Name under which a trained model is saved.
+    params : dict
+        The parameter set of each class.
+    last : dict
+        The latest results of each step.
+    """
+
+    layer_changed = Signal(object)
+    finished = Signal(str, Finished)
+
+    def __init__(self) -> None:
+        self.layer: Any = None
+        self.channel_axis: int | None = None
+        self.stack: Stack = "slice"
+        self.model: str | None = "auto"
+        self.device = "auto"
+        self.new_model = "my-model"
+        self.params: dict[type[Params], Params] = {kind: kind() for kind in KINDS}
+        self.last: dict[str, list[Result]] = {}
+
+    def choose(self, layer: Any) -> None:
+        """Take another layer (or None), and guess from its labels which axis holds channels."""
+        if layer is self.layer:
+            return
+        self.layer = layer
+        self.channel_axis = None if layer is None else guess_channel_axis(layer)
+        self.layer_changed.emit(layer)
+
+    def set(self, *params: Params) -> None:
+        """Replace parameter sets; each is valid, for it could be made."""
+        for group in params:
+            if type(group) not in self.params:
+                raise ParameterError(f"the plugin has no use for {type(group).__name__}")
+            self.params[type(group)] = group
+
+    def source(self, point: tuple[float, ...] | None = None) -> Source:
+        """Return the chosen image as the API reads it; ``point`` says which slice is shown."""
+        if self.layer is None:
+            raise ImageError("there is no image: open one, or take a sample from the File menu")
+        return source_of(self.layer, channel_axis=self.channel_axis, stack=self.stack, point=point)
+
+    def settings(self) -> Settings:
+        """Return a copy of the settings."""
+        return Settings(self.model, self.device, self.new_model, dict(self.params))
+
+    def job(self, step: str, point: tuple[float, ...] | None = None) -> Callable[[Any], Finished]:
+        """Return the work of a step, checked as far as that is quick; call it with a Control."""
+        from .steps import STEPS
+
+        if step not in STEPS:
+            raise ParameterError(f"there is no step {step!r}; there are {', '.join(STEPS)}")
+        perform, source, settings = STEPS[step].perform, self.source(point), self.settings()
+        STEPS[step].check(settings)
+        return lambda control: perform(source, settings, control)
+
+    def take(self, step: str, finished: Finished) -> None:
+        """Keep a step's results and tell whoever listens."""
+        self.last[step] = finished.results
+        self.finished.emit(step, finished)
+
+    def run(self, step: str, point: tuple[float, ...] | None = None) -> list[Result]:
+        """Run a step here and now, without a GUI, and return its results."""
+        from .control import Control
+
+        finished = self.job(step, point)(Control())
+        self.take(step, finished)
+        return finished.results

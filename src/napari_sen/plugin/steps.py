@@ -1,0 +1,247 @@
+"""The steps of the dock: what each is called, which parameters it shows, and what it runs.
+
+The functions here run in a worker thread: they call the public API, which imports torch on
+first use, and put its arrays into results. No science and no widget is in here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import OutputError, ParameterError
+from ..params import (
+    ContourParams,
+    EmbedParams,
+    LossParams,
+    MeanShiftParams,
+    NetworkParams,
+    Params,
+    PseudoLabelParams,
+    SegmentParams,
+    TrainParams,
+)
+from .control import Control
+from .layers import Source, features_of, for_display, pyramid
+from .results import Finished, Loss, Result
+
+if TYPE_CHECKING:
+    from .session import Settings
+
+__all__ = ["STEPS", "Step"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: its button, its explanation, its form, its work.
+
+    ``essential`` are the fields (class and name) that are always visible; all others of
+    ``params`` are folded under "Advanced". ``hidden`` fields have no row of their own. A step
+    also ``uses`` the parameters of other steps.
+    """
+
+    title: str
+    about: str
+    params: tuple[type[Params], ...]
+    essential: tuple[str, ...]
+    perform: Callable[[Source, Settings, Control], Finished]
+    check: Callable[[Settings], None] = lambda settings: None
+    hidden: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+
+
+def _common(source: Source, settings: Settings) -> dict[str, Any]:
+    return {**source.reading, "model": settings.model, "device": settings.device}
+
+
+def _by_slice(source: Source) -> dict[str, Any]:
+    """Return how to read the image where volumes are taken slice by slice."""
+    return source.reading | ({"slices": "each"} if source.slices else {})
+
+
+def _model_note(settings: Settings) -> str:
+    return "colour only" if settings.model is None else f"model {settings.model}"
+
+
+def _labels(
+    source: Source, labels: np.ndarray, name: str, *, visible: bool = True, table: bool = False
+) -> Result:
+    shown = for_display(labels)
+    options: dict[str, Any] = {"visible": visible}
+    if table:
+        pixel = float(np.prod(source.spacing))
+        options["features"] = features_of(shown, pixel, source.unit)
+    data = pyramid(source.placement.shape(shown))
+    return Result("labels", name, data, source.placement, options, contour=1)
+
+
+def pseudo_labels(source: Source, settings: Settings, control: Control) -> Finished:
+    """Colour superpixels at every scale and compactness: one Labels layer for each pair."""
+    import napari_sen
+
+    params = settings[PseudoLabelParams]
+    maps = napari_sen.pseudo_labels(
+        source.image, **_by_slice(source), **params.to_dict(), progress=control.progress
+    )
+    results = [
+        _labels(
+            source,
+            labels,
+            f"{source.name} pseudo-labels {spacing:g} px, compactness {compactness:g}",
+            visible=index == 0,
+        )
+        for index, ((spacing, compactness), labels) in enumerate(maps.items())
+    ]
+    return Finished(results, f"{len(results)} pseudo-label maps; the first one is shown")
+
+
+def _check_name(settings: Settings) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", settings.new_model):
+        raise ParameterError(
+            f"{settings.new_model!r} is no name for a model: "
+            "use letters, digits, '-', '_' and '.', and begin with a letter or digit"
+        )
+    if settings.new_model in ("auto", "none"):
+        raise ParameterError(f"{settings.new_model!r} has a meaning already: take another name")
+
+
+def train(source: Source, settings: Settings, control: Control) -> Finished:
+    """Train a model on the image, save it under the user's models, tell how it went."""
+    from ..learn.model import Model, user_folder
+    from ..pipeline.train import training_steps
+    from .catalogue import look_up
+
+    path = user_folder() / f"{settings.new_model}.safetensors"
+    if path.exists():
+        raise OutputError(f"there is a model {settings.new_model!r} already: take another name")
+    trained: Model | None = None
+    for step in training_steps(
+        [source.image],
+        **_by_slice(source),
+        name=settings.new_model,
+        network=settings[NetworkParams],
+        mean_shift=settings[MeanShiftParams],
+        loss=settings[LossParams],
+        pseudo_labels=settings[PseudoLabelParams],
+        schedule=settings[TrainParams],
+        device=settings.device,
+        progress=control.progress,
+    ):
+        if isinstance(step, Model):
+            trained = step
+        else:
+            control.live(Loss(step.step, step.loss))
+    assert trained is not None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    trained.save(path)
+    return Finished([], f"model {settings.new_model} is trained and can be chosen", look_up())
+
+
+def embed(source: Source, settings: Settings, control: Control) -> Finished:
+    """Embed every pixel, and show the main directions as colours."""
+    import napari_sen
+
+    from ..core.pca import pca_rgb
+
+    params = settings[EmbedParams]
+    embedding = napari_sen.embed(
+        source.image,
+        **_common(source, settings),
+        clustered=params.clustered,
+        progress=control.progress,
+    )
+    control.progress(0, 1, "colours")
+    picture = source.placement.shape(pca_rgb(embedding))
+    name = f"{source.name} embedding ({'clustered' if params.clustered else 'PCA'})"
+    result = Result("image", name, picture, source.placement, {"rgb": True})
+    return Finished([result], f"{embedding.shape[-1]} values per pixel, shown as 3 colours")
+
+
+def superpixels(source: Source, settings: Settings, control: Control) -> Finished:
+    """Cut the image into superpixels, with a table of their areas and centroids."""
+    import napari_sen
+
+    params = settings[SegmentParams]
+    options = params.to_dict()
+    if params.size is not None:
+        del options["n_segments"]
+    else:
+        del options["size"]
+    labels = napari_sen.segment(
+        source.image,
+        **_common(source, settings),
+        **options,
+        spacing=source.spacing if source.is_scaled else None,
+        progress=control.progress,
+    )
+    result = _labels(source, labels, f"{source.name} superpixels", table=True)
+    count = len(result.options["features"]["index"])
+    return Finished([result], f"{count} superpixels ({_model_note(settings)})")
+
+
+def contours(source: Source, settings: Settings, control: Control) -> Finished:
+    """Average the boundaries over many sizes: an image from 0 to 1."""
+    import napari_sen
+
+    strength = napari_sen.contours(
+        source.image,
+        **(_common(source, settings) | _by_slice(source)),
+        **settings[ContourParams].to_dict(),
+        progress=control.progress,
+    )
+    options = {"contrast_limits": (0.0, 1.0), "colormap": "inferno", "blending": "additive"}
+    result = Result(
+        "image",
+        f"{source.name} contours",
+        source.placement.shape(strength),
+        source.placement,
+        options,
+    )
+    return Finished([result], f"contours ({_model_note(settings)}), strength 0 to 1")
+
+
+STEPS: dict[str, Step] = {
+    "pseudo_labels": Step(
+        "1  Compute pseudo-labels",
+        "Colour superpixels at many scales: what a new model learns from.",
+        (PseudoLabelParams,),
+        ("spacings", "compactnesses"),
+        pseudo_labels,
+    ),
+    "train": Step(
+        "2  Train SEN",
+        "Teach a new model this image, without any labels of yours.",
+        (TrainParams, NetworkParams, MeanShiftParams, LossParams),
+        ("steps",),
+        train,
+        _check_name,
+        hidden=("planes",),
+        uses=("pseudo_labels",),
+    ),
+    "embed": Step(
+        "3  Embed",
+        "What the model sees in each pixel, as colours.",
+        (EmbedParams,),
+        ("clustered",),
+        embed,
+    ),
+    "superpixels": Step(
+        "4  Superpixels",
+        "Cut the image into pieces that follow its edges.",
+        (SegmentParams,),
+        ("compactness",),
+        superpixels,
+        hidden=("n_segments", "size"),
+    ),
+    "contours": Step(
+        "Contours",
+        "How strong each edge is, averaged over many sizes.",
+        (ContourParams,),
+        (),
+        contours,
+    ),
+}

@@ -1,0 +1,381 @@
+"""The dock in a real viewer: look, click, wait, look at the layers."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from napari.layers import Image, Labels
+from skimage.measure import label as connected_pieces
+
+from napari_sen import load_model
+from napari_sen.plugin.results import Finished
+
+from .conftest import assert_no_threads
+
+pytestmark = pytest.mark.gui
+
+PLACE = {"scale": (0.5, 0.5), "translate": (30, -20), "rotate": 20, "units": "um"}
+
+
+@pytest.fixture
+def dock(opened, photo):
+    """The dock with a small photograph that is scaled, moved and turned; colour alone."""
+    opened.viewer.add_image(photo, name="photo", rgb=True, **PLACE)
+    choose_model(opened.dock, "none (colour only)")
+    return opened
+
+
+@pytest.fixture
+def errors():
+    """Texts of the notifications that napari shows."""
+    from napari.utils.notifications import notification_manager
+
+    shown = []
+
+    def record(event):
+        shown.append(event.message)
+
+    notification_manager.notification_ready.connect(record)
+    yield shown
+    notification_manager.notification_ready.disconnect(record)
+
+
+def choose_model(dock, name):
+    box = dock.choices.model
+    assert box.findText(name) >= 0
+    box.setCurrentText(name)
+
+
+def type_into(edit, text):
+    edit.clear()
+    edit.setText(text)
+
+
+def assert_same_place(layer, source):
+    for point in [(0, 0), (10, 50), (-3, 7.5)]:
+        np.testing.assert_allclose(layer.data_to_world(point), source.data_to_world(point))
+    assert layer.units == source.units
+
+
+def assert_superpixels(labels, count):
+    assert np.unique(labels).tolist() == list(range(1, count + 1))
+    pieces = connected_pieces(labels, connectivity=1, background=0)
+    assert pieces.max() == count
+
+
+def waiting(begun):
+    """A step that works until it is stopped."""
+
+    def perform(source, settings, control):
+        while True:
+            control.progress(1, 10, "waiting")
+            begun.set()
+
+    return perform
+
+
+def screenshot(opened, path):
+    opened.viewer.reset_view()
+    opened.qtbot.waitUntil(lambda: not opened.dock.runner.is_busy)
+    opened.viewer.window.resize(1400, 950)
+    opened.viewer.window.screenshot(str(path), canvas_only=False)
+    assert path.stat().st_size > 50_000
+
+
+def test_an_empty_viewer_tells_what_to_do(opened, errors):
+    assert "Open an image" in opened.dock.image.about.text()
+    text = opened.click("superpixels")
+    assert text.startswith("Not done: there is no image")
+    assert any("there is no image" in message for message in errors)
+    assert len(opened.viewer.layers) == 0
+
+
+def test_superpixels_by_number(dock, artifacts):
+    editor = dock.dock.panels["superpixels"].size_editor
+    editor.number.setValue(60)
+    text = dock.click("superpixels")
+    assert text == "Done: 60 superpixels (colour only)."
+    (layer,) = dock.added(1)
+    assert isinstance(layer, Labels)
+    assert layer.name == "photo superpixels"
+    assert layer.contour == 1
+    assert layer.data.dtype == np.uint16
+    assert_superpixels(layer.data, 60)
+    assert_same_place(layer, dock.viewer.layers["photo"])
+    assert list(layer.features["index"]) == list(range(1, 61))
+    assert layer.features["area (µm²)"].sum() == pytest.approx(96 * 128 / 4)
+    for theme in ("dark", "light"):
+        dock.viewer.theme = theme
+        screenshot(dock, artifacts / f"dock-superpixels-{theme}.png")
+
+
+def test_superpixels_by_diameter_in_micrometres(dock):
+    editor = dock.dock.panels["superpixels"].size_editor
+    editor.how.setCurrentText("Diameter")
+    assert editor.diameter.text() == "10 µm"
+    editor.diameter.setValue(8)
+    dock.click("superpixels")
+    assert dock.added(1)[0].data.max() == pytest.approx(96 * 128 / 16**2, abs=8)
+
+
+def test_pseudo_labels(dock):
+    editors = dock.dock.panels["pseudo_labels"].forms
+    (form,) = editors.values()
+    type_into(form.editors["spacings"], "9, 13")
+    type_into(form.editors["compactnesses"], "10, 40")
+    dock.click("pseudo_labels")
+    layers = dock.added(1)
+    assert [layer.visible for layer in layers] == [True, False, False, False]
+    assert layers[3].name == "photo pseudo-labels 13 px, compactness 40"
+    for layer in layers:
+        assert_superpixels(layer.data, layer.data.max())
+        assert_same_place(layer, dock.viewer.layers["photo"])
+
+
+def test_contours(dock):
+    dock.click("contours")
+    (layer,) = dock.added(1)
+    assert isinstance(layer, Image)
+    assert layer.data.dtype == np.float32
+    assert 0 < layer.data.max() <= 1
+    assert_same_place(layer, dock.viewer.layers["photo"])
+    assert dock.dock.session.layer.name == "photo"
+
+
+@pytest.mark.usefixtures("one_torch_thread")
+def test_train_then_embed_then_superpixels(dock, artifacts, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    panel = dock.dock.panels["train"]
+    set_tiny(panel)
+    (form,) = dock.dock.panels["pseudo_labels"].forms.values()
+    type_into(form.editors["spacings"], "9")
+    type_into(form.editors["compactnesses"], "10")
+    panel.name.setText("tiny")
+    text = dock.click("train")
+    assert text == "Done: model tiny is trained and can be chosen."
+    assert (tmp_path / "napari-sen" / "models" / "tiny.safetensors").is_file()
+    assert [step for step, _ in panel.curve.points] == [1, 2, 3, 4]
+    metadata = load_model("tiny").metadata
+    assert metadata["training"]["pseudo_labels"]["spacings"] == [9.0]
+    choose_model(dock.dock, "tiny")
+
+    assert dock.click("embed") == "Done: 4 values per pixel, shown as 3 colours."
+    (picture,) = dock.added(1)
+    assert isinstance(picture, Image)
+    assert picture.rgb
+    assert picture.data.shape == (96, 128, 3)
+    assert picture.data.dtype == np.uint8
+    assert_same_place(picture, dock.viewer.layers["photo"])
+
+    dock.dock.panels["superpixels"].size_editor.number.setValue(50)
+    text = dock.click("superpixels")
+    assert text == "Done: 50 superpixels (model tiny)."
+    assert_superpixels(dock.viewer.layers[-1].data, 50)
+    screenshot(dock, artifacts / "dock-trained.png")
+
+    text = dock.click("train")
+    assert "there is a model 'tiny' already" in text
+
+
+def set_tiny(panel, steps=4):
+    values = {
+        "steps": steps, "batch": 1, "crop": 32, "dim": 4, "base_width": 4, "width_cap": 8,
+        "iterations": 1, "landmarks": 16,
+    }  # fmt: skip
+    for form in panel.forms.values():
+        for name, editor in form.editors.items():
+            if name in values:
+                editor.setValue(values[name])
+
+
+def test_cancel_adds_nothing_and_the_dock_is_usable_again(dock, fake_step):
+    begun = threading.Event()
+    fake_step("contours", waiting(begun))
+    dock.press("contours")
+    assert not dock.dock.panels["superpixels"].button.isEnabled()
+    dock.qtbot.waitUntil(begun.is_set)
+    dock.qtbot.waitUntil(lambda: "Waiting" in dock.dock.status.text.text())
+    start = time.monotonic()
+    with dock.qtbot.waitSignal(dock.dock.idle, timeout=1000):
+        dock.dock.status.button.click()
+    assert time.monotonic() - start < 1
+    assert dock.dock.status.text.text() == "Cancelled; nothing was kept."
+    assert len(dock.viewer.layers) == 1
+    assert all(panel.button.isEnabled() for panel in dock.dock.panels.values())
+    assert dock.click("superpixels").startswith("Done")
+
+
+@pytest.mark.usefixtures("one_torch_thread")
+def test_cancelling_real_work(dock):
+    """Training is stopped between two steps, long before its last."""
+    set_tiny(dock.dock.panels["train"], steps=1_000_000)
+    with dock.qtbot.waitSignal(dock.dock.runner.live, timeout=60_000):
+        dock.press("train")
+    with dock.qtbot.waitSignal(dock.dock.idle, timeout=5000) as ended:
+        dock.dock.status.button.click()
+    assert ended.args == ["Cancelled; nothing was kept."]
+
+
+def test_bad_input_is_a_notification(dock, errors):
+    dock.viewer.layers.clear()
+    image = np.zeros((40, 50), np.float32)
+    image[3, 4] = np.nan
+    dock.viewer.add_image(image, name="holes", contrast_limits=(0, 1))
+    text = dock.click("superpixels")
+    assert text.startswith("Not done: ")
+    assert "NaN" in text
+    assert any("NaN" in message for message in errors)
+    assert len(dock.viewer.layers) == 1
+
+
+def test_bad_parameters_are_told_before_any_work(dock, errors):
+    (form,) = dock.dock.panels["pseudo_labels"].forms.values()
+    type_into(form.editors["spacings"], "1")
+    with dock.qtbot.assertNotEmitted(dock.dock.runner.started):
+        text = dock.click("pseudo_labels")
+    assert "spacings must be at least 2" in text
+    assert any("spacings must be at least 2" in message for message in errors)
+
+
+def test_failures_of_any_kind_free_the_dock(dock, fake_step, errors):
+    def perform(source, settings, control):
+        raise RuntimeError("CUDA error")
+
+    fake_step("contours", perform)
+    assert "unexpected RuntimeError: CUDA error" in dock.click("contours")
+    assert dock.click("superpixels").startswith("Done")
+
+
+def test_the_chooser_follows_the_viewer(dock, photo):
+    chooser = dock.dock.image.image
+    dock.viewer.add_image(photo[..., 0], name="grey")
+    dock.viewer.add_labels(np.zeros((5, 6), int))
+    names = [chooser.itemText(index) for index in range(chooser.count())]
+    assert names == ["photo", "grey"]
+    assert chooser.currentText() == "photo"
+    chooser.setCurrentText("grey")
+    dock.viewer.layers["grey"].name = "renamed"
+    dock.viewer.layers.move(1, 0)
+    assert chooser.currentText() == "renamed"
+    assert dock.dock.session.layer is dock.viewer.layers["renamed"]
+    dock.viewer.layers.remove("renamed")
+    assert chooser.currentText() == "photo"
+    dock.viewer.layers["photo"].scale = (2, 2)
+    assert "1 px = 2 µm" in dock.dock.image.about.text()
+    dock.viewer.layers.clear()
+    assert dock.dock.session.layer is None
+
+
+def test_the_result_belongs_to_the_layer_it_was_made_of(dock, fake_step, photo):
+    """Another layer is chosen, and the source removed, while the step runs."""
+    from napari_sen.plugin.steps import superpixels
+
+    begun, go_on = threading.Event(), threading.Event()
+
+    def perform(source, settings, control):
+        begun.set()
+        assert go_on.wait(30)
+        return superpixels(source, settings, control)
+
+    fake_step("superpixels", perform)
+    source = dock.viewer.layers["photo"]
+    with dock.qtbot.waitSignal(dock.dock.idle, timeout=30_000):
+        dock.press("superpixels")
+        dock.qtbot.waitUntil(begun.is_set)
+        dock.viewer.add_image(photo[..., 0], name="other", scale=(7, 7), units="um")
+        dock.viewer.layers.remove("photo")
+        go_on.set()
+    result = dock.viewer.layers["photo superpixels"]
+    assert_same_place(result, source)
+
+
+def test_stacks_and_channels(dock):
+    stack = np.random.default_rng(0).integers(0, 4000, (2, 3, 40, 50), np.uint16)
+    layer = dock.viewer.add_image(stack, name="stack", scale=(1, 3, 2, 2))
+    dock.dock.image.image.setCurrentText("stack")
+    chooser = dock.dock.image
+    assert chooser.stack.isVisible()
+    assert chooser.channels.isVisible()
+    chooser.channels.setCurrentText("axis 0: 2 channels")
+    editor = dock.dock.panels["superpixels"].size_editor
+    editor.number.setValue(20)
+    dock.viewer.dims.set_point(1, 6)
+    dock.click("superpixels")
+    result = dock.viewer.layers[-1]
+    assert result.data.shape == (1, 40, 50)
+    np.testing.assert_array_equal(result.translate, (6, 0, 0))
+    assert_superpixels(result.data[0], 20)
+    for choice, count in [("Every slice, one by one", 60), ("Whole volume (3-D)", 20)]:
+        chooser.stack.setCurrentText(choice)
+        dock.click("superpixels")
+        result = dock.viewer.layers[-1]
+        assert result.data.shape == (3, 40, 50)
+        assert result.data.max() == count
+        np.testing.assert_array_equal(result.scale, layer.scale[1:])
+
+
+def test_a_multiscale_layer(dock, photo):
+    grey = photo[..., 1]
+    dock.viewer.add_image([grey, grey[::2, ::2]], name="pyramid", multiscale=True)
+    dock.dock.image.image.setCurrentText("pyramid")
+    dock.click("superpixels")
+    assert dock.viewer.layers[-1].data.shape == grey.shape
+
+
+def test_closing_the_dock_stops_the_work(dock, fake_step):
+    begun = threading.Event()
+    fake_step("contours", waiting(begun))
+    dock.press("contours")
+    dock.qtbot.waitUntil(begun.is_set)
+    session = dock.dock.session
+    with dock.qtbot.waitSignal(dock.dock.destroyed, timeout=1000):
+        dock.viewer.window.remove_dock_widget(dock.dock)
+    assert_no_threads(dock.qtbot)
+    dock.viewer.add_image(np.zeros((5, 6)))
+    assert session.layer is None
+
+
+def test_closing_the_viewer_stops_the_work(make_napari_viewer, qtbot, found, fake_step, photo):
+    begun = threading.Event()
+    fake_step("contours", waiting(begun))
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(photo, rgb=True)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-sen", "SEN")
+    dock.start("contours")
+    qtbot.waitUntil(begun.is_set)
+    viewer.close()
+    assert_no_threads(qtbot)
+
+
+def test_the_window_answers_while_work_runs(dock, fake_step):
+    """A timer of 5 ms finds how long the GUI thread was away at most."""
+    dock.viewer.open_sample("napari-sen", "coffee")
+    dock.dock.image.image.setCurrentText("coffee")
+    from qtpy.QtCore import QTimer
+
+    from napari_sen.plugin.steps import pseudo_labels
+
+    fake_step("pseudo_labels", lambda *a: Finished([], f"{len(pseudo_labels(*a).results)} maps"))
+    ticks = []
+    timer = QTimer()
+    timer.timeout.connect(lambda: ticks.append(time.monotonic()))
+    timer.start(5)
+    text = dock.click("pseudo_labels")
+    timer.stop()
+    assert text == "Done: 24 maps."
+    assert len(ticks) > 20
+    assert np.diff(ticks).max() < 0.5
+
+
+def test_the_choosers_find_models_and_devices(make_napari_viewer, qtbot, monkeypatch, tmp_path):
+    from napari_sen.plugin.catalogue import catalogue
+
+    monkeypatch.setattr(catalogue, "found", None)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    viewer = make_napari_viewer()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-sen", "SEN")
+    box = dock.choices.device
+    qtbot.waitUntil(lambda: catalogue.found is not None, timeout=30_000)
+    assert [box.itemText(index) for index in range(2)] == ["auto", "cpu"]
+    assert dock.choices.model.itemText(1) == "none (colour only)"

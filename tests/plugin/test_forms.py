@@ -1,0 +1,109 @@
+"""Forms follow the parameter classes: every field, its limits, its help."""
+
+from dataclasses import fields
+
+import pytest
+
+from napari_sen.errors import ParameterError
+from napari_sen.params import PseudoLabelParams, SegmentParams, TrainParams
+from napari_sen.plugin.session import KINDS
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def form(qtbot):
+    from napari_sen.plugin.forms import ParamsForm
+
+    kept = []
+
+    def make(kind, **options):
+        made = ParamsForm(kind, **options)
+        for editor in made.editors.values():
+            qtbot.addWidget(editor)
+        kept.append(made)
+        return made
+
+    return make
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_defaults_survive_the_form(form, kind):
+    without = ("size",) if kind is SegmentParams else ()
+    assert form(kind, without=without).value() == kind()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_editor_says_what_it_is_for(form, kind):
+    made = form(kind, without=("size",))
+    for item in fields(kind):
+        if item.name != "size":
+            assert item.metadata["help"][1:] in made.editors[item.name].toolTip()
+            assert made.editors[item.name].accessibleName()
+
+
+def test_limits_hold_in_the_editor(form):
+    editors = form(TrainParams).editors
+    editors["noise"].setValue(7)
+    assert editors["noise"].value() == 1
+    editors["steps"].setValue(0)
+    assert editors["steps"].value() == 1
+
+
+def test_small_and_large_numbers_are_shown_as_they_are(form, qtbot):
+    box = form(TrainParams).editors["learning_rate"]
+    assert box.text() == "0.002"
+    box.lineEdit().setText("3e-4")
+    box.interpretText()
+    assert box.value() == pytest.approx(3e-4)
+    assert box.text() == "0.0003"
+
+
+def test_lists(form):
+    made = form(PseudoLabelParams)
+    made.editors["spacings"].setText("6; 9,5")
+    assert made.value().spacings == (6, 9, 5)
+    made.editors["spacings"].setText("6, many")
+    with pytest.raises(ParameterError, match="'6, many'"):
+        made.value()
+    made.editors["spacings"].setText("")
+    with pytest.raises(ParameterError, match="list of numbers"):
+        made.value()
+
+
+def test_what_no_editor_can_know_is_checked_by_the_class(form):
+    made = form(TrainParams)
+    made.editors["crop"].setValue(100)
+    with pytest.raises(ParameterError, match="multiple of 32"):
+        made.value()
+
+
+def test_size_is_a_number_or_a_diameter(qtbot):
+    from napari_sen.plugin.forms import SizeEditor
+
+    editor = SizeEditor()
+    qtbot.addWidget(editor)
+    assert editor.value() == {"n_segments": SegmentParams().n_segments, "size": None}
+    editor.set_pixel(0.65, "µm")
+    editor.how.setCurrentIndex(editor.DIAMETER)
+    assert editor.value() == {"size": 13.0}
+    assert editor.diameter.text() == "13 µm"
+    editor.diameter.setValue(5)
+    editor.set_pixel(2.0, "nm")
+    assert editor.value() == {"size": 5.0}
+    assert editor.diameter.text() == "5 nm"
+
+
+def test_the_curve_thins_itself_out(qtbot):
+    from napari_sen.plugin.curve import LossCurve
+
+    curve = LossCurve(capacity=10)
+    qtbot.addWidget(curve)
+    for step in range(100):
+        curve.append(step, 1 / (1 + step))
+    curve.append(1000, float("nan"))
+    assert len(curve.points) <= 10
+    assert curve.points[0] == (0, 1.0)
+    assert not curve.grab().isNull()
+    curve.clear()
+    assert curve.points == ()

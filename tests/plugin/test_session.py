@@ -1,0 +1,121 @@
+"""The session without a display, and without Qt."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from napari.layers import Image, Labels
+
+from napari_sen.errors import ImageError, ParameterError
+from napari_sen.params import LossParams, Params, PseudoLabelParams, SegmentParams
+from napari_sen.plugin.session import Session
+from napari_sen.plugin.steps import STEPS
+
+
+@pytest.fixture
+def session(photo):
+    session = Session()
+    session.model = None
+    session.choose(Image(photo, scale=(0.5, 0.5), translate=(3, 4), units="um", name="photo"))
+    return session
+
+
+def test_it_needs_no_qt():
+    code = """if True:
+        import sys
+        import napari_sen.plugin.session, napari_sen.plugin.steps
+        heavy = ("qtpy", "PyQt", "PySide", "torch", "napari.")
+        print([name for name in sys.modules if name.startswith(heavy)])
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_superpixels_by_number(session):
+    session.set(SegmentParams(n_segments=40))
+    heard = []
+    session.finished.connect(lambda step, finished: heard.append(step))
+    (result,) = session.run("superpixels")
+    assert heard == ["superpixels"]
+    assert session.last["superpixels"] == [result]
+    layer = result.to_layer()
+    assert isinstance(layer, Labels)
+    assert layer.data.dtype == np.uint16
+    assert np.unique(layer.data).tolist() == list(range(1, 41))
+    assert list(layer.features["index"]) == list(range(1, 41))
+    assert layer.features["area (px)"].sum() == 96 * 128
+    np.testing.assert_array_equal(layer.translate, (3, 4))
+    assert layer.units == session.layer.units
+
+
+def test_superpixels_by_diameter(session):
+    session.set(SegmentParams(size=8.0))
+    (result,) = session.run("superpixels")
+    # 8 um are 16 px
+    assert result.data.max() == pytest.approx(96 * 128 / 16**2, abs=8)
+
+
+def test_pseudo_labels_are_named_and_only_the_first_is_shown(session):
+    session.set(PseudoLabelParams(spacings=(9.0, 13.0), compactnesses=(10.0, 40.0)))
+    layers = [result.to_layer() for result in session.run("pseudo_labels")]
+    assert [layer.visible for layer in layers] == [True, False, False, False]
+    assert layers[0].name == "photo pseudo-labels 9 px, compactness 10"
+    assert len({layer.name for layer in layers}) == 4
+
+
+def test_contours(session):
+    (result,) = session.run("contours")
+    layer = result.to_layer()
+    assert isinstance(layer, Image)
+    assert layer.data.shape == (96, 128)
+    assert layer.data.min() >= 0
+    assert 0 < layer.data.max() <= 1
+
+
+def test_a_stack_gives_a_stack(session):
+    stack = np.random.default_rng(0).integers(0, 255, (3, 32, 40), np.uint16)
+    session.choose(Image(stack, name="stack"))
+    session.set(SegmentParams(n_segments=10))
+    session.stack = "each"
+    (result,) = session.run("superpixels")
+    assert result.data.shape == stack.shape
+    assert result.data.max() == 30
+    session.stack = "slice"
+    (result,) = session.run("superpixels", point=(2, 0, 0))
+    assert result.data.shape == (1, 32, 40)
+    assert result.placement.transform["translate"].tolist() == [2, 0, 0]
+
+
+def test_without_an_image_nothing_starts():
+    with pytest.raises(ImageError, match="open one"):
+        Session().job("superpixels")
+
+
+def test_unknown_steps_and_parameters_are_refused(session):
+    with pytest.raises(ParameterError, match="there are pseudo_labels"):
+        session.job("superpixel")
+    with pytest.raises(ParameterError, match="no use for Params"):
+        session.set(Params())
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "auto", "..", "-x"])
+def test_names_that_models_cannot_have(session, name):
+    session.new_model = name
+    with pytest.raises(ParameterError, match="name"):
+        session.job("train")
+
+
+def test_a_job_keeps_the_settings_it_began_with(session):
+    session.set(SegmentParams(n_segments=12))
+    from napari_sen.plugin.control import Control
+
+    job = session.job("superpixels")
+    session.set(SegmentParams(n_segments=99), LossParams())
+    assert job(Control()).results[0].data.max() == 12
+
+
+def test_every_essential_parameter_exists():
+    for step in STEPS.values():
+        names = {name for kind in step.params for name in kind.__dataclass_fields__}
+        assert set(step.essential) | set(step.hidden) <= names
