@@ -1,3 +1,4 @@
+from .core.hierarchy import Hierarchy as Hierarchy
 from .errors import Cancelled as Cancelled
 from .errors import SenError as SenError
 from .learn.model import Model as Model
@@ -5,6 +6,7 @@ from .learn.model import load_model as load_model
 from .learn.model import models as models
 from .pipeline.contours import contours as contours
 from .pipeline.embed import embed as embed
+from .pipeline.hierarchy import hierarchy as hierarchy
 from .pipeline.pseudo_labels import pseudo_labels as pseudo_labels
 from .pipeline.segment import segment as segment
 from .pipeline.train import train as train

@@ -172,7 +172,7 @@ class HierarchyParams(Params):
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
     boundary_weight: float = param(
-        20.0, "weight of the boundary strength: the gradient of CIELAB, per px",
+        10.0, "weight of the boundary strength: the gradient of CIELAB, per px",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
     boundary_smoothing: float = param(

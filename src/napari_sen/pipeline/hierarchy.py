@@ -1,0 +1,208 @@
+"""Image to superpixel hierarchy, end to end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.hierarchy import Hierarchy, build
+from ..core.snic import snic
+from ..core.strength import gradient_magnitude
+from ..errors import ImageError, ParameterError
+from ..params import HierarchyParams, require
+from ..progress import Progress, report
+from .choose import choose_model
+from .embed import embed_slice
+from .prepare import Prepared, prepare
+
+if TYPE_CHECKING:
+    from ..learn.model import Model
+
+__all__ = ["default_fine_count", "hierarchy", "slice_hierarchy"]
+
+
+def hierarchy(
+    image: Any,
+    n_fine: int | None = None,
+    *,
+    model: Model | str | PathLike[str] | None = "auto",
+    mask: Any = None,
+    spacing: Sequence[float] | None = None,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+    slices: str | None = None,
+    fine_size: float | None = None,
+    fine_compactness: float | None = None,
+    size_exponent: float | None = None,
+    smoothing: float | None = None,
+    colour_weight: float | None = None,
+    embedding_weight: float | None = None,
+    boundary_weight: float | None = None,
+    boundary_smoothing: float | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Hierarchy:
+    r"""Build the superpixels of every granularity at once.
+
+    Fine superpixels (SNIC on colour) merge, cheapest pair of neighbours first, until one is
+    left. Their cost is
+
+    .. math:: w_{ab} = (2 n_a n_b / (n_a + n_b))^p
+              (\sqrt{w_c |Lab_a - Lab_b|^2 + w_e \Psi_{ab}} + w_b B_{ab})
+
+    with sizes n, mean colour, mean embedding (eq. 2) and the mean gradient B of the colour along
+    the common border. This is an addition to the method of Gaur & Manjunath (2020).
+
+    Parameters
+    ----------
+    image : array, path or list
+        As for :func:`napari_sen.segment`; one image or volume.
+    n_fine : int, optional
+        Number of finest superpixels; about five times the largest number you will cut at is a
+        good choice. By default so many that their diameter is ``fine_size``.
+    model : Model, name, path or None
+        "auto" takes the bundled model ``natural``; None uses colour alone.
+    mask, spacing, channel_axis, rgb, slices
+        As for :func:`napari_sen.segment`; a stack needs ``slices="volume"``.
+    fine_size : float, optional
+        Diameter of the finest superpixels in pixels (of the finest axis), 12 by default.
+    size_exponent : float, optional
+        p: 1 keeps superpixels of about equal size, 0.5 (the default) is balanced, 0.25 follows
+        objects, whatever their size.
+    fine_compactness, smoothing, colour_weight, embedding_weight
+        See :class:`napari_sen.params.HierarchyParams`, whose defaults None stands for.
+    boundary_weight, boundary_smoothing
+        As these.
+    device : str
+        "auto" (CUDA where there is one), "cpu", "cuda", ...
+    progress : callable, optional
+        Called as ``progress(done, total, stage)``; may raise Cancelled to stop the work.
+
+    Returns
+    -------
+    Hierarchy
+        Its ``cut(n)`` gives exactly n superpixels, each one connected piece.
+
+    Raises
+    ------
+    SenError
+        Before any work, if an argument cannot be used; the message names the remedy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_sen import hierarchy
+    >>> image = np.zeros((60, 90), np.uint8)
+    >>> image[:, 45:] = 200
+    >>> tree = hierarchy(image, model=None)
+    >>> tree.n_leaves, tree.cut(2).max()
+    (37, 2)
+    """
+    params = hierarchy_parameters(
+        fine_size=fine_size,
+        fine_compactness=fine_compactness,
+        size_exponent=size_exponent,
+        smoothing=smoothing,
+        colour_weight=colour_weight,
+        embedding_weight=embedding_weight,
+        boundary_weight=boundary_weight,
+        boundary_smoothing=boundary_smoothing,
+    )
+    if n_fine is not None and fine_size is not None:
+        raise ParameterError("give either n_fine or fine_size, not both")
+    prepared = prepare(
+        image, rgb=rgb, channel_axis=channel_axis, slices=slices, mask=mask, spacing=spacing
+    )
+    if prepared.canvas.n_leading:
+        raise ImageError(
+            f"a hierarchy is made of one image, but this is a stack of {len(prepared.canvas)}: "
+            "pass one of them, or slices='volume' for a hierarchy in 3-D"
+        )
+    count = default_fine_count(prepared, (), params) if n_fine is None else n_fine
+    chosen = choose_model(model, required=False) if params.embedding_weight > 0 else None
+    return slice_hierarchy(prepared, (), count, params, chosen, device, progress)
+
+
+def hierarchy_parameters(**given: Any) -> HierarchyParams:
+    """Return the parameters given, with the defaults for those that are None."""
+    return HierarchyParams(**{name: value for name, value in given.items() if value is not None})
+
+
+def default_fine_count(prepared: Prepared, index: tuple[int, ...], params: HierarchyParams) -> int:
+    """Return how many superpixels of diameter ``fine_size`` one slice (or volume) holds."""
+    cell = (params.fine_size * min(prepared.spacing)) ** prepared.canvas.n_spatial
+    pixels = _pixels(prepared, index)
+    return min(max(round(pixels * math.prod(prepared.spacing) / cell), 1), pixels)
+
+
+def slice_hierarchy(
+    prepared: Prepared,
+    index: tuple[int, ...],
+    n_fine: int,
+    params: HierarchyParams,
+    model: Model | None,
+    device: str,
+    progress: Progress | None = None,
+) -> Hierarchy:
+    """Build the hierarchy of one slice (or volume) of an image that is prepared.
+
+    Raises
+    ------
+    ParameterError
+        If ``n_fine`` is no number of superpixels, or nothing is left to compare.
+    """
+    pixels = _pixels(prepared, index)
+    require("n_fine", n_fine, int, {"low": 1})
+    if n_fine > pixels:
+        raise ParameterError(f"n_fine must be at most the number of pixels ({pixels})")
+    if model is None and params.colour_weight == 0:
+        raise ParameterError("colour_weight and embedding_weight are both 0, or there is no model")
+    report(progress, 0, 1, "colour")
+    inside = prepared.slice_mask(index)
+    colour = prepared.colour(index, params.smoothing)
+    labels = snic(
+        colour,
+        int(n_fine),
+        compactness=params.fine_compactness,
+        spacing=prepared.spacing,
+        mask=inside,
+        progress=progress,
+    )
+    strength = None
+    if params.boundary_weight > 0:
+        strength = gradient_magnitude(
+            prepared.colour(index, params.boundary_smoothing),
+            spacing=prepared.spacing,
+            mask=inside,
+        )
+    features = _compared(colour, prepared, index, params, model, device, progress)
+    return build(labels, features, strength, params, spacing=prepared.spacing, progress=progress)
+
+
+def _compared(
+    colour: NDArray[np.float32],
+    prepared: Prepared,
+    index: tuple[int, ...],
+    params: HierarchyParams,
+    model: Model | None,
+    device: str,
+    progress: Progress | None,
+) -> NDArray[np.float32]:
+    """Return weighted colour and, beside it, the embedding, scaled so that squares are Psi."""
+    parts = []
+    if params.colour_weight > 0:
+        parts.append(colour * np.float32(math.sqrt(params.colour_weight)))
+    if model is not None:
+        rows = embed_slice(prepared, index, model, False, device, progress)
+        parts.append(rows * np.float32(math.sqrt(params.embedding_weight) / 2))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+
+def _pixels(prepared: Prepared, index: tuple[int, ...]) -> int:
+    inside = prepared.slice_mask(index)
+    return math.prod(prepared.canvas.spatial) if inside is None else int(inside.sum())
