@@ -18,6 +18,7 @@ from .errors import ParameterError
 
 __all__ = [
     "ContourParams",
+    "ContrastParams",
     "EmbedParams",
     "HierarchyParams",
     "LossParams",
@@ -25,6 +26,7 @@ __all__ = [
     "NetworkParams",
     "Params",
     "PseudoLabelParams",
+    "RegionParams",
     "SegmentParams",
     "TrainParams",
     "require",
@@ -120,6 +122,10 @@ class SegmentParams(Params):
     size: float | None = param(
         None, "superpixel diameter, instead of a number", above=0, unit="units of spacing"
     )
+    mode: str = param(
+        "flat", "flat: superpixels of about one size; adaptive: large where the image is even",
+        choices=("flat", "adaptive"),
+    )  # fmt: skip
     compactness: float = param(
         10.0, "larger: rounder superpixels; smaller: closer to the edges", above=0, high=1e6
     )
@@ -197,6 +203,19 @@ class PseudoLabelParams(Params):
 
 
 @dataclass(frozen=True)
+class RegionParams(Params):
+    """Cuts of the colour tree: what the recipe "regions" learns from."""
+
+    counts: tuple[int, ...] = param((25, 60, 150), "regions of a whole image", low=2, high=100_000)
+    exponents: tuple[float, ...] = param(
+        (0.5, 1.0), "size exponents p of the merge cost", low=0, high=2
+    )
+    smoothing: float = param(
+        1.0, "sigma of the Gaussian on the colour features", low=0, high=50, unit="px"
+    )
+
+
+@dataclass(frozen=True)
 class NetworkParams(Params):
     """Shape of the U-Net."""
 
@@ -238,9 +257,40 @@ class LossParams(Params):
 
 
 @dataclass(frozen=True)
+class ContrastParams(Params):
+    """Contrastive loss of the recipe "regions", and the two views of an image that it compares."""
+
+    temperature: float = param(0.1, "divides the cosines", above=0, high=100)
+    sampled: int = param(1024, "pixels of each crop that look for their region", low=1)
+    smallest: int = param(20, "regions with fewer pixels in a crop have no mean there", low=1,
+                          unit="px", advanced=True)  # fmt: skip
+    colour_scale: float = param(
+        25.0, "CIELAB distance from which regions of one image are full negatives",
+        above=0, high=1e6,
+    )  # fmt: skip
+    shift: int = param(
+        64, "largest offset between the two crops in each axis", low=0, high=4096, unit="px"
+    )
+    gamma: float = param(0.4, "largest change of log gamma", low=0, high=3, advanced=True)
+    gain: float = param(0.3, "largest change of log gain of a plane", low=0, high=3, advanced=True)
+    offset: float = param(
+        0.1, "largest offset of a plane, in units of its 0...1 range", low=0, high=1, advanced=True
+    )
+    grey: float = param(0.2, "share of crops made grey", low=0, high=1, advanced=True)
+    blurred: float = param(0.3, "share of crops blurred", low=0, high=1, advanced=True)
+    blur: float = param(
+        1.5, "largest sigma of the blur", low=0, high=50, unit="px", advanced=True
+    )
+
+
+@dataclass(frozen=True)
 class TrainParams(Params):
     """Training schedule."""
 
+    recipe: str = param(
+        "pairs", "pairs: the paper's loss on neighbouring pixels; regions: contrast of regions",
+        choices=("pairs", "regions"),
+    )  # fmt: skip
     steps: int = param(2000, "optimiser steps", low=1, high=10_000_000)
     batch: int = param(4, "crops in a step", low=1, high=1024)
     crop: int = param(128, "side of a crop, a multiple of 32", low=32, high=4096, unit="px")
@@ -252,6 +302,10 @@ class TrainParams(Params):
     ema: float = param(
         0.998, "decay of the running average of the weights; 0 switches it off",
         low=0, high=0.99999, advanced=True,
+    )  # fmt: skip
+    precision: str = param(
+        "auto", "numbers in the network's layers; auto: bfloat16 on CUDA, float32 elsewhere",
+        choices=("auto", "float32", "bfloat16"), advanced=True,
     )  # fmt: skip
     seed: int = param(0, "seed of weights, crops, noise", low=0, high=2**31 - 1)
     validation: float = param(

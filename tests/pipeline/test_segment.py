@@ -37,6 +37,26 @@ def test_superpixels_follow_the_object():
     assert_is_labelling(labels)
 
 
+def test_adaptive_superpixels_differ_in_size():
+    """As many as asked, connected, and larger where the image is even."""
+    image = photograph()
+    flat, adaptive = (
+        napari_sen.segment(image, 20, mode=m, model=None) for m in ("flat", "adaptive")
+    )
+    assert_is_labelling(adaptive)
+    assert adaptive.max() == 20
+    assert np.bincount(adaptive.ravel())[1:].std() > 1.5 * np.bincount(flat.ravel())[1:].std()
+
+
+def test_adaptive_with_many_islands():
+    """Islands cannot be merged: there are at least as many superpixels."""
+    mask = np.zeros((30, 30), np.uint8)
+    mask[::6, ::6] = 1
+    labels = napari_sen.segment(np.zeros((30, 30)), 3, mask=mask, mode="adaptive", model=None)
+    assert_is_labelling(labels, mask)
+    assert labels.max() == 25
+
+
 def test_size_stands_for_a_number():
     labels = napari_sen.segment(photograph(), size=6, spacing=(0.5, 0.5), model=None)
     assert labels.max() == 72 * 96 / 12**2
@@ -163,6 +183,8 @@ GREY = np.zeros((8, 9))
         (GREY, {"n_segments": 2.5}, ParameterError),
         (GREY, {"n_segments": "many"}, ParameterError),
         (GREY, {"n_segments": 2, "size": 3}, ParameterError),
+        (GREY, {"n_segments": 2, "mode": "fractal"}, ParameterError),
+        (GREY, {"n_segments": 2, "mode": "adaptive", "connectivity": 2}, ParameterError),
         (GREY, {"size": 0}, ParameterError),
         (GREY, {"size": np.inf}, ParameterError),
         (GREY, {"n_segments": 2, "compactness": -1}, ParameterError),

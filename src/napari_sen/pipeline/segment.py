@@ -12,14 +12,17 @@ from numpy.typing import NDArray
 
 from ..core.snic import snic
 from ..errors import ImageError, ParameterError
-from ..params import SegmentParams
+from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress, part, report
 from .choose import choose_model
 from .embed import embed_slice
+from .hierarchy import default_fine_count, hierarchy_parameters, slice_hierarchy
 from .prepare import Prepared, prepare
 
 if TYPE_CHECKING:
     from ..learn.model import Model
+
+FINE_PER_SEGMENT = 5  # fine superpixels for each one wanted, where that is the larger number
 
 __all__ = ["segment", "segment_parameters", "slice_features"]
 
@@ -29,6 +32,7 @@ def segment(
     n_segments: int | None = None,
     *,
     size: float | None = None,
+    mode: str = "flat",
     compactness: float | None = None,
     model: Model | str | PathLike[str] | None = "auto",
     mask: Any = None,
@@ -59,6 +63,9 @@ def segment(
         so many are made.
     size : float, optional
         Superpixel diameter in units of ``spacing``, instead of a number.
+    mode : {"flat", "adaptive"}
+        "flat": superpixels of about one size. "adaptive": a cut of the merge tree
+        (:func:`napari_sen.hierarchy`), large where the image is even, small where it is not.
     compactness : float, optional
         Larger: rounder; smaller: closer to the edges. 10 by default; try 1 to 100.
     model : Model, name, path or None
@@ -105,12 +112,21 @@ def segment(
     params = segment_parameters(
         n_segments=n_segments,
         size=size,
+        mode=mode,
         compactness=compactness,
         connectivity=connectivity,
         smoothing=smoothing,
         colour_weight=colour_weight,
         embedding_weight=embedding_weight,
     )
+    tree = hierarchy_parameters(
+        fine_compactness=compactness,
+        smoothing=smoothing,
+        colour_weight=colour_weight,
+        embedding_weight=embedding_weight,
+    )
+    if mode == "adaptive" and params.connectivity != 1:
+        raise ParameterError("adaptive superpixels touch by their faces: connectivity must be 1")
     prepared = prepare(
         image, rgb=rgb, channel_axis=channel_axis, slices=slices, mask=mask, spacing=spacing
     )
@@ -123,22 +139,58 @@ def segment(
     labels = np.zeros(canvas.shape, np.int32)
     last = 0
     for done, index in enumerate(canvas.slices()):
-        inside = prepared.slice_mask(index)
-        if counts[index] == 0:
+        count = int(counts[index])
+        if count == 0:
             continue
         inner = part(progress, done, len(canvas))
-        found = snic(
-            slice_features(prepared, index, params, chosen, device, inner),
-            int(counts[index]),
-            compactness=params.compactness,
-            spacing=prepared.spacing,
-            mask=inside,
-            connectivity=params.connectivity,
-            progress=inner,
-        )
+        if params.mode == "adaptive":
+            found = _adaptive(prepared, index, count, tree, chosen, device, inner)
+        else:
+            found = _flat(prepared, index, count, params, chosen, device, inner)
         labels[index] = np.where(found > 0, found + last, 0)
         last += int(found.max())
     return labels
+
+
+def _flat(
+    prepared: Prepared,
+    index: tuple[int, ...],
+    count: int,
+    params: SegmentParams,
+    model: Model | None,
+    device: str,
+    progress: Progress | None,
+) -> NDArray[np.int32]:
+    """Return the superpixels of one slice by SNIC."""
+    return snic(
+        slice_features(prepared, index, params, model, device, progress),
+        count,
+        compactness=params.compactness,
+        spacing=prepared.spacing,
+        mask=prepared.slice_mask(index),
+        connectivity=params.connectivity,
+        progress=progress,
+    )
+
+
+def _adaptive(
+    prepared: Prepared,
+    index: tuple[int, ...],
+    count: int,
+    params: HierarchyParams,
+    model: Model | None,
+    device: str,
+    progress: Progress | None,
+) -> NDArray[np.int32]:
+    """Return the superpixels of one slice as a cut of its merge tree.
+
+    Parts of a mask that do not touch cannot be merged, so there are at least so many.
+    """
+    fine = max(default_fine_count(prepared, index, params), count * FINE_PER_SEGMENT)
+    inside = prepared.slice_mask(index)
+    pixels = math.prod(prepared.canvas.spatial) if inside is None else int(inside.sum())
+    tree = slice_hierarchy(prepared, index, min(fine, pixels), params, model, device, progress)
+    return tree.cut(min(max(count, tree.n_parts), tree.n_leaves))
 
 
 def segment_parameters(**given: Any) -> SegmentParams:
