@@ -127,7 +127,7 @@ def test_pseudo_labels(dock):
     dock.click("pseudo_labels")
     layers = dock.added(1)
     assert [layer.visible for layer in layers] == [True, False, False, False]
-    assert layers[3].name == "photo pseudo-labels 13 px, compactness 40"
+    assert layers[3].name == "photo pseudo 13 px, m=40"
     for layer in layers:
         assert_superpixels(layer.data, layer.data.max())
         assert_same_place(layer, dock.viewer.layers["photo"])

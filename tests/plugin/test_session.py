@@ -60,7 +60,7 @@ def test_pseudo_labels_are_named_and_only_the_first_is_shown(session):
     session.set(PseudoLabelParams(spacings=(9.0, 13.0), compactnesses=(10.0, 40.0)))
     layers = [result.to_layer() for result in session.run("pseudo_labels")]
     assert [layer.visible for layer in layers] == [True, False, False, False]
-    assert layers[0].name == "photo pseudo-labels 9 px, compactness 10"
+    assert layers[0].name == "photo pseudo 9 px, m=10"
     assert len({layer.name for layer in layers}) == 4
 
 

@@ -39,7 +39,6 @@ def raising(error):
 def test_failures_are_told_and_free_the_runner(qtbot, runner, error, message):
     with (
         qtbot.waitSignal(runner.failed) as failed,
-        qtbot.waitSignal(runner.finished),
         qtbot.assertNotEmitted(runner.succeeded),
     ):
         runner.start(raising(error))
@@ -62,7 +61,6 @@ def test_the_result_and_messages_arrive_on_the_gui_thread(qtbot, runner):
     with (
         qtbot.waitSignal(runner.succeeded) as done,
         qtbot.waitSignal(runner.live) as live,
-        qtbot.waitSignal(runner.finished),
     ):
         runner.start(job)
     assert done.args == [42]
@@ -86,7 +84,6 @@ def test_cancel_runs_finally_and_keeps_no_result(qtbot, runner):
     qtbot.waitUntil(begun.is_set)
     with (
         qtbot.assertNotEmitted(runner.succeeded),
-        qtbot.waitSignal(runner.finished, timeout=1000),
         qtbot.waitSignal(runner.cancelled, timeout=1000),
     ):
         runner.cancel()
@@ -111,11 +108,26 @@ def test_a_job_that_ends_after_cancel_is_ignored(qtbot, runner):
 
 def test_one_job_at_a_time(qtbot, runner):
     go_on = threading.Event()
-    with qtbot.waitSignal(runner.finished):
+    with qtbot.waitSignal(runner.succeeded):
         runner.start(lambda control: go_on.wait(10))
         with pytest.raises(SenError, match="running already"):
             runner.start(lambda control: None)
         go_on.set()
+
+
+def test_the_next_job_may_start_from_the_end_of_the_last(qtbot, runner):
+    results = []
+
+    def take(value):
+        results.append(value)
+        if value < 20:
+            runner.start(lambda control: value + 1)
+
+    runner.succeeded.connect(take)
+    with qtbot.assertNotEmitted(runner.cancelled):
+        runner.start(lambda control: 1)
+        qtbot.waitUntil(lambda: len(results) == 20)
+    assert results == list(range(1, 21))
 
 
 def test_messages_are_throttled_but_stages_and_ends_get_through():

@@ -91,7 +91,8 @@ def pseudo_labels(source: Source, settings: Settings, control: Control) -> Finis
         _labels(
             source,
             labels,
-            f"{source.name} pseudo-labels {spacing:g} px, compactness {compactness:g}",
+            # Short, and what differs last: napari's list cuts long names in the middle.
+            f"{source.name} pseudo {spacing:g} px, m={compactness:g}",
             visible=index == 0,
         )
         for index, ((spacing, compactness), labels) in enumerate(maps.items())

@@ -71,7 +71,11 @@ def _cancel_all(controls: list[Control], *_: object) -> None:
 
 
 class JobRunner(QObject):
-    """Runs one job at a time on Qt's thread pool and says on the GUI thread how it goes."""
+    """Runs one job at a time on Qt's thread pool and says on the GUI thread how it goes.
+
+    A job ends with exactly one of ``succeeded``, ``failed`` and ``cancelled``; from then on the
+    next one may start.
+    """
 
     started = Signal()
     progressed = Signal(int, int, str)
@@ -79,12 +83,12 @@ class JobRunner(QObject):
     succeeded = Signal(object)
     failed = Signal(str)
     cancelled = Signal()
-    finished = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._running: list[Control] = []
         self._worker: Any = None
+        self._outcome = Outcome(cancelled=True)
         # Not a method of self: those are gone once it is destroyed.
         self.destroyed.connect(partial(_cancel_all, self._running))
         app = QCoreApplication.instance()
@@ -130,19 +134,17 @@ class JobRunner(QObject):
             self.live.emit(message)
 
     def _on_returned(self, outcome: Outcome) -> None:
-        stopping = self.is_stopping
+        self._outcome = outcome
+
+    def _on_finished(self) -> None:
+        """Tell how it ended, last of all: whoever hears it may start the next job at once."""
+        # Nothing was returned if napari told its workers to quit.
+        outcome = Outcome(cancelled=True) if self.is_stopping else self._outcome
         self._running.clear()
-        if stopping or outcome.cancelled:
+        self._worker, self._outcome = None, Outcome(cancelled=True)
+        if outcome.cancelled:
             self.cancelled.emit()
         elif outcome.failure is not None:
             self.failed.emit(str(outcome.failure))
         else:
             self.succeeded.emit(outcome.value)
-
-    def _on_finished(self) -> None:
-        # Without "returned" (napari told its workers to quit) the runner must be free as well.
-        if self.is_busy:
-            self._running.clear()
-            self.cancelled.emit()
-        self._worker = None
-        self.finished.emit()
