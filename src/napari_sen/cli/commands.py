@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.boundaries import mark_boundaries
+from ..core.pca import pca_rgb
 from ..errors import OutputError
 from ..large.write import (
     IMAGE_OUT,
@@ -20,7 +21,7 @@ from ..large.write import (
     write_picture,
 )
 from ..params import ContourParams, EmbedParams, PseudoLabelParams, SegmentParams
-from ..pipeline.pictures import display, middle_slice, pca_picture
+from ..pipeline.pictures import display, middle_slice
 from .console import Reporter
 from .images import Loaded, check_fit, check_outputs, load, load_mask
 from .options import chosen, given_params
@@ -67,7 +68,7 @@ def embed(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     for path in args.output:
         write_image(path, embedding, grid=loaded.grid, channels_last=True, overwrite=args.overwrite)
     if args.pca:
-        picture = pca_picture(middle_slice(embedding, 3))
+        picture = pca_rgb(middle_slice(embedding, 3))
         write_picture(args.pca, picture, overwrite=args.overwrite)
     found = {"dimensions": int(embedding.shape[-1])}
     reporter(1, 1, "writing")

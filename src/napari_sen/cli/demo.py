@@ -6,10 +6,11 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from ..core.pca import pca_rgb
 from ..data import DEMO, load_sample, sample_path
 from ..errors import OutputError
 from ..large.write import LABELS_OUT, PICTURE_OUT, write_picture
-from ..pipeline.pictures import middle_slice, pca_picture
+from ..pipeline.pictures import middle_slice
 from .commands import overlay, save_labels, summary, superpixels
 from .console import Reporter
 from .images import check_outputs, load
@@ -42,7 +43,7 @@ def demo(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     reporter(0, 1, "writing")
     save_labels(labels_out, labels, loaded, overwrite=args.overwrite)
     write_picture(overlay_out, overlay(loaded, labels), overwrite=args.overwrite)
-    write_picture(pca_out, pca_picture(middle_slice(embedding, 3)), overwrite=args.overwrite)
+    write_picture(pca_out, pca_rgb(middle_slice(embedding, 3)), overwrite=args.overwrite)
     outputs = [*labels_out, overlay_out, pca_out]
     reporter(1, 1, "writing")
     return summary(args, loaded, reporter, superpixels(labels), outputs)

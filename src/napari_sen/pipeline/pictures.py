@@ -1,4 +1,4 @@
-"""Pictures for people: boundaries on an image, and an embedding's main directions as colours."""
+"""What a person is shown of an image."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from ..core.features import network_planes, statistics
 from ..core.image import Canvas
 
-__all__ = ["display", "middle_slice", "pca_picture"]
+__all__ = ["display", "middle_slice"]
 
 
 def display(canvas: Canvas) -> np.ndarray:
@@ -27,31 +27,3 @@ def middle_slice(array: np.ndarray, n_trailing: int) -> np.ndarray:
     while array.ndim > n_trailing:
         array = array[array.shape[0] // 2]
     return array
-
-
-def pca_picture(embedding: np.ndarray) -> np.ndarray:
-    """Show an embedding's three main directions as red, green and blue.
-
-    Parameters
-    ----------
-    embedding : (Y, X, D) float ndarray
-        Unit rows; D may be 1 or more.
-
-    Returns
-    -------
-    (Y, X, 3) uint8 ndarray
-        Each direction stretched from its 1st to its 99th percentile. The sign of a direction is
-        fixed by its largest entry, so equal input gives equal colours.
-    """
-    rows = np.asarray(embedding, dtype=np.float64).reshape(-1, embedding.shape[-1])
-    sample = rows[:: max(1, len(rows) // 50_000)]
-    centre = sample.mean(axis=0)
-    directions = np.linalg.svd(sample - centre, full_matrices=False)[2][:3]
-    strongest = np.abs(directions).argmax(axis=1)
-    directions *= np.sign(directions[np.arange(len(directions)), strongest])[:, None]
-    parts = (rows - centre) @ directions.T
-    low, high = np.percentile(parts, (1, 99), axis=0)
-    parts = np.clip((parts - low) / np.maximum(high - low, 1e-12), 0, 1)
-    picture = np.zeros((len(rows), 3))
-    picture[:, : parts.shape[1]] = parts
-    return np.rint(picture * 255).astype(np.uint8).reshape(*embedding.shape[:-1], 3)
