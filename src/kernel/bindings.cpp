@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "graph.hpp"
+#include "half_disc.hpp"
 #include "merge.hpp"
 #include "snic.hpp"
 #include "tree.hpp"
@@ -223,6 +224,43 @@ static auto ultrametric(const Array<int32_t, 3> &labels, const Array<int64_t, 2>
     return handed_over<float, 3>(std::move(out), image_shape(labels));
 }
 
+// Adds to `out`, so that several channels and radii share one array.
+static void half_disc(const Array<uint16_t, 2> &codes, const Array<int32_t, 2> &runs,
+                      int64_t radius, int64_t step, float weight,
+                      nb::ndarray<float, nb::ndim<3>, nb::c_contig, nb::device::cpu> out,
+                      std::optional<nb::callable> poll) {
+    sen::HalfDiscProblem problem{};
+    problem.codes = codes.data();
+    problem.y = int64_t(codes.shape(0));
+    problem.x = int64_t(codes.shape(1));
+    problem.radius = radius;
+    problem.step = step;
+    problem.weight = weight;
+    if (radius < 1 || radius > 100) throw std::invalid_argument("radius must lie in 1...100");
+    if (runs.shape(1) != 4) throw std::invalid_argument("a run has four numbers");
+    for (size_t i = 0; i < runs.shape(0); ++i) {
+        const int32_t *run = runs.data() + 4 * i;
+        if (std::max({-run[0], run[0], -run[1], run[2]}) > radius || run[1] > run[2] ||
+            run[3] < 0 || run[3] >= 2 * sen::kOrientations)
+            throw std::invalid_argument("a run leaves the disc");
+        problem.runs.push_back({run[0], run[1], run[2], run[3]});
+    }
+    if (step < 1) throw std::invalid_argument("step must be at least 1");
+    if (int64_t(out.shape(0)) != (problem.y + step - 1) / step ||
+        int64_t(out.shape(1)) != (problem.x + step - 1) / step ||
+        out.shape(2) != sen::kOrientations)
+        throw std::invalid_argument("out must have the shape of the image and 8 orientations");
+    int top = 0;  // the last bin in use
+    for (size_t i = 0; i < codes.size(); ++i)
+        if (codes.data()[i] != sen::kOutside) top = std::max(top, (codes.data()[i] + 15) >> 4);
+    if (top >= 28) throw std::invalid_argument("there are 28 bins");
+    nb::gil_scoped_release nogil;
+    sen::half_disc(problem, top >= 12, out.data(), [&](int64_t done) {
+        nb::gil_scoped_acquire gil;
+        if (poll) (*poll)(done);  // raises to stop
+    });
+}
+
 NB_MODULE(_kernel, m) {
     m.doc() = "Compiled kernels; call them through napari_sen.core.";
     m.def("snic", &snic, "features"_a.noconvert(), "seeds"_a.noconvert(), "spatial_weight"_a,
@@ -242,4 +280,7 @@ NB_MODULE(_kernel, m) {
           "table[labels] for (z, y, x) int32 labels.");
     m.def("ultrametric", &ultrametric, "labels"_a.noconvert(), "children"_a.noconvert(),
           "heights"_a.noconvert(), "Heights of borders; see napari_sen.core.hierarchy.");
+    m.def("half_disc", &half_disc, "codes"_a.noconvert(), "runs"_a.noconvert(), "radius"_a,
+          "step"_a, "weight"_a, "out"_a.noconvert(), "poll"_a.none() = nb::none(),
+          "Add half-disc histogram differences; see napari_sen.core.strength.");
 }

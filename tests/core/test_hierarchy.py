@@ -190,26 +190,6 @@ def test_a_strong_border_merges_last():
     np.testing.assert_array_equal(plain.linkage[0, :2], [0, 1])
 
 
-def test_gradient_of_a_ramp_is_its_slope(rng):
-    ramp = 3 * np.arange(6)[:, None] + 4 * np.arange(7)[None]
-    np.testing.assert_allclose(gradient_magnitude(ramp[..., None]), 5)
-    twice = np.stack([ramp, ramp], axis=-1)
-    np.testing.assert_allclose(gradient_magnitude(twice), 5 * np.sqrt(2), rtol=1e-6)
-    half = gradient_magnitude(ramp[..., None], spacing=(3, 1))
-    np.testing.assert_allclose(half, np.sqrt(17), rtol=1e-6)
-    image = rng.random((6, 7, 1))
-    rows, columns = np.gradient(image[..., 0])
-    np.testing.assert_allclose(gradient_magnitude(image), np.hypot(rows, columns), rtol=1e-5)
-
-
-def test_gradient_does_not_look_outside_the_mask():
-    ramp = 3.0 * np.arange(8)[None, :, None] + np.zeros((5, 1, 1))
-    mask = np.zeros((5, 8), bool)
-    mask[1:4, 2:6] = True
-    ramp[~mask] = 1e6
-    np.testing.assert_array_equal(gradient_magnitude(ramp, mask=mask), np.where(mask, 3, 0))
-
-
 @pytest.fixture
 def tree(rng):
     labels, features = superpixels(rng, (20, 30), 40)
