@@ -152,7 +152,8 @@ class HierarchyParams(Params):
     """Fine superpixels and the cost by which they merge.
 
     ``w = (2 n_a n_b / (n_a + n_b))^p (sqrt(w_c |Lab_a - Lab_b|^2 + w_e Psi_ab) + w_b B_ab)``
-    with sizes n, mean colour and embedding, and mean boundary strength B of the common border.
+    with sizes n, mean colour and embedding, and mean boundary strength B of the common border:
+    the gradient of the colour, plus ``texture`` times the half-disc histogram difference.
     """
 
     fine_size: float = param(
@@ -179,6 +180,10 @@ class HierarchyParams(Params):
     )  # fmt: skip
     boundary_weight: float = param(
         10.0, "weight of the boundary strength: the gradient of CIELAB, per px",
+        low=0, high=1e6, advanced=True,
+    )  # fmt: skip
+    texture: float = param(
+        0.0, "half-disc histogram difference in the boundary strength, in units of the gradient",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
     boundary_smoothing: float = param(
@@ -271,16 +276,14 @@ class ContrastParams(Params):
     shift: int = param(
         64, "largest offset between the two crops in each axis", low=0, high=4096, unit="px"
     )
-    gamma: float = param(0.4, "largest change of log gamma", low=0, high=3, advanced=True)
-    gain: float = param(0.3, "largest change of log gain of a plane", low=0, high=3, advanced=True)
+    gamma: float = param(0.3, "largest change of log gamma", low=0, high=3, advanced=True)
+    gain: float = param(0.15, "largest change of log gain of a plane", low=0, high=3, advanced=True)
     offset: float = param(
-        0.1, "largest offset of a plane, in units of its 0...1 range", low=0, high=1, advanced=True
+        0.05, "largest offset of a plane, in units of its 0...1 range", low=0, high=1, advanced=True
     )
     grey: float = param(0.2, "share of crops made grey", low=0, high=1, advanced=True)
     blurred: float = param(0.3, "share of crops blurred", low=0, high=1, advanced=True)
-    blur: float = param(
-        1.5, "largest sigma of the blur", low=0, high=50, unit="px", advanced=True
-    )
+    blur: float = param(1.5, "largest sigma of the blur", low=0, high=50, unit="px", advanced=True)
 
 
 @dataclass(frozen=True)

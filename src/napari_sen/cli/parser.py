@@ -7,13 +7,16 @@ import sys
 from importlib.metadata import version
 from typing import Any, NoReturn
 
+from ..evaluation.settings import CHOSEN
 from ..params import (
     ContourParams,
+    ContrastParams,
     EmbedParams,
     LossParams,
     MeanShiftParams,
     NetworkParams,
     PseudoLabelParams,
+    RegionParams,
     SegmentParams,
     TrainParams,
 )
@@ -61,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     _contours(commands)
     _train(commands)
     _models(commands)
+    _evaluate(commands)
     return parser
 
 
@@ -238,9 +242,86 @@ def _train(commands: Any) -> None:
     # Two of these classes have parameters of the same name.
     add_params(parser, NetworkParams, title="network", prefix="network_", skip=("planes",))
     add_params(parser, MeanShiftParams, title="mean shift", prefix="mean_shift_")
-    add_params(parser, LossParams, title="loss", prefix="loss_")
-    add_params(parser, PseudoLabelParams, title="pseudo-labels", prefix="labels_")
+    add_params(parser, LossParams, title='loss of the recipe "pairs"', prefix="loss_")
+    add_params(parser, PseudoLabelParams, title='pseudo-labels of "pairs"', prefix="labels_")
+    add_params(parser, ContrastParams, title='loss of the recipe "regions"', prefix="contrast_")
+    add_params(parser, RegionParams, title='regions of "regions"', prefix="regions_")
 
 
 def _models(commands: Any) -> None:
     _command(commands, "models", "training:models", "list the models that are there")
+
+
+def _evaluate(commands: Any) -> None:
+    parser = _command(
+        commands, "evaluate", "evaluation:evaluate", "compare methods on annotated images"
+    )
+    parser.add_argument(
+        "dataset",
+        metavar="DATASET",
+        help="folder in the BSDS layout, or with folders images and labels of the same stems",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="DIR",
+        help="folder for tables and plots; a run that was stopped goes on there",
+    )
+    parser.add_argument(
+        "--methods", type=_names, metavar="A,B", help=f"any of {', '.join(CHOSEN)}"
+    )
+    parser.add_argument(
+        "--n-segments",
+        type=_numbers,
+        metavar="N,N",
+        help="numbers of superpixels (default 50,100,200,300,400,500; for --tune 50,200)",
+    )
+    parser.add_argument("--split", help="of the BSDS layout (default test)")
+    parser.add_argument(
+        "--half", choices=("tune", "report"), help="of a plain folder (default: all images)"
+    )
+    parser.add_argument(
+        "--labels",
+        nargs="+",
+        default=["labels"],
+        metavar="DIR",
+        help="of a plain folder: its label folders, one an annotator (default labels)",
+    )
+    parser.add_argument("--images", type=int, metavar="N", help="only N images, evenly spaced")
+    parser.add_argument(
+        "--baseline", metavar="METHOD", help="take differences from it (default snic-smooth)"
+    )
+    parser.add_argument(
+        "--model",
+        default="auto",
+        metavar="NAME|PATH",
+        help="model of the sen methods (default auto: the bundled natural)",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes (default 1)"
+    )
+    parser.add_argument(
+        "--plots",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="draw F1, ASA and CUSE over the number of superpixels (needs matplotlib)",
+    )
+    parser.add_argument(
+        "--tune",
+        action="store_true",
+        help="instead: try a small grid of settings of each method (on validation images)",
+    )
+
+
+def _names(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected whole numbers with commas between them, got {text!r}"
+        ) from None

@@ -15,7 +15,15 @@ from ..large.atomic import check_output
 from ..learn.model import Model, load_model, resolve_device, user_folder
 from ..learn.model import models as known_models
 from ..learn.training import Step
-from ..params import LossParams, MeanShiftParams, NetworkParams, PseudoLabelParams, TrainParams
+from ..params import (
+    ContrastParams,
+    LossParams,
+    MeanShiftParams,
+    NetworkParams,
+    PseudoLabelParams,
+    RegionParams,
+    TrainParams,
+)
 from ..pipeline.train import training_steps
 from .console import Reporter
 from .options import given_params
@@ -41,6 +49,8 @@ def train(args: Namespace, reporter: Reporter) -> dict[str, Any]:
             mean_shift=given_params(args, MeanShiftParams, "mean_shift_"),
             loss=given_params(args, LossParams, "loss_"),
             pseudo_labels=given_params(args, PseudoLabelParams, "labels_"),
+            contrast=given_params(args, ContrastParams, "contrast_"),
+            regions=given_params(args, RegionParams, "regions_"),
             schedule=given_params(args, TrainParams),
             checkpoint=args.checkpoint,
             resume=args.resume,
@@ -122,6 +132,8 @@ def _tell(step: Step, every: int, reporter: Reporter) -> None:
     if step.step % every and step.step != step.steps and step.step != 1:
         return
     text = f"step {step.step}/{step.steps}  loss {step.loss:.4f}  kappa {step.kappa:.2f}"
+    if step.found is not None:
+        text += f"  found {step.found:.3f}"
     if step.validation is not None:
         text += f"  validation {step.validation:.4f}"
     reporter.say(text)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ..params import PseudoLabelParams
+from ..params import Params
 
 __all__ = [
     "Entry",
@@ -56,7 +56,7 @@ def write_text(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
-def open_folder(folder: Path, params: PseudoLabelParams) -> None:
+def open_folder(folder: Path, params: Params) -> None:
     """Make the folder, or check that it was made with the same parameters."""
     wanted = json.loads(json.dumps({"format": FORMAT, **params.to_dict()}))
     path = folder / "parameters.json"

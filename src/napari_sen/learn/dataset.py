@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ..params import PseudoLabelParams
 from ..progress import Progress, report
 from . import cache
 from .network import reflect_indices
-from .pseudo_labels import mean_colours, pseudo_labels, scales
+from .pseudo_labels import mean_colours
+from .teacher import LabelParams, label_maps, n_maps
 
-__all__ = ["Batch", "Dataset", "Source", "prepare"]
+__all__ = ["Batch", "Dataset", "Source", "prepare", "window"]
 
 
 @dataclass(frozen=True)
@@ -114,19 +114,29 @@ class Dataset:
         self, crop: int, generator: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Draw one crop as (P, S, S) planes, (S, S) labels and (C, S, S) colours."""
-        entry = self.entries[generator.integers(len(self.entries))]
-        scale = int(generator.integers(entry.n_maps))
-        rows, columns = (_window(size, crop, generator) for size in (entry.height, entry.width))
+        entry, scale = self.choose(generator)
+        rows, columns = (
+            window(size, int(generator.integers(max(1, size - crop + 1))), crop)
+            for size in (entry.height, entry.width)
+        )
         if generator.integers(2):
             columns = columns[::-1]
+        planes, labels, colours = self.part(entry, scale, rows, columns)
+        return planes, labels, np.ascontiguousarray(colours[labels].transpose(2, 0, 1))
+
+    def choose(self, generator: np.random.Generator) -> tuple[cache.Entry, int]:
+        """Draw an image, and one of its label maps."""
+        entry = self.entries[generator.integers(len(self.entries))]
+        return entry, int(generator.integers(entry.n_maps))
+
+    def part(
+        self, entry: cache.Entry, scale: int, rows: np.ndarray, columns: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return (P, h, w) planes and (h, w) labels there, and the map's (L + 1, C) colours."""
         planes = cache.read_planes(self.folder, entry, rows, columns)
         labels, colours = self._labels.read(entry, scale)
         labels = labels[rows[:, None], columns].astype(np.int32)
-        return (
-            np.ascontiguousarray(planes.transpose(2, 0, 1)),
-            labels,
-            np.ascontiguousarray(colours[labels].transpose(2, 0, 1)),
-        )
+        return np.ascontiguousarray(planes.transpose(2, 0, 1)), labels, colours
 
 
 class _TemporaryFolder:
@@ -137,9 +147,8 @@ class _TemporaryFolder:
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
-def _window(size: int, crop: int, generator: np.random.Generator) -> np.ndarray:
-    """Return ``crop`` indices into an axis: a random window, or the whole axis reflected."""
-    start = int(generator.integers(max(1, size - crop + 1)))
+def window(size: int, start: int, crop: int) -> np.ndarray:
+    """Return ``crop`` indices into an axis: a window, or the whole axis reflected."""
     if size < crop:
         return reflect_indices(size, crop).numpy()
     return np.arange(start, start + crop)
@@ -147,7 +156,7 @@ def _window(size: int, crop: int, generator: np.random.Generator) -> np.ndarray:
 
 def prepare(
     sources: Sequence[Source],
-    params: PseudoLabelParams,
+    params: LabelParams,
     folder: Path | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -157,7 +166,8 @@ def prepare(
     ----------
     sources : sequence of Source
         At least one; names must differ, planes must agree.
-    params : PseudoLabelParams
+    params : PseudoLabelParams or RegionParams
+        Which label maps are made of every image.
     folder : path, optional
         Cache folder, made if missing. None: a temporary folder that goes with the data set.
     progress : callable, optional
@@ -183,7 +193,7 @@ def prepare(
     entries = []
     for done, source in enumerate(sources):
         report(progress, done, len(sources), "preparing images")
-        entry = cache.find(folder, source.name, source.stamp, len(scales(params)))
+        entry = cache.find(folder, source.name, source.stamp, n_maps(params))
         entries.append(entry or _prepare_one(folder, source, params, progress))
     report(progress, len(sources), len(sources), "preparing images")
     for entry in entries:
@@ -196,7 +206,7 @@ def prepare(
 
 
 def _prepare_one(
-    folder: Path, source: Source, params: PseudoLabelParams, progress: Progress | None
+    folder: Path, source: Source, params: LabelParams, progress: Progress | None
 ) -> cache.Entry:
     """Make the label maps of one image and store them."""
     planes, features = source.load()
@@ -211,6 +221,6 @@ def _prepare_one(
     def poll(done: int, total: int, stage: str) -> None:
         report(progress, done, total, f"{stage} of {source.name}")
 
-    maps = list(pseudo_labels(features, params, poll).values())
+    maps = label_maps(features, params, poll)
     colours = [mean_colours(features, labels) for labels in maps]
     return cache.store(folder, source.name, source.stamp, planes, maps, colours)

@@ -13,6 +13,7 @@ from .dataset import Batch
 from .loss import LossReport, Pairs, pair_loss, sample_rows
 from .mean_shift import MeanShift, landmark_indices
 from .network import SENet
+from .views import Views
 
 __all__ = ["BatchOnDevice", "Learner", "batch_loss", "move", "update_average"]
 
@@ -38,14 +39,14 @@ class Learner(nn.Module):
 
 @dataclass(frozen=True)
 class BatchOnDevice:
-    """A batch as tensors."""
+    """A batch or two views of one, as tensors."""
 
     planes: Tensor
     labels: Tensor
     colours: Tensor
 
 
-def move(batch: Batch, device: torch.device) -> BatchOnDevice:
+def move(batch: Batch | Views, device: torch.device) -> BatchOnDevice:
     """Return the batch as tensors on ``device``."""
     return BatchOnDevice(
         torch.from_numpy(batch.planes).to(device),

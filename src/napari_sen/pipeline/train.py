@@ -15,8 +15,17 @@ from ..errors import DataError
 from ..large.store import IMAGE_SUFFIXES
 from ..learn.dataset import Source
 from ..learn.model import Model
+from ..learn.recipes import make_recipe
 from ..learn.training import Step, run
-from ..params import LossParams, MeanShiftParams, NetworkParams, PseudoLabelParams, TrainParams
+from ..params import (
+    ContrastParams,
+    LossParams,
+    MeanShiftParams,
+    NetworkParams,
+    PseudoLabelParams,
+    RegionParams,
+    TrainParams,
+)
 from ..progress import Progress
 from .prepare import Prepared, prepare
 
@@ -32,6 +41,8 @@ def train(
     mean_shift: MeanShiftParams | None = None,
     loss: LossParams | None = None,
     pseudo_labels: PseudoLabelParams | None = None,
+    contrast: ContrastParams | None = None,
+    regions: RegionParams | None = None,
     schedule: TrainParams | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -52,8 +63,13 @@ def train(
         Name of the model.
     steps : int, optional
         Number of optimiser steps, in place of ``schedule.steps``.
-    network, mean_shift, loss, pseudo_labels, schedule : parameter sets, optional
-        See :mod:`napari_sen.params`.
+    network, mean_shift, schedule : parameter sets, optional
+        See :mod:`napari_sen.params`. ``schedule.recipe`` is "pairs", the paper's, or "regions":
+        a contrast of regions between two views of an image, which leaves the mean shift alone.
+    loss, pseudo_labels : parameter sets, optional
+        For the recipe "pairs".
+    contrast, regions : parameter sets, optional
+        For the recipe "regions".
     checkpoint : path, optional
         Folder that keeps the state and the log; a training can go on from it.
     resume : bool
@@ -86,6 +102,8 @@ def train(
         mean_shift=mean_shift,
         loss=loss,
         pseudo_labels=pseudo_labels,
+        contrast=contrast,
+        regions=regions,
         schedule=schedule,
         checkpoint=checkpoint,
         resume=resume,
@@ -108,6 +126,8 @@ def training_steps(
     mean_shift: MeanShiftParams | None = None,
     loss: LossParams | None = None,
     pseudo_labels: PseudoLabelParams | None = None,
+    contrast: ContrastParams | None = None,
+    regions: RegionParams | None = None,
     schedule: TrainParams | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -120,16 +140,18 @@ def training_steps(
 ) -> Iterator[Step | Model]:
     """Train step by step: yields a record per step and, last, the Model; see :func:`train`."""
     network, schedule = network or NetworkParams(), schedule or TrainParams()
-    pseudo_labels = pseudo_labels or PseudoLabelParams()
     if steps is not None:
         schedule = TrainParams.from_dict(schedule.to_dict() | {"steps": steps})
+    labels = make_recipe(schedule, loss, pseudo_labels, contrast, regions).labels
     reading = {"channel_axis": channel_axis, "rgb": rgb, "slices": slices or "each"}
     return run(
-        sources(images, network.planes, pseudo_labels.smoothing, reading),
+        sources(images, network.planes, labels.smoothing, reading),
         network=network,
         mean_shift=mean_shift,
         loss=loss,
         pseudo_labels=pseudo_labels,
+        contrast=contrast,
+        regions=regions,
         train=schedule,
         checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,

@@ -1,0 +1,75 @@
+"""What the network learns from: label maps of the clean image, made without annotations."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from ..core.graph import region_graph
+from ..core.hierarchy import Hierarchy, merge_regions
+from ..core.snic import snic
+from ..core.strength import gradient_magnitude
+from ..params import HierarchyParams, PseudoLabelParams, RegionParams
+from ..progress import Progress, report
+from .pseudo_labels import pseudo_labels, scales
+
+__all__ = ["LabelParams", "label_maps", "n_maps", "region_labels"]
+
+LabelParams: TypeAlias = PseudoLabelParams | RegionParams
+
+
+def n_maps(params: LabelParams) -> int:
+    """Return how many label maps an image gets."""
+    if isinstance(params, RegionParams):
+        return len(params.exponents) * len(params.counts)
+    return len(scales(params))
+
+
+def label_maps(
+    features: np.ndarray, params: LabelParams, progress: Progress | None = None
+) -> list[np.ndarray]:
+    """Return the label maps of an image, (H, W) int32 from 1, of (H, W, C) smoothed features."""
+    if isinstance(params, RegionParams):
+        return region_labels(features, params, progress)
+    return list(pseudo_labels(features, params, progress).values())
+
+
+def region_labels(
+    features: np.ndarray, params: RegionParams, progress: Progress | None = None
+) -> list[np.ndarray]:
+    """Return cuts of the colour tree, for each size exponent all counts.
+
+    The tree is the default one (:class:`HierarchyParams`) on colour alone. An image with fewer
+    fine superpixels than a count gives the fine ones.
+
+    Parameters
+    ----------
+    features : (H, W, C) float32 ndarray
+        Colour features of the whole image, smoothed by ``params.smoothing`` already.
+    params : RegionParams
+    progress : callable, optional
+        Called once per tree.
+    """
+    basis = HierarchyParams()
+    area = features.shape[0] * features.shape[1]
+    report(progress, 0, len(params.exponents), "regions")
+    fine = snic(
+        features,
+        max(1, round(area / basis.fine_size**2)),
+        compactness=basis.fine_compactness,
+    )
+    # Variances of Gaussians add: this is the image smoothed by boundary_smoothing.
+    more = math.sqrt(max(0.0, basis.boundary_smoothing**2 - params.smoothing**2))
+    strength = gradient_magnitude(gaussian_filter(features, (more, more, 0)))
+    regions = region_graph(fine, features, strength)
+    maps = []
+    for done, exponent in enumerate(params.exponents):
+        report(progress, done, len(params.exponents), "regions")
+        settings = HierarchyParams(size_exponent=exponent)
+        tree = Hierarchy(fine, merge_regions(regions, settings))
+        maps += [tree.cut(min(count, tree.n_leaves)) for count in params.counts]
+    report(progress, len(params.exponents), len(params.exponents), "regions")
+    return maps
