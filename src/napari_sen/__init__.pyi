@@ -1,6 +1,6 @@
-from .core.hierarchy import Hierarchy as Hierarchy
 from .errors import Cancelled as Cancelled
 from .errors import SenError as SenError
+from .large.hierarchy_file import Hierarchy as Hierarchy
 from .learn.model import Model as Model
 from .learn.model import load_model as load_model
 from .learn.model import models as models

@@ -13,7 +13,7 @@ from napari_sen.core.graph import region_graph
 from napari_sen.core.hierarchy import Hierarchy, build
 from napari_sen.core.snic import snic
 from napari_sen.core.strength import gradient_magnitude
-from napari_sen.errors import Cancelled, ImageError, OutputError, ParameterError, SenError
+from napari_sen.errors import Cancelled, ImageError, ParameterError, SenError
 from napari_sen.params import HierarchyParams
 from tests.reference import merge as slow
 
@@ -194,48 +194,6 @@ def test_a_strong_border_merges_last():
 def tree(rng):
     labels, features = superpixels(rng, (20, 30), 40)
     return build(labels, features)
-
-
-def test_a_saved_hierarchy_is_the_same(tree, tmp_path):
-    tree.save(tmp_path / "tree.npz")
-    again = Hierarchy.load(tmp_path / "tree.npz")
-    np.testing.assert_array_equal(again.labels, tree.labels)
-    np.testing.assert_array_equal(again.linkage, tree.linkage)
-    assert [file.name for file in tmp_path.iterdir()] == ["tree.npz"]
-
-
-def test_damaged_files_are_refused(tree, tmp_path):
-    path = tmp_path / "tree.npz"
-    with pytest.raises(ImageError, match="no such file"):
-        Hierarchy.load(path)
-    tree.save(path)
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ImageError, match="damaged"):
-        Hierarchy.load(path)
-    path.write_bytes(b"")
-    with pytest.raises(ImageError, match="damaged"):
-        Hierarchy.load(path)
-    np.savez(path, labels=tree.labels, linkage=tree.linkage)
-    with pytest.raises(ImageError, match="format"):
-        Hierarchy.load(path)
-    with path.open("wb") as file:
-        np.save(file, tree.labels)
-    with pytest.raises(ImageError, match="no npz"):
-        Hierarchy.load(path)
-    np.savez(path, format=np.array({1}, dtype=object))
-    with pytest.raises(ImageError, match="damaged"):
-        Hierarchy.load(path)
-
-
-def test_saving_says_why_it_cannot(tree, tmp_path):
-    with pytest.raises(OutputError, match="npz"):
-        tree.save(tmp_path / "tree.zip")
-    with pytest.raises(OutputError, match="No such file"):
-        tree.save(tmp_path / "missing" / "tree.npz")
-    (tmp_path / "folder.npz").mkdir()
-    with pytest.raises(OutputError, match="directory"):
-        tree.save(tmp_path / "folder.npz")
-    assert [file.name for file in tmp_path.iterdir()] == ["folder.npz"]
 
 
 def swapped(linkage):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from ..params import HierarchyParams, require
 from ..progress import Progress, report
 from . import _kernel  # type: ignore[attr-defined]
 from .graph import Regions, as_volume, checked_labels, region_graph
-from .tree_file import read_tree, write_tree
 
 __all__ = ["Hierarchy", "build", "merge_regions"]
 
@@ -121,30 +119,6 @@ class Hierarchy:
             np.ascontiguousarray(self.levels),
         )
         return heights.reshape(self.labels.shape)
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write labels and linkage to an ``.npz`` file, under a temporary name until complete.
-
-        Raises
-        ------
-        OutputError
-            If the file cannot be written.
-        """
-        write_tree(path, self.labels, self.linkage)
-
-    @classmethod
-    def load(cls, path: str | PathLike[str]) -> Hierarchy:
-        """Read a hierarchy that :meth:`save` wrote, and check it.
-
-        Raises
-        ------
-        ImageError
-            If the file is missing, damaged, or no hierarchy.
-        """
-        try:
-            return cls(*read_tree(path))
-        except ImageError as error:
-            raise ImageError(f"cannot read the hierarchy {path}: {error}") from error
 
     def _merges(self, n_segments: int | None, level: float | None) -> int:
         """Return how many merges a cut does."""

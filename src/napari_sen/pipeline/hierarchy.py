@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.hierarchy import Hierarchy, build
+from ..core import hierarchy as core
 from ..core.snic import snic
 from ..core.strength import gradient_magnitude
 from ..errors import ImageError, ParameterError
+from ..large.hierarchy_file import Hierarchy
 from ..params import HierarchyParams, require
 from ..progress import Progress, report
 from .choose import choose_model
@@ -125,7 +126,8 @@ def hierarchy(
         )
     count = default_fine_count(prepared, (), params) if n_fine is None else n_fine
     chosen = choose_model(model, required=False) if params.embedding_weight > 0 else None
-    return slice_hierarchy(prepared, (), count, params, chosen, device, progress)
+    tree = slice_hierarchy(prepared, (), count, params, chosen, device, progress)
+    return Hierarchy(tree.labels, tree.linkage)
 
 
 def hierarchy_parameters(**given: Any) -> HierarchyParams:
@@ -148,7 +150,7 @@ def slice_hierarchy(
     model: Model | None,
     device: str,
     progress: Progress | None = None,
-) -> Hierarchy:
+) -> core.Hierarchy:
     """Build the hierarchy of one slice (or volume) of an image that is prepared.
 
     Raises
@@ -181,7 +183,9 @@ def slice_hierarchy(
             mask=inside,
         )
     features = _compared(colour, prepared, index, params, model, device, progress)
-    return build(labels, features, strength, params, spacing=prepared.spacing, progress=progress)
+    return core.build(
+        labels, features, strength, params, spacing=prepared.spacing, progress=progress
+    )
 
 
 def _compared(
