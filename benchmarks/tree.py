@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from napari_sen.core.graph import region_graph
 from napari_sen.core.hierarchy import Hierarchy, merge_regions
 from napari_sen.core.metrics import achievable_accuracy, boundary_scores
 from napari_sen.core.snic import snic
-from napari_sen.core.strength import gradient_magnitude
+from napari_sen.core.strength import gradient_magnitude, half_disc_difference
 from napari_sen.params import HierarchyParams
 
 SIZES = ((321, 481), (2048, 2048))
@@ -76,6 +77,8 @@ def stages(height: int, width: int, repeats: int) -> dict[str, float]:
     times["SNIC"], labels = best(repeats, lambda: snic(colour, count))
     smooth = lab(image, PARAMS.boundary_smoothing)
     times["gradient"], strength = best(repeats, lambda: gradient_magnitude(smooth))
+    sharp = lab(image, 0.0)
+    times["half-discs (optional)"], _ = best(1, lambda: half_disc_difference(sharp))
     times["graph"], graph = best(repeats, lambda: region_graph(labels, colour, strength))
     times["merge"], linkage = best(repeats, lambda: merge_regions(graph, PARAMS))
     times["check"], tree = best(repeats, lambda: Hierarchy(labels, linkage))
@@ -128,7 +131,12 @@ def scores(labels: np.ndarray, truths: list[np.ndarray]) -> list[float]:
 
 
 def quality(
-    root: Path, split: str, images: int, exponents: list[float], weights: list[float]
+    root: Path,
+    split: str,
+    images: int,
+    exponents: list[float],
+    weights: list[float],
+    textures: list[float],
 ) -> None:
     from napari_sen.evaluation.datasets import open_bsds
 
@@ -140,18 +148,18 @@ def quality(
         colour = lab(item.image, PARAMS.smoothing)
         count = round(colour[..., 0].size / PARAMS.fine_size**2)
         labels = snic(colour, count)
-        strength = gradient_magnitude(lab(item.image, PARAMS.boundary_smoothing))
-        graph = region_graph(labels, colour, strength)
+        gradient = gradient_magnitude(lab(item.image, PARAMS.boundary_smoothing))
+        halves = half_disc_difference(lab(item.image, 0.0)) if any(textures) else gradient
         flat = [scores(snic(colour, k), item.ground_truths) for k in CUTS]
         rows["SNIC, smoothed colour"].append(np.ravel(flat).tolist())
-        for p in exponents:
-            for weight in weights:
+        for texture in textures:
+            graph = region_graph(labels, colour, gradient + np.float32(texture) * halves)
+            for p, weight in product(exponents, weights):
                 params = HierarchyParams(size_exponent=p, boundary_weight=weight)
                 tree = Hierarchy(labels, merge_regions(graph, params))
                 cuts = [scores(tree.cut(k), item.ground_truths) for k in CUTS]
-                rows.setdefault(f"tree, p = {p:g}, boundary {weight:g}", []).append(
-                    np.ravel(cuts).tolist()
-                )
+                name = f"tree, p = {p:g}, boundary {weight:g}, texture {texture:g}"
+                rows.setdefault(name, []).append(np.ravel(cuts).tolist())
     print(f"BSDS {split}, {len(chosen)} images; F1 headline / ASA mean over annotators")
     print("| | " + " | ".join(f"K = {k}" for k in CUTS) + " |")
     print("|---|" + "---|" * len(CUTS))
@@ -176,6 +184,7 @@ def main() -> int:
     good.add_argument("--images", type=int, default=40)
     good.add_argument("--exponents", type=numbers, default=[1, 0.5, 0.25])
     good.add_argument("--weights", type=numbers, default=[PARAMS.boundary_weight])
+    good.add_argument("--textures", type=numbers, default=[0, 30])
     one = tasks.add_parser("memory", help="what speed runs in a process of its own")
     one.add_argument("height", type=int)
     one.add_argument("width", type=int)

@@ -120,7 +120,8 @@ class SegmentParams(Params):
 
     n_segments: int = param(500, "number of superpixels wanted", low=1)
     size: float | None = param(
-        None, "superpixel diameter, instead of a number", above=0, unit="units of spacing"
+        None, "superpixel diameter, instead of a number", above=0, high=1e12,
+        unit="units of spacing",
     )
     mode: str = param(
         "flat", "flat: superpixels of about one size; adaptive: large where the image is even",
@@ -183,8 +184,8 @@ class HierarchyParams(Params):
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
     texture: float = param(
-        0.0, "half-disc histogram difference in the boundary strength, in units of the gradient",
-        low=0, high=1e6, advanced=True,
+        0.0, "weight of texture's ends in the boundary strength, beside the gradient; slow; "
+        "try 30 on photographs", low=0, high=1e6, advanced=True,
     )  # fmt: skip
     boundary_smoothing: float = param(
         1.5, "sigma of the Gaussian before the gradient", low=0, high=50, unit="px",

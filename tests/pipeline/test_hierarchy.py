@@ -99,6 +99,18 @@ def test_the_embedding_has_its_say(monkeypatch):
     np.testing.assert_allclose(means.levels, [5.0], rtol=1e-6)
 
 
+def test_texture_keeps_a_pattern_whole():
+    """Left flat, right a pattern of strong edges: one boundary, where the pattern begins."""
+    image = np.full((64, 96), 128, np.uint8)
+    image[:, 48:] = np.where((np.arange(48) // 3 + np.arange(64)[:, None] // 3) % 2, 40, 216)
+    found = {}
+    for texture in (0.0, 300.0):
+        tree = napari_sen.hierarchy(image, 96, model=None, texture=texture)
+        heights = tree.ultrametric()
+        found[texture] = heights[:, 44:52].max(axis=1).mean() / heights[:, 60:].max()
+    assert found[300.0] > 1 > found[0.0]
+
+
 def test_progress_names_its_stages_and_can_cancel():
     stages = []
     napari_sen.hierarchy(photograph(), model=None, progress=lambda *step: stages.append(step[2]))
