@@ -1,5 +1,6 @@
 from .errors import Cancelled as Cancelled
 from .errors import SenError as SenError
+from .evaluation.evaluate import evaluate as evaluate
 from .large.hierarchy_file import Hierarchy as Hierarchy
 from .learn.model import Model as Model
 from .learn.model import load_model as load_model

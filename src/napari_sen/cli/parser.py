@@ -268,16 +268,14 @@ def _evaluate(commands: Any) -> None:
         metavar="DIR",
         help="folder for tables and plots; a run that was stopped goes on there",
     )
-    parser.add_argument(
-        "--methods", type=_names, metavar="A,B", help=f"any of {', '.join(CHOSEN)}"
-    )
+    parser.add_argument("--methods", type=_names, metavar="A,B", help=f"any of {', '.join(CHOSEN)}")
     parser.add_argument(
         "--n-segments",
         type=_numbers,
         metavar="N,N",
         help="numbers of superpixels (default 50,100,200,300,400,500; for --tune 50,200)",
     )
-    parser.add_argument("--split", help="of the BSDS layout (default test)")
+    parser.add_argument("--split", help="of the BSDS layout (default test; for --tune val)")
     parser.add_argument(
         "--half", choices=("tune", "report"), help="of a plain folder (default: all images)"
     )
@@ -298,9 +296,7 @@ def _evaluate(commands: Any) -> None:
         metavar="NAME|PATH",
         help="model of the sen methods (default auto: the bundled natural)",
     )
-    parser.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes (default 1)"
-    )
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes (default 1)")
     parser.add_argument(
         "--plots",
         action=argparse.BooleanOptionalAction,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from scipy.io import loadmat
 from ..errors import DataError, ParameterError, SenError
 from ..large.store import read_image
 
-__all__ = ["Dataset", "Item", "open_bsds", "open_folder"]
+__all__ = ["Dataset", "Item", "open_bsds", "open_dataset", "open_folder"]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+BSDS500_TEST = 200  # images
 HALVES = {"tune": 0, "report": 1}
 
 
@@ -70,6 +72,14 @@ class Dataset(Sequence[Item]):
         for path, truth in zip([*truth_paths] * len(truths), truths, strict=False):
             axis = _channel_axis(image, truth, image_path, path)
         return Item(name, image, truths, axis)
+
+    def renamed(self, name: str) -> Dataset:
+        """Return the same images under another name."""
+        return Dataset(name, self._entries)
+
+    def at(self, places: Sequence[int]) -> Dataset:
+        """Return the data set of the images at some positions; nothing is read."""
+        return Dataset(self.name, [self._entries[place] for place in places])
 
     def __iter__(self) -> Iterator[Item]:
         return (self[index] for index in range(len(self)))
@@ -125,6 +135,53 @@ def open_folder(
     if half is None:
         return Dataset(root.name, entries)
     return Dataset(f"{root.name} {half}", entries[HALVES[half] :: 2])
+
+
+def open_dataset(
+    dataset: str | PathLike[str] | Dataset,
+    *,
+    split: str | None = None,
+    half: str | None = None,
+    labels: Sequence[str] = ("labels",),
+    images: int | None = None,
+    default: str = "test",
+) -> tuple[Dataset, bool]:
+    """Return the data set meant, and whether it is the whole of BSDS500 test.
+
+    The choices are those of :func:`napari_sen.evaluate`; ``default`` is the split that is taken
+    if none is named.
+
+    Raises
+    ------
+    DataError
+        The folder has neither layout, or a choice does not fit its layout.
+    ParameterError
+        ``images`` is no number of at least 1.
+    """
+    if images is not None and (not isinstance(images, int) or images < 1):
+        raise ParameterError(f"images must be a whole number of at least 1, got {images!r}")
+    published = False
+    if isinstance(dataset, Dataset):
+        if split is not None or half is not None:
+            raise DataError("split and half choose from a folder, but an open data set was given")
+        data = dataset
+    elif ((root := Path(dataset)) / "groundTruth").is_dir():
+        if half is not None:
+            raise DataError(f"{dataset} has the BSDS layout: choose a split, not a half")
+        data = open_bsds(root, split or default)
+        published = (split or default) == "test" and len(data) == BSDS500_TEST
+    else:
+        if split is not None:
+            raise DataError(
+                f"{dataset} has no folder groundTruth, so it has no splits: choose a half"
+            )
+        data = open_folder(root, half=half, labels=labels)
+        if tuple(labels) != ("labels",):
+            data = data.renamed(f"{data.name} ({', '.join(labels)})")
+    if images is not None and images < len(data):
+        places = np.linspace(0, len(data) - 1, images).round().astype(int)
+        data, published = data.at(places.tolist()), False
+    return data, published
 
 
 def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:

@@ -1,9 +1,8 @@
-"""The methods that tables compare: each cuts an annotated image into superpixels of many sizes."""
+"""The methods that tables compare: prepared once for an image, then cut at many sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,77 +11,79 @@ from numpy.typing import NDArray
 
 from ..core.snic import snic
 from ..errors import ParameterError
-from ..params import SegmentParams
+from ..params import HierarchyParams, SegmentParams
 from ..pipeline.choose import choose_model
 from ..pipeline.embed import embed_slice
+from ..pipeline.hierarchy import default_fine_count, slice_hierarchy
 from ..pipeline.prepare import Prepared, prepare
 from ..pipeline.segment import slice_features
 from .datasets import Item
+from .peers import PEERS, check_installed
+from .settings import Contender, contender
 
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["METHODS", "Method", "make_method", "parameters_of", "prepare_item"]
+__all__ = ["LEARNT", "METHODS", "Cut", "Method", "make_method", "prepare_item"]
 
-Method = Callable[[Item, Sequence[int]], Iterator[NDArray[Any]]]
+Cut = Callable[[float], NDArray[Any]]
+Method = Callable[[Item], Cut]
 
-# Weight of the embedding where it stands alone. No default of the package, which keeps colour:
-# the paper leaves the scale of eq. 7 open, and this suits the default compactness.
-WEIGHT_ALONE = 1000.0
-
-METHODS = {
+OWN: Mapping[str, str] = {
     "snic": "SNIC on colour as it is",
     "snic-smooth": "SNIC on smoothed colour: the baseline to beat",
+    "tree": "cuts of the superpixel hierarchy on colour",
     "sen": "SNIC on smoothed colour beside the embedding, as napari_sen.segment does",
     "sen-paper": "SNIC on the embedding alone (eq. 7 of the paper)",
     "sen-paper-clustered": "SNIC on the embedding after the mean shift, alone",
-    "slic": "scikit-image's SLIC on the colour of snic",
+    "sen-tree": "cuts of the superpixel hierarchy on colour and embedding",
 }
+METHODS: Mapping[str, str] = {**OWN, **{name: peer.about for name, peer in PEERS.items()}}
+LEARNT = frozenset(name for name in OWN if name.startswith("sen"))
+
+# A tree is cut well below its finest level; see napari_sen.hierarchy.
+FINE_PER_SEGMENT = 5
 
 
-def parameters_of(name: str) -> SegmentParams:
-    """Return the parameters that a method runs with, or raise ParameterError for a wrong name."""
-    if name not in METHODS:
-        raise ParameterError(f"method must be one of {', '.join(METHODS)}; got {name!r}")
-    params = SegmentParams()
-    if name in ("snic", "slic"):
-        return replace(params, smoothing=0.0, embedding_weight=0.0)
-    if name == "snic-smooth":
-        return replace(params, embedding_weight=0.0)
-    if name == "sen":
-        return params
-    return replace(params, colour_weight=0.0, embedding_weight=WEIGHT_ALONE)
-
-
-def make_method(name: str, model: str | None = None) -> Method:
-    """Return a method by its name.
+def make_method(which: str | Contender, model: Model | str | None = None) -> Method:
+    """Return a method.
 
     Parameters
     ----------
-    name : str
-        One of :data:`METHODS`.
-    model : str, optional
-        Name or path of the model; the ``sen`` methods need one.
+    which : str or Contender
+        One of :data:`METHODS`, with its frozen settings; or a method with settings of your own.
+    model : Model or str, optional
+        Model, its name or path; the ``sen`` methods need one.
 
     Returns
     -------
     callable
-        Takes an item and the sizes asked for, yields a label map for each size, in their order.
-        What all sizes share, such as the embedding, is computed once.
+        Takes an :class:`~napari_sen.evaluation.datasets.Item` and returns what cuts it: a
+        callable that takes a number of superpixels and returns a label map. What all sizes
+        share, such as the embedding or the tree, is computed when the item is taken. The
+        methods of others make more or fewer pieces than asked.
 
     Raises
     ------
     ParameterError
-        The name is unknown, or the model is missing.
+        The name is unknown, the model is missing, or a package that the method needs.
     ModelError
         The model is unknown or damaged.
     """
-    params = parameters_of(name)
-    if not name.startswith("sen"):
-        return partial(_slic if name == "slic" else _snic, params, None, False)
-    if model is None:
-        raise ParameterError(f"method {name!r} needs a model: give its name or path")
-    return partial(_snic, params, choose_model(model, required=True), name.endswith("clustered"))
+    chosen = contender(which) if isinstance(which, str) else which
+    name, settings = chosen.method, chosen.settings
+    if name in PEERS:
+        check_installed(name)
+        return lambda item: PEERS[name].prepare(prepare_item(item), settings, item.name)
+    loaded = None
+    if name in LEARNT:
+        if model is None:
+            raise ParameterError(f"method {name!r} needs a model: give its name or path")
+        loaded = choose_model(model, required=True)
+    if isinstance(settings, HierarchyParams):
+        return partial(_tree, settings, loaded)
+    assert isinstance(settings, SegmentParams)
+    return partial(_snic, settings, loaded, name.endswith("clustered"))
 
 
 def prepare_item(item: Item) -> Prepared:
@@ -98,26 +99,28 @@ def prepare_item(item: Item) -> Prepared:
     )
 
 
-def _snic(
-    params: SegmentParams, model: Model | None, clustered: bool, item: Item, sizes: Sequence[int]
-) -> Iterator[NDArray[Any]]:
+def _snic(params: SegmentParams, model: Model | None, clustered: bool, item: Item) -> Cut:
     prepared = prepare_item(item)
     if model is not None and clustered:
         rows = embed_slice(prepared, (), model, True, "cpu")
         features = rows * np.float32(np.sqrt(params.embedding_weight) / 2)
     else:
         features = slice_features(prepared, (), params, model, "cpu")
-    for size in sizes:
-        yield snic(features, size, compactness=params.compactness)
+    return lambda wanted: snic(features, round(wanted), compactness=params.compactness)
 
 
-def _slic(
-    params: SegmentParams, model: None, clustered: bool, item: Item, sizes: Sequence[int]
-) -> Iterator[NDArray[Any]]:
-    from skimage.segmentation import slic
+def _tree(params: HierarchyParams, model: Model | None, item: Item) -> Cut:
+    prepared = prepare_item(item)
+    pixels = int(np.prod(prepared.canvas.spatial))
+    tree = slice_hierarchy(
+        prepared, (), default_fine_count(prepared, (), params), params, model, "cpu"
+    )
 
-    colour = slice_features(prepare_item(item), (), params, model, "cpu")
-    # It rescales its input to 0...1, so the compactness must shrink alike.
-    compactness = params.compactness / max(float(np.ptp(colour)), 1e-6)
-    for size in sizes:
-        yield slic(colour, size, compactness=compactness, convert2lab=False, start_label=1)
+    def cut(wanted: float) -> NDArray[Any]:
+        nonlocal tree
+        if round(wanted) > tree.n_leaves:
+            fine = min(FINE_PER_SEGMENT * round(wanted), pixels)
+            tree = slice_hierarchy(prepared, (), fine, params, model, "cpu")
+        return tree.cut(round(wanted))
+
+    return cut

@@ -1,0 +1,143 @@
+"""Finished rows on disk, one JSON object a line, so that a stopped run goes on where it was."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from ..core.metrics import ImageScores
+from ..errors import DataError, OutputError
+
+__all__ = ["Journal", "Row", "digest"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """The scores of one method on one image at one size.
+
+    Attributes
+    ----------
+    method, image : str
+    wanted : int
+        Number of superpixels wanted; ``scores.n_segments`` is the number made.
+    request : float
+        The number that the method was asked for in the end, after ``tries`` cuts.
+    tries : int
+    prepare_seconds : float
+        What all sizes share: colour, embedding, tree.
+    cut_seconds : float
+        The last cut alone.
+    scores : ImageScores
+    """
+
+    method: str
+    image: str
+    wanted: int
+    request: float
+    tries: int
+    prepare_seconds: float
+    cut_seconds: float
+    scores: ImageScores
+
+    @property
+    def seconds(self) -> float:
+        """From the image to this one label map."""
+        return self.prepare_seconds + self.cut_seconds
+
+
+def digest(values: Any) -> str:
+    """Return a short fingerprint of JSON-able values."""
+    return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+class Journal:
+    """A file of finished rows, or none; use it as a context manager.
+
+    Parameters
+    ----------
+    path : Path or None
+        None keeps rows in memory only.
+    head : dict
+        Data set and protocol: a file that says otherwise is refused.
+    settings : dict from str to str
+        For each method the fingerprint of its settings and model. Rows of another fingerprint
+        are left in the file and not used.
+
+    Raises
+    ------
+    DataError
+        The file is no journal, or one of another data set or protocol.
+    OutputError
+        The file cannot be written.
+    """
+
+    def __init__(self, path: Path | None, head: dict[str, Any], settings: dict[str, str]) -> None:
+        self.rows: dict[tuple[str, int, str], Row] = {}
+        self._path, self._head, self._settings = path, head, settings
+        self._log: TextIO | None = None
+        if path is not None and path.exists():
+            self._read(path)
+
+    def __enter__(self) -> Self:
+        """Open the file for further rows."""
+        if self._path is not None:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._log = self._path.open("a", encoding="utf-8")
+            except OSError as error:
+                raise OutputError(
+                    f"cannot write {self._path} ({error.strerror}); choose another place"
+                ) from error
+            if self._log.tell() == 0:
+                self._write(self._head)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file; what it holds stays valid however the run ended."""
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def add(self, row: Row) -> None:
+        """Keep a finished row."""
+        self.rows[row.method, row.wanted, row.image] = row
+        self._write(asdict(row) | {"settings": self._settings[row.method]})
+
+    def _write(self, values: dict[str, Any]) -> None:
+        if self._log is not None:
+            self._log.write(json.dumps(values) + "\n")
+            self._log.flush()
+
+    def _read(self, path: Path) -> None:
+        """Take the finished rows; a last line cut off by a crash is removed."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"cannot read the journal {path}: {error}") from error
+        whole = text[: text.rfind("\n") + 1]
+        if whole != text:
+            path.write_text(whole, encoding="utf-8")
+        if not whole:
+            return
+        try:
+            found, *lines = (json.loads(line) for line in whole.splitlines())
+            for line in lines:
+                settings = line.pop("settings")
+                row = Row(**line | {"scores": ImageScores(**line["scores"])})
+                if self._settings.get(row.method) == settings:
+                    self.rows[row.method, row.wanted, row.image] = row
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DataError(f"{path} is no journal of measurements: {error!r}") from error
+        if found != self._head:
+            raise DataError(
+                f"{path} belongs to another run ({found}); name a new folder or delete it"
+            )
