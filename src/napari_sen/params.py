@@ -65,10 +65,10 @@ def require(name: str, value: Any, kind: type, limits: Mapping[str, Any]) -> Non
     if kind is bool:
         return
     low, high, above = (limits.get(key) for key in ("low", "high", "above"))
-    if low is not None and value < low:
-        raise ParameterError(f"{name} must be at least {low:g}, got {value!r}")
     if above is not None and value <= above:
         raise ParameterError(f"{name} must be greater than {above:g}, got {value!r}")
+    if low is not None and value < low:
+        raise ParameterError(f"{name} must be at least {low:g}, got {value!r}")
     if high is not None and value > high:
         raise ParameterError(f"{name} must be at most {high:g}, got {value!r}")
 
@@ -89,6 +89,7 @@ class Params:
                     raise ParameterError(f"{item.name} must be one of {known}; got {value!r}")
                 continue
             if isinstance(item.default, tuple):
+                value = value.tolist() if isinstance(value, np.ndarray) else value
                 if not isinstance(value, tuple | list) or len(value) == 0:
                     raise ParameterError(f"{item.name} must be a list of numbers, got {value!r}")
                 object.__setattr__(self, item.name, tuple(value))
@@ -103,6 +104,11 @@ class Params:
     def to_dict(self) -> dict[str, Any]:
         """Return the parameters as plain JSON-able values."""
         return asdict(self)
+
+    @classmethod
+    def given(cls, **values: Any) -> Self:
+        """Return the parameter set with the defaults for those values that are None."""
+        return cls(**{name: value for name, value in values.items() if value is not None})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -122,7 +128,7 @@ class SegmentParams(Params):
     size: float | None = param(
         None, "superpixel diameter, instead of a number", above=0, high=1e12,
         unit="units of spacing",
-    )
+    )  # fmt: skip
     mode: str = param(
         "flat", "flat: superpixels of about one size; adaptive: large where the image is even",
         choices=("flat", "adaptive"),

@@ -17,7 +17,7 @@ from skimage.color import rgb2lab
 
 from ..errors import ImageError
 
-__all__ = ["Statistics", "colour_features", "network_planes", "statistics"]
+__all__ = ["Statistics", "check_planes", "colour_features", "network_planes", "statistics"]
 
 PERCENTILES = (1.0, 99.8)
 CLIP = (-0.5, 1.5)
@@ -200,15 +200,11 @@ def network_planes(
     ImageError
         If C channels cannot be shown to a model of so many planes.
     """
+    channels = data.shape[-1]
+    check_planes(channels, planes)
     values = unit_rgb(data) if rgb else normalise(data, stats)
-    channels = values.shape[-1]
     if channels == planes:
         return values
-    if planes != 3:
-        raise ImageError(
-            f"the model takes {planes} planes, the image has {channels} channels: use a model "
-            f"of 3 planes or one trained for {channels}"
-        )
     if channels == 1:
         return np.broadcast_to(values, (*values.shape[:-1], 3)).copy()
     if channels == 2:
@@ -220,6 +216,15 @@ def network_planes(
     )
     result: NDArray[np.float32] = np.clip(projected, *CLIP).astype(np.float32)
     return result
+
+
+def check_planes(channels: int, planes: int) -> None:
+    """Raise ImageError if so many channels cannot be shown to a model of so many planes."""
+    if planes not in (3, channels):
+        raise ImageError(
+            f"the model takes {planes} planes, the image has {channels} channels: use a model "
+            f"of 3 planes or one trained for {channels}"
+        )
 
 
 def unit_rgb(data: NDArray[Any]) -> NDArray[np.float32]:

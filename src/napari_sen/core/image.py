@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, ParameterError
+from ..params import require
 
 __all__ = ["Canvas", "check_finite", "interpret"]
 
@@ -104,7 +105,10 @@ def interpret(
         raise ImageError(f"image of shape {shape} is empty")
     if slices not in (None, "each", "volume"):
         raise ParameterError(f"slices must be 'each' or 'volume', got {slices!r}")
+    if rgb is not None:
+        require("rgb", rgb, bool, {})
     if channel_axis is not None:
+        require("channel_axis", channel_axis, int, {})
         if rgb:
             raise ParameterError("give either rgb=True or channel_axis, not both")
         if not -image.ndim <= channel_axis < image.ndim:
@@ -129,7 +133,8 @@ def _is_rgb(image: NDArray[Any], rgb: bool | None) -> bool:
         return possible
     if rgb and not possible:
         raise ImageError(f"rgb=True needs a last axis of 3 or 4, got shape {image.shape}")
-    if rgb and not (image.dtype in (np.uint8, np.uint16) or image.dtype.kind == "f"):
+    is_colour = image.dtype.kind == "f" or (image.dtype.kind == "u" and image.dtype.itemsize <= 2)
+    if rgb and not is_colour:
         raise ImageError(f"colour must be uint8, uint16 or float in 0...1, got {image.dtype}")
     return rgb
 
@@ -171,5 +176,5 @@ def check_finite(data: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> N
         first = tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
         raise ImageError(
             f"image has NaN or infinite values at {int(bad.sum())} pixels, the first at {first}: "
-            "replace them, or exclude them with mask="
+            "replace them, or exclude them with a mask (segment, embed and hierarchy take one)"
         )

@@ -15,6 +15,10 @@ from ..params import require
 from ..progress import Progress, report
 from . import _kernel  # type: ignore[attr-defined]
 
+# Beyond these, squared distances leave the range of float32.
+SPACING = {"low": 1e-12, "high": 1e12, "above": 0}
+ANISOTROPY = 1e6
+
 __all__ = ["check_spacing", "seed_lattice", "seeds_in_mask", "snic"]
 
 
@@ -259,14 +263,22 @@ def _rank(connectivity: int, ndim: int) -> int:
 
 
 def check_spacing(spacing: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
-    """Return ``spacing`` as ``ndim`` positive floats (all 1 for None), or raise ParameterError."""
+    """Return ``spacing`` as ``ndim`` floats in 1e-12...1e12 (all 1 for None).
+
+    Raise ParameterError for anything else, and where one axis is beyond 1e6 times another.
+    """
     if spacing is None:
         return (1.0,) * ndim
     size = np.atleast_1d(np.asarray(spacing))
     if size.shape != (ndim,):
         raise ParameterError(f"spacing needs {ndim} numbers, one per axis; got {spacing!r}")
     for value in size.tolist():
-        require("spacing", value, float, {"above": 0})
+        require("spacing", value, float, SPACING)
+    if size.max() > ANISOTROPY * size.min():
+        raise ParameterError(
+            f"spacing of one axis is more than {ANISOTROPY:g} times that of another: {spacing!r}; "
+            "give all in one unit"
+        )
     return tuple(float(value) for value in size)
 
 

@@ -108,7 +108,7 @@ def _read_picture(path: Path) -> ImageFile:
     return ImageFile(data, "yxs" if rgb else "yx", rgb, name=path.stem)
 
 
-def resolve(image: Any) -> ImageFile:
+def resolve(image: Any, *, what: str = "the image") -> ImageFile:
     """Return any image that the package accepts, in memory, with what is known of it.
 
     Parameters
@@ -116,6 +116,8 @@ def resolve(image: Any) -> ImageFile:
     image : array-like, path, list of arrays, or ImageFile
         NumPy, dask, zarr or xarray array; a napari multiscale list or another list of arrays
         of falling size (its level 0 is taken); a path for :func:`read_image`.
+    what : str
+        What it is, for messages.
 
     Returns
     -------
@@ -125,15 +127,16 @@ def resolve(image: Any) -> ImageFile:
     Raises
     ------
     ImageError
-        If it is none of these, cannot be read, or does not fit in memory.
+        If it is none of these, cannot be read, does not fit in memory, or is a masked array
+        (whose mask would be lost).
     """
     if isinstance(image, ImageFile):
         found = image
     elif isinstance(image, str | os.PathLike):
         found = read_image(image)
     else:
-        found = _describe(_level_zero(image))
-    return replace(found, data=_in_memory(found.data, found.name or "the image"))
+        found = _describe(_level_zero(image, what))
+    return replace(found, data=_in_memory(found.data, found.name or what))
 
 
 def to_array(image: Any) -> np.ndarray:
@@ -141,14 +144,14 @@ def to_array(image: Any) -> np.ndarray:
     return np.asarray(resolve(image).data)
 
 
-def _level_zero(image: Any) -> Any:
+def _level_zero(image: Any, what: str) -> Any:
     """Return the first level of a multiscale list; anything else as it is."""
     is_levels = isinstance(image, list | tuple) or type(image).__name__ == "MultiScaleData"
     if not is_levels:
         return image
     levels = list(image)
     if not levels:
-        raise ImageError("the image is an empty list: give an array, a path, or a list of levels")
+        raise ImageError(f"{what} is an empty list: give an array, a path, or a list of levels")
     if all(hasattr(level, "shape") and len(level.shape) >= 2 for level in levels):
         return levels[0]
     return image
@@ -168,6 +171,10 @@ def _describe(image: Any) -> ImageFile:
 
 
 def _in_memory(data: Any, name: str) -> np.ndarray:
+    if isinstance(data, np.ma.MaskedArray):
+        raise ImageError(
+            f"{name} is a masked array: pass its .data and, where a mask is taken, mask=~image.mask"
+        )
     if isinstance(data, np.ndarray):
         return data
     if hasattr(data, "shape") and hasattr(data, "dtype"):
@@ -178,7 +185,13 @@ def _in_memory(data: Any, name: str) -> np.ndarray:
     try:
         if type(data).__module__.startswith("zarr."):
             return np.asarray(data[...])
-        return np.asarray(data)
+        array = np.asarray(data)
+        if array.dtype == object and not hasattr(data, "dtype"):
+            raise ImageError(
+                f"{name} is of the type {type(data).__name__}: give an array, a path, or a list "
+                "of levels"
+            )
+        return array
     except (SenError, MemoryError):
         raise
     except _DAMAGE as error:

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from ..errors import ModelError, OutputError, ParameterError
@@ -77,7 +77,8 @@ def write_model(
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     beside = path.with_suffix(".md")
     try:
-        save_file(tensors, temporary, metadata={"napari-sen": json.dumps(full)})
+        # Not save_file: its files are readable by their owner alone.
+        temporary.write_bytes(save(tensors, metadata={"napari-sen": json.dumps(full)}))
         os.replace(temporary, path)
         temporary.write_text(card(full), encoding="utf-8")
         os.replace(temporary, beside)

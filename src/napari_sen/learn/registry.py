@@ -70,6 +70,9 @@ def find_model(name_or_path: str | os.PathLike[str]) -> Path:
     ModelError
         There is no such model or file.
     """
+    if not isinstance(name_or_path, str | os.PathLike):
+        kind = type(name_or_path).__name__
+        raise ModelError(f"a model is given by its name, its path, or itself, not by a {kind}")
     text = os.fspath(name_or_path)
     if not isinstance(name_or_path, str) or text.endswith(SUFFIX) or os.sep in text or "/" in text:
         path = Path(text).expanduser()

@@ -11,20 +11,22 @@ from ..errors import ModelError
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["ModelChoice", "choose_model"]
+__all__ = ["choose_model"]
 
 log = logging.getLogger("napari_sen")
 
-ModelChoice = "Model | str | PathLike[str] | None"
 
-
-def choose_model(model: Model | str | PathLike[str] | None, *, required: bool) -> Model | None:
-    """Return the model meant, loaded.
+def choose_model(
+    model: Model | str | PathLike[str] | None, device: str = "auto", *, required: bool = False
+) -> Model | None:
+    """Return the model meant, loaded, once the device is known to be there.
 
     Parameters
     ----------
     model : Model, str, path or None
         "auto": the bundled model ``natural``, which is logged. None: no model.
+    device : str
+        Where it will run.
     required : bool
         Whether None is an error.
 
@@ -34,15 +36,20 @@ def choose_model(model: Model | str | PathLike[str] | None, *, required: bool) -
 
     Raises
     ------
+    DeviceError
+        If the device is unknown or not there.
     ModelError
         If the model is unknown or damaged, or missing where one is required.
     """
-    if model is None:
-        if required:
-            raise ModelError("an embedding needs a model: pass model='auto', a name or a file")
-        return None
-    from ..learn.model import Model, load_model
+    if model is None and required:
+        raise ModelError("an embedding needs a model: pass model='auto', a name or a file")
+    if model is None and device in ("auto", "cpu"):
+        return None  # without torch, which takes a second to import
+    from ..learn.model import Model, load_model, resolve_device
 
+    resolve_device(device)
+    if model is None:
+        return None
     if isinstance(model, Model):
         return model
     if model == "auto":

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ..core.contours import average_boundaries, suppress_non_maxima
 from ..core.snic import snic
-from ..params import ContourParams
+from ..params import ContourParams, SegmentParams
 from ..progress import Progress, part
 from .choose import choose_model
 from .prepare import prepare
-from .segment import segment_parameters, slice_features
+from .segment import slice_features
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -63,17 +63,14 @@ def contours(
     SenError
         Before any work, if an argument cannot be used; the message names the remedy.
     """
-    given: dict[str, Any] = {
-        "n_sizes": n_sizes,
-        "smallest": smallest,
-        "largest": largest,
-        "threshold": threshold,
-        "thin": thin,
-    }
-    params = ContourParams(**{name: value for name, value in given.items() if value is not None})
-    segmenting = segment_parameters(compactness=compactness)
-    prepared = prepare(image, rgb=rgb, channel_axis=channel_axis, slices=slices or "each")
-    chosen = choose_model(model, required=False)
+    params = ContourParams.given(
+        n_sizes=n_sizes, smallest=smallest, largest=largest, threshold=threshold, thin=thin
+    )
+    segmenting = SegmentParams.given(compactness=compactness)
+    chosen = choose_model(model, device)
+    prepared = prepare(
+        image, rgb=rgb, channel_axis=channel_axis, slices=slices or "each", model=chosen
+    )
     canvas = prepared.canvas
     result = np.zeros(canvas.shape, np.float32)
     for done, index in enumerate(canvas.slices()):

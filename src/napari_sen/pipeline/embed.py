@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..params import require
 from ..progress import Progress, part
 from .choose import choose_model
 from .prepare import Prepared, prepare
@@ -60,11 +61,18 @@ def embed(
     SenError
         If an argument cannot be used; the message names the remedy.
     """
-    prepared = prepare(
-        image, rgb=rgb, channel_axis=channel_axis, slices=slices, mask=mask, spacing=spacing
-    )
-    chosen = choose_model(model, required=True)
+    require("clustered", clustered, bool, {})
+    chosen = choose_model(model, device, required=True)
     assert chosen is not None
+    prepared = prepare(
+        image,
+        rgb=rgb,
+        channel_axis=channel_axis,
+        slices=slices,
+        mask=mask,
+        spacing=spacing,
+        model=chosen,
+    )
     canvas = prepared.canvas
     result = None
     for done, index in enumerate(canvas.slices()):

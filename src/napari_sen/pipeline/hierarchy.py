@@ -110,7 +110,7 @@ def hierarchy(
     >>> tree.n_leaves, tree.cut(2).max()
     (37, 2)
     """
-    params = hierarchy_parameters(
+    params = HierarchyParams.given(
         fine_size=fine_size,
         fine_compactness=fine_compactness,
         size_exponent=size_exponent,
@@ -123,8 +123,17 @@ def hierarchy(
     )
     if n_fine is not None and fine_size is not None:
         raise ParameterError("give either n_fine or fine_size, not both")
+    chosen = choose_model(model if params.embedding_weight > 0 else None, device)
+    if chosen is None and params.colour_weight == 0:
+        raise ParameterError("colour_weight and embedding_weight are both 0, or there is no model")
     prepared = prepare(
-        image, rgb=rgb, channel_axis=channel_axis, slices=slices, mask=mask, spacing=spacing
+        image,
+        rgb=rgb,
+        channel_axis=channel_axis,
+        slices=slices,
+        mask=mask,
+        spacing=spacing,
+        model=chosen,
     )
     if prepared.canvas.n_leading:
         raise ImageError(
@@ -132,14 +141,8 @@ def hierarchy(
             "pass one of them, or slices='volume' for a hierarchy in 3-D"
         )
     count = default_fine_count(prepared, (), params) if n_fine is None else n_fine
-    chosen = choose_model(model, required=False) if params.embedding_weight > 0 else None
     tree = slice_hierarchy(prepared, (), count, params, chosen, device, progress)
     return Hierarchy(tree.labels, tree.linkage)
-
-
-def hierarchy_parameters(**given: Any) -> HierarchyParams:
-    """Return the parameters given, with the defaults for those that are None."""
-    return HierarchyParams(**{name: value for name, value in given.items() if value is not None})
 
 
 def default_fine_count(prepared: Prepared, index: tuple[int, ...], params: HierarchyParams) -> int:

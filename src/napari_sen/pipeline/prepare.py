@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.features import Statistics, colour_features, network_planes, statistics
+from ..core.features import (
+    Statistics,
+    check_planes,
+    colour_features,
+    network_planes,
+    statistics,
+)
 from ..core.image import Canvas, check_finite, interpret
 from ..core.snic import check_spacing, checked_mask
 from ..errors import ParameterError
 from ..large.store import resolve
+
+if TYPE_CHECKING:
+    from ..learn.model import Model
 
 __all__ = ["Prepared", "prepare"]
 
@@ -68,6 +77,7 @@ def prepare(
     slices: str | None = None,
     mask: Any = None,
     spacing: Sequence[float] | None = None,
+    model: Model | None = None,
 ) -> Prepared:
     """Read, interpret and check an image; what the caller says beats what the file says.
 
@@ -81,6 +91,8 @@ def prepare(
         Of the image's shape without its channels; pixels that are 0 are outside.
     spacing : sequence of float, optional
         Pixel size along the spatial axes (those of the leading axes may stand before them).
+    model : Model, optional
+        The model that the image will be shown to.
 
     Returns
     -------
@@ -95,14 +107,14 @@ def prepare(
     if rgb is None and channel_axis is None:
         rgb, channel_axis = file.rgb, file.channel_axis
     canvas = interpret(file.data, rgb=rgb, channel_axis=channel_axis, slices=slices)
-    inside = None if mask is None else checked_mask(resolve(mask).data, canvas.shape)
+    if model is not None:
+        check_planes(canvas.data.shape[-1], model.planes)
+    size = _spatial_spacing(file.spacing if spacing is None else spacing, canvas)
+    inside = None
+    if mask is not None:
+        inside = checked_mask(resolve(mask, what="the mask").data, canvas.shape)
     check_finite(canvas.data, inside)
-    return Prepared(
-        canvas,
-        inside,
-        _spatial_spacing(file.spacing if spacing is None else spacing, canvas),
-        statistics(canvas.data, inside, rgb=canvas.rgb),
-    )
+    return Prepared(canvas, inside, size, statistics(canvas.data, inside, rgb=canvas.rgb))
 
 
 def _spatial_spacing(spacing: Sequence[float] | None, canvas: Canvas) -> tuple[float, ...]:

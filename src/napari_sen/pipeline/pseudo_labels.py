@@ -55,13 +55,8 @@ def pseudo_labels(
     SenError
         If an argument cannot be used; the message names the remedy.
     """
-    given = {"spacings": spacings, "compactnesses": compactnesses, "smoothing": smoothing}
-    params = PseudoLabelParams(
-        **{
-            name: tuple(value) if isinstance(value, Sequence) else value
-            for name, value in given.items()
-            if value is not None
-        }  # type: ignore[arg-type]
+    params = PseudoLabelParams.given(
+        spacings=spacings, compactnesses=compactnesses, smoothing=smoothing
     )
     prepared = prepare(image, rgb=rgb, channel_axis=channel_axis, slices=slices or "each")
     canvas = prepared.canvas

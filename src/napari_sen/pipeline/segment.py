@@ -16,7 +16,7 @@ from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress, part, report
 from .choose import choose_model
 from .embed import embed_slice
-from .hierarchy import default_fine_count, hierarchy_parameters, slice_hierarchy
+from .hierarchy import default_fine_count, slice_hierarchy
 from .prepare import Prepared, prepare
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FINE_PER_SEGMENT = 5  # fine superpixels for each one wanted, where that is the larger number
 
-__all__ = ["segment", "segment_parameters", "slice_features"]
+__all__ = ["segment", "slice_features"]
 
 
 def segment(
@@ -109,7 +109,9 @@ def segment(
     >>> labels.shape, labels.max()
     ((60, 90), 6)
     """
-    params = segment_parameters(
+    if n_segments is not None and size is not None:
+        raise ParameterError("give either n_segments or size, not both")
+    params = SegmentParams.given(
         n_segments=n_segments,
         size=size,
         mode=mode,
@@ -119,7 +121,7 @@ def segment(
         colour_weight=colour_weight,
         embedding_weight=embedding_weight,
     )
-    tree = hierarchy_parameters(
+    tree = HierarchyParams.given(
         fine_compactness=compactness,
         smoothing=smoothing,
         colour_weight=colour_weight,
@@ -127,14 +129,20 @@ def segment(
     )
     if mode == "adaptive" and params.connectivity != 1:
         raise ParameterError("adaptive superpixels touch by their faces: connectivity must be 1")
-    prepared = prepare(
-        image, rgb=rgb, channel_axis=channel_axis, slices=slices, mask=mask, spacing=spacing
-    )
-    counts = _counts(prepared, params)
-    chosen = choose_model(model, required=False) if params.embedding_weight > 0 else None
-    canvas = prepared.canvas
+    chosen = choose_model(model if params.embedding_weight > 0 else None, device)
     if chosen is None and params.colour_weight == 0:
         raise ParameterError("colour_weight and embedding_weight are both 0, or there is no model")
+    prepared = prepare(
+        image,
+        rgb=rgb,
+        channel_axis=channel_axis,
+        slices=slices,
+        mask=mask,
+        spacing=spacing,
+        model=chosen,
+    )
+    counts = _counts(prepared, params)
+    canvas = prepared.canvas
 
     labels = np.zeros(canvas.shape, np.int32)
     last = 0
@@ -193,13 +201,6 @@ def _adaptive(
     return tree.cut(min(max(count, tree.n_parts), tree.n_leaves))
 
 
-def segment_parameters(**given: Any) -> SegmentParams:
-    """Return the parameters given, with the defaults for those that are None."""
-    if given.get("n_segments") is not None and given.get("size") is not None:
-        raise ParameterError("give either n_segments or size, not both")
-    return SegmentParams(**{name: value for name, value in given.items() if value is not None})
-
-
 def _counts(prepared: Prepared, params: SegmentParams) -> NDArray[np.int64]:
     """Return how many superpixels each slice gets; 0 where its mask is empty."""
     canvas = prepared.canvas
@@ -209,7 +210,8 @@ def _counts(prepared: Prepared, params: SegmentParams) -> NDArray[np.int64]:
     else:
         pixels = np.asarray(prepared.mask.sum(axis=axes), np.int64)
     if params.size is not None:
-        cell = params.size**canvas.n_spatial / math.prod(prepared.spacing)
+        # A superpixel has at least one pixel, however small the size.
+        cell = max(params.size**canvas.n_spatial / math.prod(prepared.spacing), 1.0)
         return np.minimum(np.maximum(np.rint(pixels / cell).astype(np.int64), 1), pixels)
     fewest = int(pixels[pixels > 0].min())
     if params.n_segments > fewest:
