@@ -194,7 +194,14 @@ def main() -> int:
     elif options.task == "memory":
         memory(options.height, options.width)
     else:
-        quality(options.root, options.split, options.images, options.exponents, options.weights)
+        quality(
+            options.root,
+            options.split,
+            options.images,
+            options.exponents,
+            options.weights,
+            options.textures,
+        )
     return 0
 
 
