@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from ..errors import OutputError
+from ..errors import Cancelled, OutputError
 from .console import Reporter
 
 __all__ = ["evaluate"]
@@ -34,13 +34,19 @@ def evaluate(args: Namespace, reporter: Reporter) -> dict[str, Any]:
         choice["n_segments"] = args.n_segments
     elif not args.tune:
         choice["n_segments"] = SIZES
+    try:
+        if args.tune:
+            found = tune(args.dataset, split=args.split, **choice)
+        else:
+            found = run(
+                args.dataset, split=args.split, baseline=args.baseline, plots=args.plots, **choice
+            )
+    except KeyboardInterrupt as stop:
+        kept = f"finished images are kept in {folder}; go on with the same command"
+        raise Cancelled(kept) from stop
     if args.tune:
-        found = tune(args.dataset, split=args.split, **choice)
         outputs = [folder / "tune.md", folder / "tune.csv"]
     else:
-        found = run(
-            args.dataset, split=args.split, baseline=args.baseline, plots=args.plots, **choice
-        )
         names = ["table.md", "scores.csv", "images.csv"]
         names += ["f1.png", "asa.png", "cuse.png"] if args.plots else []
         outputs = [folder / name for name in names]

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -83,6 +84,10 @@ def measure(
     labels = [which.label for which in chosen]
     if not labels or len(set(labels)) < len(labels):
         raise ParameterError(f"methods must be at least one, none of them twice; got {labels}")
+    if model is not None and any(which.method in LEARNT for which in chosen):
+        from ..learn.registry import find_model
+
+        model = str(find_model("natural" if model == "auto" else model))
     for which in chosen:
         make_method(which, model)
     settings = {which.label: _fingerprint(which, model) for which in chosen}
@@ -126,16 +131,32 @@ def _run(tasks: Sequence[Task], workers: int) -> Iterator[list[Row]]:
     context = multiprocessing.get_context("spawn")
     learnt = any(which.method in LEARNT for _, which, *_ in tasks)
     with ProcessPoolExecutor(workers, context, _start_worker, (learnt,)) as pool:
-        waiting = [pool.submit(_measure_image, task) for task in tasks]
         try:
+            with _no_interrupt():
+                waiting = [pool.submit(_measure_image, task) for task in tasks]
             for future in as_completed(waiting):
                 yield future.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Hold Ctrl-C back while processes start, which they would not survive quietly.
+
+    They inherit this: Ctrl-C reaches the whole group, but the parent alone decides.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_worker(learnt: bool) -> None:
-    # Ctrl-C reaches the whole group; the parent alone decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["OMP_NUM_THREADS"] = "1"
     if learnt:
@@ -183,8 +204,5 @@ def _fingerprint(which: Contender, model: str | None) -> str:
     about: dict[str, object] = {"method": which.method, "settings": which.settings.to_dict()}
     if which.method in LEARNT:
         assert model is not None  # make_method has seen to it
-        from ..learn.registry import find_model
-
-        path = find_model("natural" if model == "auto" else model)
-        about["model"] = sha256(path.read_bytes()).hexdigest()
+        about["model"] = sha256(Path(model).read_bytes()).hexdigest()
     return digest(about)

@@ -219,9 +219,10 @@ def tune(
 ) -> Evaluation:
     """Try a small grid of settings of each method, to choose them on validation images.
 
-    The parameters are those of :func:`evaluate`; the split is "val" by default. Methods of the result are labelled by their
-    settings and sorted, method by method, the best first: by the mean over the sizes of
-    (F1 + ASA) / 2 at equal real K. ``out`` gets ``tune.csv`` and ``tune.md``.
+    The parameters are those of :func:`evaluate`; the split is "val" by default. Methods of the
+    result are labelled by their settings and sorted, method by method, the best first: by the
+    mean over the sizes of (F1 + ASA) / 2 at equal real K. ``out`` gets ``tune.csv`` and
+    ``tune.md``.
     """
     for name in methods:
         contender(name)

@@ -34,8 +34,8 @@ Cut = Callable[[float], NDArray[Any]]
 FRAGMENT = 0.25
 OPENCV = ("cv2", "OpenCV with its contributed modules", "pip install 'napari-sen[bench]'")
 FAST_SLIC = ("fast_slic", "fast-slic", "pip install fast-slic")
-# OpenCV's constants. Its MSLIC (102) is left out: it writes outside of its memory (the same image
-# gives other labels each time, and about one small image in twenty ends the process).
+# OpenCV's constants. Its MSLIC (102) is left out: on some small images version 5.0 ends the process
+# with a segmentation fault.
 SLIC_KINDS = {"opencv-slic": 100, "slico": 101}
 # OpenCV's methods may end the process on images of a few pixels (opencv_contrib#2023).
 SMALLEST_SIDE = 32
