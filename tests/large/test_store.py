@@ -1,6 +1,7 @@
 """Reading: pixels, axes, spacing of every format; one clear error for what cannot be read."""
 
 import dask.array as da
+import imagecodecs
 import imageio.v3 as iio
 import numpy as np
 import pytest
@@ -38,6 +39,20 @@ def ome_zarr(folder, pixels, *, version, axes, scale, unit="micrometer"):
         group.attrs["ome"] = {"version": "0.5", "multiscales": multiscales}
     else:
         group.attrs["multiscales"] = multiscales
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_pictures_of_16_bits_keep_them(tmp_path, rng, channels):
+    """Pillow would give 8 bits for all but the first."""
+    picture = rng.integers(0, 65536, (20, 30, channels), dtype=np.uint16)
+    path = tmp_path / "a.png"
+    path.write_bytes(imagecodecs.png_encode(picture))
+    found = read_image(path)
+    assert (found.data.dtype, found.rgb) == (np.uint16, channels > 2)
+    np.testing.assert_array_equal(found.data, picture if channels > 2 else picture[..., 0])
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(ImageError, match="damaged"):
+        read_image(path)
 
 
 @pytest.mark.parametrize(

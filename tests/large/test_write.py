@@ -9,11 +9,11 @@ from ome_zarr_models import v05
 
 from napari_sen.errors import OutputError
 from napari_sen.large.atomic import atomic, check_output
+from napari_sen.large.grid import Grid
 from napari_sen.large.store import read_image, resolve, to_array
 from napari_sen.large.write import (
     IMAGE_OUT,
     LABELS_OUT,
-    Grid,
     write_image,
     write_labels,
     write_picture,
@@ -198,3 +198,15 @@ def test_labels_without_their_image_are_no_ome_zarr(tmp_path):
     with pytest.raises(OutputError, match="beside their image"):
         write_labels(tmp_path / "a.zarr", checkerboard((8, 8)))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("rgb", [True, False])
+def test_colour_comes_back_as_colour_and_channels_as_channels(tmp_path, rng, kind, rgb):
+    image = (rng.random((20, 30, 3)) * 200).astype(kind)
+    labels = checkerboard((20, 30))
+    write_labels(tmp_path / "a.zarr", labels, image=image, channel_axis=2, rgb=rgb)
+    v05.Image.from_zarr(zarr.open_group(tmp_path / "a.zarr", mode="r"))
+    found = resolve(tmp_path / "a.zarr")
+    assert (found.rgb, found.channel_axis) == ((True, None) if rgb else (False, 0))
+    np.testing.assert_array_equal(found.data, image if rgb else np.moveaxis(image, -1, 0))

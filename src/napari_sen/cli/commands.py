@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.boundaries import mark_boundaries
 from ..core.pca import pca_rgb
-from ..errors import OutputError
+from ..large.atomic import check_folder
 from ..large.write import (
     IMAGE_OUT,
     LABELS_OUT,
@@ -23,7 +23,7 @@ from ..large.write import (
 from ..params import ContourParams, EmbedParams, PseudoLabelParams, SegmentParams
 from ..pipeline.pictures import display, middle_slice
 from .console import Reporter
-from .images import Loaded, check_fit, check_outputs, load, load_mask
+from .images import Loaded, check_fit, check_outputs, load
 from .options import chosen, given_params
 
 __all__ = ["contours", "embed", "pseudo_labels", "segment"]
@@ -42,7 +42,7 @@ def segment(args: Namespace, reporter: Reporter) -> dict[str, Any]:
         **given,
         **loaded.hints,
         **model_choice(args),
-        mask=load_mask(args.mask),
+        mask=args.mask,
         progress=reporter,
     )
     reporter(0, 1, "writing")
@@ -78,11 +78,7 @@ def embed(args: Namespace, reporter: Reporter) -> dict[str, Any]:
 def pseudo_labels(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Image to colour superpixels at many scales."""
     params = given_params(args, PseudoLabelParams)
-    folder = Path(args.output)
-    if not folder.parent.is_dir():
-        raise OutputError(f"cannot make {folder}: there is no folder {folder.parent}")
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"cannot make {folder}: a file of this name exists")
+    folder = check_folder(args.output)
     stem = Path(args.image).stem
     names = {
         (spacing, compactness): folder / f"{stem}_s{spacing:g}_c{compactness:g}{args.suffix}"
@@ -148,6 +144,7 @@ def save_labels(
             grid=loaded.grid,
             image=image,
             channel_axis=channel_axis,
+            rgb=loaded.canvas.rgb,
             overwrite=overwrite,
         )
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
 from ..core.pca import pca_rgb
 from ..data import DEMO, load_sample, sample_path
-from ..errors import OutputError
+from ..large.atomic import check_folder
 from ..large.write import LABELS_OUT, PICTURE_OUT, write_picture
 from ..pipeline.pictures import middle_slice
 from .commands import overlay, save_labels, summary, superpixels
@@ -22,13 +21,11 @@ def demo(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Segment and embed a sample image; write labels, overlay and embedding."""
     name = args.sample or DEMO
     _, about = load_sample(name)
-    folder = Path(args.output)
+    folder = check_folder(args.output)
     labels_out = [str(folder / f"{name}_superpixels{suffix}") for suffix in (".tif", ".zarr")]
     overlay_out, pca_out = (str(folder / f"{name}_{what}.png") for what in ("overlay", "embedding"))
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"cannot make {folder}: a file of this name exists")
-    folder.mkdir(parents=True, exist_ok=True)
-    check_outputs(args, (labels_out, LABELS_OUT), ([overlay_out, pca_out], PICTURE_OUT))
+    if folder.exists():
+        check_outputs(args, (labels_out, LABELS_OUT), ([overlay_out, pca_out], PICTURE_OUT))
     args.image, args.model = str(sample_path(name)), "auto"
     args.rgb, args.channel_axis, args.slices = about["rgb"], None, about["slices"]
     args.spacing = about["spacing"]
@@ -41,6 +38,7 @@ def demo(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     hints.pop("spacing", None)
     embedding = embed(image, **hints, device=args.device, progress=reporter)
     reporter(0, 1, "writing")
+    folder.mkdir(exist_ok=True)
     save_labels(labels_out, labels, loaded, overwrite=args.overwrite)
     write_picture(overlay_out, overlay(loaded, labels), overwrite=args.overwrite)
     write_picture(pca_out, pca_rgb(middle_slice(embedding, 3)), overwrite=args.overwrite)

@@ -13,11 +13,12 @@ import numpy as np
 from ..core.image import Canvas, interpret
 from ..errors import ParameterError
 from ..large.atomic import check_output
+from ..large.grid import Grid
 from ..large.image_file import ImageFile
 from ..large.store import resolve
-from ..large.write import Grid, check_labels_fit
+from ..large.write import check_labels_fit
 
-__all__ = ["Loaded", "check_fit", "check_outputs", "load", "load_mask"]
+__all__ = ["Loaded", "check_fit", "check_outputs", "load"]
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,6 @@ def load(args: Namespace, *, slices: str | None = None) -> Loaded:
     if spacing is not None or file.spacing is not None:
         hints["spacing"] = spacing or (file.spacing or ())[-canvas.n_spatial :]
     return Loaded(file, canvas, hints, grid)
-
-
-def load_mask(path: str | None) -> np.ndarray | None:
-    """Return where the mask image is not 0, or None without a mask."""
-    if path is None:
-        return None
-    data: np.ndarray = np.asarray(resolve(path).data) != 0
-    return data
 
 
 def _spacing(args: Namespace, file: ImageFile, canvas: Canvas) -> tuple[float, ...] | None:

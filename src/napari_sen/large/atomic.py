@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import OutputError
 
-__all__ = ["atomic", "check_output"]
+__all__ = ["atomic", "check_folder", "check_output"]
 
 _PathLike = str | os.PathLike[str]
 
@@ -54,21 +54,41 @@ def check_output(
         raise OutputError(f"cannot write {path}: there is no folder {path.parent}; make it first")
     if goal.exists():
         _check_replaceable(path, goal, overwrite)
+    _check_takes_files(path, goal.parent)
+    return path
+
+
+def check_folder(path: _PathLike) -> Path:
+    """Return ``path`` if it is a folder for results, or one can be made there.
+
+    Raises
+    ------
+    OutputError
+        If a file of this name exists, or its parent is missing or read-only.
+    """
+    path = Path(path)
+    goal = path.resolve()
+    if goal.exists() and not goal.is_dir():
+        raise OutputError(f"cannot make the folder {path}: a file of this name exists")
+    if not goal.parent.is_dir():
+        raise OutputError(f"cannot make the folder {path}: there is no folder {path.parent}")
+    _check_takes_files(path, goal if goal.is_dir() else goal.parent)
+    return path
+
+
+def _check_takes_files(path: Path, folder: Path) -> None:
     try:  # the one sure way to know, whatever the permissions say
-        with tempfile.TemporaryFile(dir=goal.parent):
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise OutputError(
-            f"cannot write {path}: its folder takes no files ({error.strerror}); choose another"
+            f"cannot write {path}: the folder takes no files ({error.strerror}); choose another"
         ) from error
-    return path
 
 
 def _check_replaceable(path: Path, goal: Path, overwrite: bool) -> None:
     if not overwrite:
-        raise OutputError(
-            f"{path} exists: choose another name, or pass overwrite=True (--overwrite)"
-        )
+        raise _exists(path)
     if goal.is_dir() != (path.suffix.lower() == ".zarr"):
         kind = "folder" if goal.is_dir() else "file"
         raise OutputError(f"cannot write {path}: a {kind} of this name exists; remove it first")
@@ -108,9 +128,7 @@ def atomic(path: _PathLike, *, overwrite: bool = False) -> Iterator[Path]:
     try:
         yield partial
         if goal.exists() and not overwrite:
-            raise OutputError(
-                f"{goal} exists: choose another name, or pass overwrite=True (--overwrite)"
-            )
+            raise _exists(goal)
         _replace(partial, goal)
     finally:
         _remove(partial)

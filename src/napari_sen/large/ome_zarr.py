@@ -13,22 +13,29 @@ from typing import Any
 import numpy as np
 import zarr
 
-from .write import Grid
+from .grid import Grid
 
-__all__ = ["write_image_group", "write_label_group"]
+__all__ = ["is_omero_rgb", "write_image_group", "write_label_group"]
 
 _VERSION = "0.5"
 _CHUNK = {"t": 1, "c": 1, "z": 32, "y": 256, "x": 256}
+_RGB = {"red": "FF0000", "green": "00FF00", "blue": "0000FF"}
 _SMALLEST = 256  # halved in y and x until no side is longer
 
 
 def write_image_group(
-    path: Path, image: np.ndarray, grid: Grid, channel_axis: int | None, *, name: str
+    path: Path,
+    image: np.ndarray,
+    grid: Grid,
+    channel_axis: int | None,
+    *,
+    name: str,
+    rgb: bool = False,
 ) -> None:
     """Write an image as an OME-Zarr group with a pyramid of means.
 
     ``image`` has the axes of ``grid`` and, if ``channel_axis`` is given, one of channels, which
-    is put where the format wants it: behind t, before z.
+    is put where the format wants it: behind t, before z. If they are ``rgb``, the metadata say so.
     """
     axes = grid.axes
     if channel_axis is not None:
@@ -43,8 +50,8 @@ def write_image_group(
         "version": _VERSION,
         "multiscales": [_multiscale(name, axes, grid, datasets)],
     }
-    if channel_axis is not None and pixels.shape[axes.index("c")] == 3 and pixels.dtype == np.uint8:
-        about["omero"] = _omero_rgb()
+    if rgb:
+        about["omero"] = _omero_rgb(pixels.dtype)
     group.attrs["ome"] = about
 
 
@@ -138,13 +145,25 @@ def _halve_by_mean(pixels: np.ndarray, axes: str) -> np.ndarray:
     return (np.rint(pixels) if kind.kind in "iu" else pixels).astype(kind)
 
 
-def _omero_rgb() -> dict[str, Any]:
-    window = {"min": 0, "max": 255, "start": 0, "end": 255}
-    colours = {"red": "FF0000", "green": "00FF00", "blue": "0000FF"}
+def is_omero_rgb(about: object) -> bool:
+    """Return whether "omero" metadata name three channels red, green, blue in these colours.
+
+    Microscopes' channels may have these colours, but not these names.
+    """
+    try:
+        found = [(str(c["label"]).lower(), str(c["color"]).upper()) for c in about["channels"]]  # type: ignore[index]
+    except (KeyError, TypeError):
+        return False
+    return found == list(_RGB.items())
+
+
+def _omero_rgb(dtype: np.dtype) -> dict[str, Any]:
+    top = int(np.iinfo(dtype).max) if dtype.kind in "iu" else 1
+    window = {"min": 0, "max": top, "start": 0, "end": top}
     return {
         "channels": [
             {"label": name, "color": colour, "active": True, "window": window}
-            for name, colour in colours.items()
+            for name, colour in _RGB.items()
         ],
         "rdefs": {"model": "color"},
     }

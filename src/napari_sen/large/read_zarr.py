@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import zarr
 
 from ..errors import ImageError
 from .image_file import ImageFile, drop_singletons, spatial_scale
 from .memory import require_memory
+from .ome_zarr import is_omero_rgb
 
 __all__ = ["read_zarr"]
 
@@ -40,7 +43,8 @@ def _from_group(group: zarr.Group, path: Path, name: str) -> ImageFile:
     about: Any = group.attrs.asdict()
     about = about.get("ome", about)
     if about.get("multiscales"):
-        return _multiscale(group, about["multiscales"][0], path, name)
+        found = _multiscale(group, about["multiscales"][0], path, name)
+        return _as_colour(found) if is_omero_rgb(about.get("omero")) else found
     if "plate" in about or "well" in about:
         raise ImageError(f"{path} is a plate or a well: name the folder of one of its images")
     if "bioformats2raw.layout" in about and "0" in group:
@@ -52,6 +56,16 @@ def _from_group(group: zarr.Group, path: Path, name: str) -> ImageFile:
         raise ImageError(f"zarr finds no array in {path}: name a folder that holds one")
     known = ", ".join(sorted(arrays)[:8])
     raise ImageError(f"{path} holds several arrays ({known}): name one, as in {path}/{min(arrays)}")
+
+
+def _as_colour(found: ImageFile) -> ImageFile:
+    """Return an image of red, green and blue channels with these last, still lazy."""
+    if found.axes is None or found.channel_axis is None:
+        return found
+    place = found.channel_axis
+    axes = found.axes[:place] + found.axes[place + 1 :] + "s"
+    data = da.moveaxis(da.asarray(found.data), place, -1)
+    return replace(found, data=data, axes=axes, rgb=True, channel_axis=None)
 
 
 def _plain(array: Any, name: str) -> ImageFile:

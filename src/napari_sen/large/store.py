@@ -94,6 +94,9 @@ def _one_line(error: BaseException) -> str:
 
 def _read_picture(path: Path) -> ImageFile:
     """Read a PNG, JPEG or BMP with Pillow, which resolves palettes."""
+    deep = _read_deep_png(path)
+    if deep is not None:
+        return deep
     import imageio.v3 as iio
 
     properties = iio.improps(path, plugin="pillow")
@@ -103,6 +106,25 @@ def _read_picture(path: Path) -> ImageFile:
         mode = opened.metadata(exclude_applied=False).get("mode")
         data = opened.read(index=0, mode="RGB" if mode in ("CMYK", "YCbCr", "LAB", "HSV") else None)
     if data.ndim == 3 and data.shape[-1] == 2:  # grey and alpha
+        data = data[..., 0]
+    rgb = data.ndim == 3
+    return ImageFile(data, "yxs" if rgb else "yx", rgb, name=path.stem)
+
+
+def _read_deep_png(path: Path) -> ImageFile | None:
+    """Read a PNG of 16 bits, whose colours Pillow would cut to 8; None for any other picture."""
+    with path.open("rb") as file:
+        head = file.read(26)
+    is_png = head.startswith(b"\x89PNG\r\n\x1a\n") and len(head) == 26
+    if not is_png or head[24] != 16:
+        return None
+    import imagecodecs
+
+    channels = {0: 1, 2: 3, 4: 2}.get(head[25], 4)
+    width, height = (int.from_bytes(head[k : k + 4], "big") for k in (16, 20))
+    require_memory((height, width, channels), np.uint16, str(path))
+    data = np.asarray(imagecodecs.png_decode(path.read_bytes()))
+    if channels == 2:  # grey and alpha
         data = data[..., 0]
     rgb = data.ndim == 3
     return ImageFile(data, "yxs" if rgb else "yx", rgb, name=path.stem)

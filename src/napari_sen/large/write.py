@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,12 @@ import numpy as np
 
 from ..errors import OutputError
 from .atomic import atomic
+from .grid import Grid
 
 __all__ = [
     "IMAGE_OUT",
     "LABELS_OUT",
     "PICTURE_OUT",
-    "Grid",
     "check_labels_fit",
     "write_image",
     "write_labels",
@@ -28,53 +27,6 @@ IMAGE_OUT = (".tif", ".tiff", ".npy", ".zarr")
 PICTURE_OUT = (".png",)
 
 _PathLike = str | os.PathLike[str]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Where the pixels of a result lie: axes, pixel size, units, origin.
-
-    Attributes
-    ----------
-    axes : str
-        One letter per axis of a label map: up to ``tzyx``, never ``c``.
-    spacing : tuple of float
-        Pixel size per axis (1 where it means nothing, as for ``t``).
-    units : tuple of str
-        Unit per axis, an OME name or an empty string.
-    translation : tuple of float
-        Position of the first pixel per axis, in ``units``.
-    """
-
-    axes: str
-    spacing: tuple[float, ...]
-    units: tuple[str, ...]
-    translation: tuple[float, ...]
-
-    @classmethod
-    def of(
-        cls,
-        ndim: int,
-        *,
-        axes: str | None = None,
-        spacing: tuple[float, ...] | None = None,
-        units: tuple[str, ...] | None = None,
-        translation: tuple[float, ...] | None = None,
-    ) -> Grid:
-        """Return the grid of a label map with ``ndim`` axes.
-
-        ``spacing``, ``units`` and ``translation`` may speak of the last axes only; missing
-        leading entries become 1, no unit, and 0.
-        """
-        if not 2 <= ndim <= 4:
-            raise OutputError(f"label maps of 2 to 4 axes are written, this one has {ndim}")
-        names = axes if axes is not None and len(axes) == ndim else "tzyx"[-ndim:]
-
-        def pad(values: tuple[Any, ...] | None, fill: object) -> tuple[Any, ...]:
-            given = tuple(values or ())
-            return (*[fill] * (ndim - len(given)), *given)[-ndim:]
-
-        return cls(names, pad(spacing, 1.0), pad(units, ""), pad(translation, 0.0))
 
 
 def check_labels_fit(path: _PathLike, ndim: int, largest: int) -> None:
@@ -95,6 +47,7 @@ def write_labels(
     grid: Grid | None = None,
     image: np.ndarray | None = None,
     channel_axis: int | None = None,
+    rgb: bool = False,
     name: str = "superpixels",
     overwrite: bool = False,
 ) -> None:
@@ -113,6 +66,8 @@ def write_labels(
         ``channel_axis`` is given, one axis of channels). Needed for ``.zarr``.
     channel_axis : int, optional
         The image's axis of channels or of RGB samples.
+    rgb : bool
+        Whether the channels are red, green and blue.
     name : str
         Name of the label map in ``.zarr``.
     overwrite : bool
@@ -138,7 +93,7 @@ def write_labels(
             if image is None:
                 raise OutputError(f"{path}: OME-Zarr labels lie beside their image, none is given")
             grid = grid or Grid.of(labels.ndim)
-            write_image_group(partial, image, grid, channel_axis, name=path.stem)
+            write_image_group(partial, image, grid, channel_axis, name=path.stem, rgb=rgb)
             write_label_group(partial, smallest_unsigned(labels), grid, name)
         else:
             grid = grid or Grid.of(labels.ndim)

@@ -10,8 +10,7 @@ Widgets bind to it, a notebook can drive it, and it is tested without a display:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 from psygnal import Signal
@@ -28,10 +27,13 @@ from ..params import (
     SegmentParams,
     TrainParams,
 )
+from .control import Control
 from .layers import Source, Stack, guess_channel_axis, source_of
 from .results import Finished, Result
+from .settings import Settings
+from .steps import STEPS
 
-__all__ = ["Session", "Settings"]
+__all__ = ["Session"]
 
 KINDS: tuple[type[Params], ...] = (
     PseudoLabelParams,
@@ -43,20 +45,6 @@ KINDS: tuple[type[Params], ...] = (
     SegmentParams,
     ContourParams,
 )
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything a step needs beside the image; a copy that later edits do not reach."""
-
-    model: str | None
-    device: str
-    new_model: str
-    params: Mapping[type[Params], Any] = field(repr=False)
-
-    def __getitem__(self, kind: type[Params]) -> Any:
-        """Return the parameters of one class."""
-        return self.params[kind]
 
 
 class Session:
@@ -122,8 +110,6 @@ class Session:
 
     def job(self, step: str, point: tuple[float, ...] | None = None) -> Callable[[Any], Finished]:
         """Return the work of a step, checked as far as that is quick; call it with a Control."""
-        from .steps import STEPS
-
         if step not in STEPS:
             raise ParameterError(f"there is no step {step!r}; there are {', '.join(STEPS)}")
         perform, source, settings = STEPS[step].perform, self.source(point), self.settings()
@@ -137,8 +123,6 @@ class Session:
 
     def run(self, step: str, point: tuple[float, ...] | None = None) -> list[Result]:
         """Run a step here and now, without a GUI, and return its results."""
-        from .control import Control
-
         finished = self.job(step, point)(Control())
         self.take(step, finished)
         return finished.results

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -28,9 +28,7 @@ from ..params import (
 from .control import Control
 from .layers import Source, features_of, for_display, pyramid
 from .results import Finished, Loss, Result
-
-if TYPE_CHECKING:
-    from .session import Settings
+from .settings import Settings
 
 __all__ = ["STEPS", "Step"]
 

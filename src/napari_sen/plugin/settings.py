@@ -1,0 +1,25 @@
+"""What a step needs beside the image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..params import Params
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a step needs beside the image; a copy that later edits do not reach."""
+
+    model: str | None
+    device: str
+    new_model: str
+    params: Mapping[type[Params], Any] = field(repr=False)
+
+    def __getitem__(self, kind: type[Params]) -> Any:
+        """Return the parameters of one class."""
+        return self.params[kind]
