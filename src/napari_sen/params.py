@@ -8,6 +8,7 @@ that exists is a valid one.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
@@ -29,6 +30,7 @@ __all__ = [
     "RegionParams",
     "SegmentParams",
     "TrainParams",
+    "check_model_name",
     "require",
 ]
 
@@ -71,6 +73,16 @@ def require(name: str, value: Any, kind: type, limits: Mapping[str, Any]) -> Non
         raise ParameterError(f"{name} must be at least {low:g}, got {value!r}")
     if high is not None and value > high:
         raise ParameterError(f"{name} must be at most {high:g}, got {value!r}")
+
+
+def check_model_name(name: str) -> str:
+    """Return a name under which a model can be kept and found, or raise ParameterError."""
+    if not re.fullmatch(r"\w[\w.-]*", name) or name in ("auto", "none"):
+        raise ParameterError(
+            f"{name!r} is no name for a model: begin with a letter, a digit or '_', go on with "
+            "these, '-' and '.', and take neither 'auto' nor 'none'"
+        )
+    return name
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import napari_sen
-from napari_sen.errors import Cancelled, ImageError, ModelError, ParameterError, SenError
+from napari_sen.errors import Cancelled
 from napari_sen.large.store import read_image
 from tests.core.test_snic import assert_is_labelling
 
@@ -170,44 +170,6 @@ def test_progress_counts_up_and_can_cancel(rng):
 
     with pytest.raises(Cancelled):
         napari_sen.segment(stack, 5, slices="each", model=None, progress=stop)
-
-
-GREY = np.zeros((8, 9))
-
-
-@pytest.mark.parametrize(
-    ("image", "arguments", "error"),
-    [
-        (GREY, {"n_segments": 0}, ParameterError),
-        (GREY, {"n_segments": 73}, ImageError),
-        (GREY, {"n_segments": 2.5}, ParameterError),
-        (GREY, {"n_segments": "many"}, ParameterError),
-        (GREY, {"n_segments": 2, "size": 3}, ParameterError),
-        (GREY, {"n_segments": 2, "mode": "fractal"}, ParameterError),
-        (GREY, {"n_segments": 2, "mode": "adaptive", "connectivity": 2}, ParameterError),
-        (GREY, {"size": 0}, ParameterError),
-        (GREY, {"size": np.inf}, ParameterError),
-        (GREY, {"n_segments": 2, "compactness": -1}, ParameterError),
-        (GREY, {"n_segments": 2, "spacing": (1, 0)}, ParameterError),
-        (GREY, {"n_segments": 2, "spacing": (1, np.nan)}, ParameterError),
-        (GREY, {"n_segments": 2, "spacing": (1, 1, 1)}, ParameterError),
-        (GREY, {"n_segments": 2, "mask": np.ones((9, 8), bool)}, ImageError),
-        (GREY, {"n_segments": 2, "mask": np.zeros((8, 9), bool)}, ImageError),
-        (GREY, {"n_segments": 2, "mask": np.ones((8, 9))}, ImageError),
-        (GREY, {"n_segments": 2, "channel_axis": 4}, ParameterError),
-        (GREY, {"n_segments": 2, "model": "no such model"}, ModelError),
-        (GREY, {"n_segments": 2, "colour_weight": 0}, ParameterError),
-        (GREY, {"n_segments": 2, "connectivity": 5}, ParameterError),
-        (np.full((8, 9), np.nan), {"n_segments": 2}, ImageError),
-        ("no/such/file.tif", {"n_segments": 2}, ImageError),
-        ([], {"n_segments": 2}, ImageError),
-    ],
-)
-def test_bad_input(image, arguments, error):
-    with pytest.raises(SenError) as caught:
-        napari_sen.segment(image, **({"model": None} | arguments))
-    assert type(caught.value) is error
-    assert "\n" not in str(caught.value)
 
 
 def _images(folder: Path) -> list[Path]:

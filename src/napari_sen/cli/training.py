@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from argparse import Namespace
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from ..params import (
     PseudoLabelParams,
     RegionParams,
     TrainParams,
+    check_model_name,
 )
 from ..pipeline.train import training_steps
 from .console import Reporter
@@ -111,14 +111,10 @@ def _goal(args: Namespace) -> Path:
     """Return the model file to write; for a name, in the user's own folder of models."""
     if args.output is not None:
         return Path(args.output)
-    if not re.fullmatch(r"\w[\w.-]*", args.name) or args.name in ("auto", "none"):
-        raise ParameterError(
-            "--name must be letters, digits, '_', '-' or '.', and not 'auto' or 'none'; "
-            f"got {args.name!r}"
-        )
+    name = check_model_name(args.name)
     folder = user_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"{args.name}.safetensors"
+    return folder / f"{name}.safetensors"
 
 
 def _data_set(text: str) -> dict[str, str]:

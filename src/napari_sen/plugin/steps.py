@@ -6,14 +6,13 @@ first use, and put its arrays into results. No science and no widget is in here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..errors import OutputError, ParameterError
+from ..errors import OutputError
 from ..params import (
     ContourParams,
     EmbedParams,
@@ -24,6 +23,7 @@ from ..params import (
     PseudoLabelParams,
     SegmentParams,
     TrainParams,
+    check_model_name,
 )
 from .control import Control
 from .layers import Source, features_of, for_display, pyramid
@@ -47,7 +47,7 @@ class Step:
     params: tuple[type[Params], ...]
     essential: tuple[str, ...]
     perform: Callable[[Source, Settings, Control], Finished]
-    check: Callable[[Settings], None] = lambda settings: None
+    check: Callable[[Settings], object] = lambda settings: None
     hidden: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
 
@@ -96,16 +96,6 @@ def pseudo_labels(source: Source, settings: Settings, control: Control) -> Finis
         for index, ((spacing, compactness), labels) in enumerate(maps.items())
     ]
     return Finished(results, f"{len(results)} pseudo-label maps; the first one is shown")
-
-
-def _check_name(settings: Settings) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", settings.new_model):
-        raise ParameterError(
-            f"{settings.new_model!r} is no name for a model: "
-            "use letters, digits, '-', '_' and '.', and begin with a letter or digit"
-        )
-    if settings.new_model in ("auto", "none"):
-        raise ParameterError(f"{settings.new_model!r} has a meaning already: take another name")
 
 
 def train(source: Source, settings: Settings, control: Control) -> Finished:
@@ -217,7 +207,7 @@ STEPS: dict[str, Step] = {
         (TrainParams, NetworkParams, MeanShiftParams, LossParams),
         ("steps",),
         train,
-        _check_name,
+        lambda settings: check_model_name(settings.new_model),
         hidden=("planes",),
         uses=("pseudo_labels",),
     ),
