@@ -83,8 +83,9 @@ def write_model(
         temporary.write_text(card(full), encoding="utf-8")
         os.replace(temporary, beside)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise OutputError(f"cannot write {path}: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

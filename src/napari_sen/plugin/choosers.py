@@ -163,7 +163,9 @@ class ModelChooser(QWidget):
         super().__init__()
         self._session = session
         self.model = _combo(
-            "Model", "auto: chosen by the kind of image; none: colour alone; or a model by its name"
+            "Model",
+            "auto: the bundled model natural; none: colour alone; or a model by its name, "
+            "those that you trained among them",
         )
         self.device = _combo("Device", "Where the network runs; auto takes a GPU if there is one")
         layout = QFormLayout(self)
