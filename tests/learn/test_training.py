@@ -9,9 +9,17 @@ from napari_sen.errors import Cancelled, DataError, DeviceError, OutputError, Pa
 from napari_sen.learn.dataset import Source
 from napari_sen.learn.model import Model
 from napari_sen.learn.training import Step, run
-from napari_sen.params import LossParams
+from napari_sen.params import ContrastParams, LossParams, RegionParams
 
 from .examples import SETTINGS, changed, sources
+
+PAIRS = {}
+REGIONS = {
+    "train": changed(SETTINGS["train"], recipe="regions"),
+    "contrast": ContrastParams(sampled=64, shift=8, smallest=5),
+    "regions": RegionParams(counts=(3, 6), exponents=(0.5, 1.0)),
+}
+RECIPES = pytest.mark.parametrize("uninterrupted", [PAIRS, REGIONS], indirect=True)
 
 
 def train(count=6, **options):
@@ -33,13 +41,15 @@ def assert_same(a, b):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
+def uninterrupted(request, tmp_path_factory):
+    """Return records, model, folder and recipe of a training; "pairs" unless told otherwise."""
     folder = tmp_path_factory.mktemp("whole")
-    return *train(checkpoint=folder), folder
+    recipe = getattr(request, "param", PAIRS)
+    return *train(checkpoint=folder, **recipe), folder, recipe
 
 
 def test_records_tell_all_parts(uninterrupted):
-    records, model, _ = uninterrupted
+    records, model, _, _ = uninterrupted
     assert [r.step for r in records] == [1, 2, 3, 4, 5, 6]
     for record in records:
         assert len(record.outputs) == 3  # raw and two iterates
@@ -55,23 +65,47 @@ def test_records_tell_all_parts(uninterrupted):
     assert model.metadata["training"]["train"]["seed"] == 0
 
 
+@pytest.mark.parametrize("uninterrupted", [REGIONS], indirect=True)
+def test_records_of_regions(uninterrupted):
+    records, model, folder, _ = uninterrupted
+    for record in records:
+        assert record.outputs == ()
+        assert record.loss > 0
+        assert 0 <= record.found <= 1
+        assert 0 < record.used <= 1
+        assert record.kappa == pytest.approx(10)  # the mean shift is left alone
+    assert records[-1].validation is not None
+    training = model.metadata["training"]
+    assert training["mean_shift_trained"] is False
+    assert training["contrast"]["sampled"] == 64
+    assert "loss" not in training
+    found = model.embed(sources(1)[0].load()[0], clustered=True)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=-1), 1, atol=1e-5)
+    with pytest.raises(DataError, match=r"made with temperature = 0\.1, now it is 0\.2"):
+        train(checkpoint=folder, resume=True,
+              **REGIONS | {"contrast": changed(REGIONS["contrast"], temperature=0.2)})  # fmt: skip
+
+
+@RECIPES
 def test_same_seed_same_weights_other_seed_others(uninterrupted):
-    _, model, _ = uninterrupted
+    _, model, _, recipe = uninterrupted
     torch.manual_seed(99)  # the caller's random numbers play no part, and are left alone
     before = torch.random.get_rng_state()
-    assert_same(weights(model), weights(train()[1]))
+    assert_same(weights(model), weights(train(**recipe)[1]))
     assert torch.equal(before, torch.random.get_rng_state())
-    other = train(train=changed(SETTINGS["train"], seed=1))[1]
+    schedule = recipe.get("train", SETTINGS["train"])
+    other = train(**recipe | {"train": changed(schedule, seed=1)})[1]
     assert not torch.equal(model.network.head.weight, other.network.head.weight)
 
 
+@RECIPES
 @pytest.mark.parametrize(
     ("how", "stop_after"),
     [("close", 1), ("close", 4), ("cancel", 2), ("cancel", 3), ("killed", 3), ("killed", 4)],
 )
 def test_resumed_equals_uninterrupted(uninterrupted, tmp_path, stop_after, how):
-    records, model, whole = uninterrupted
-    options = SETTINGS | {"device": "cpu", "checkpoint": tmp_path}
+    records, model, whole, recipe = uninterrupted
+    options = SETTINGS | recipe | {"device": "cpu", "checkpoint": tmp_path}
 
     def cancel(done, total, stage):
         if stage == "training" and done == stop_after:
@@ -91,7 +125,7 @@ def test_resumed_equals_uninterrupted(uninterrupted, tmp_path, stop_after, how):
             state = (tmp_path / "state.safetensors").read_bytes()
             training.close()
             (tmp_path / "state.safetensors").write_bytes(state)
-    resumed, again = train(checkpoint=tmp_path, resume=True)
+    resumed, again = train(checkpoint=tmp_path, resume=True, **recipe)
     assert_same(weights(model), weights(again))
     assert_same(load_file(whole / "state.safetensors"), load_file(tmp_path / "state.safetensors"))
     assert resumed[-1].loss == records[-1].loss
@@ -102,14 +136,14 @@ def test_resumed_equals_uninterrupted(uninterrupted, tmp_path, stop_after, how):
 
 
 def test_a_finished_training_resumes_to_its_model(uninterrupted):
-    _, model, folder = uninterrupted
+    _, model, folder, _ = uninterrupted
     records, again = train(checkpoint=folder, resume=True)
     assert records == []
     assert_same(weights(model), weights(again))
 
 
 def test_a_training_is_not_overwritten_nor_mixed(uninterrupted, tmp_path):
-    _, _, folder = uninterrupted
+    folder = uninterrupted[2]
     with pytest.raises(OutputError, match="holds a training already"):
         train(checkpoint=folder)
     with pytest.raises(DataError, match=r"made with alpha = 0\.02, now it is 0\.1"):
@@ -128,6 +162,31 @@ def test_a_damaged_checkpoint_is_named(uninterrupted, tmp_path):
         (tmp_path / "state.safetensors").write_bytes(damaged)
         with pytest.raises(DataError, match=r"state\.safetensors is damaged"):
             train(checkpoint=tmp_path, resume=True)
+
+
+def test_regions_are_learnt():
+    """Blocks larger than the fine superpixels, unchanged colours: they are soon told apart."""
+    recipe = {
+        "train": changed(REGIONS["train"], steps=40, learning_rate=1e-2, noise=0.0, crop=64),
+        "contrast": ContrastParams(gamma=0, gain=0, offset=0, grey=0, blurred=0, sampled=256),
+        "regions": RegionParams(counts=(50,), exponents=(1.0,)),
+    }
+    images = sources(4, height=160, width=160)
+    records = list(run(images, **SETTINGS | recipe, device="cpu"))[:-1]
+    first, last = records[:5], records[-10:]
+    assert np.mean([r.loss for r in last]) < 0.8 * np.mean([r.loss for r in first])
+    assert np.mean([r.found for r in last]) > 1.5 * np.mean([r.found for r in first])
+
+
+def test_bfloat16_is_close_to_float32():
+    losses = [
+        train(train=changed(REGIONS["train"], precision=precision, steps=1),
+              **{k: v for k, v in REGIONS.items() if k != "train"})[0][0].loss
+        for precision in ("auto", "float32", "bfloat16")
+    ]  # fmt: skip
+    assert losses[0] == losses[1]
+    assert losses[2] != losses[1]
+    assert losses[2] == pytest.approx(losses[1], rel=0.05)
 
 
 def test_it_learns():
