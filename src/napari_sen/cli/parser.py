@@ -80,12 +80,12 @@ def _command(commands: Any, name: str, run: str, text: str) -> argparse.Argument
     return parser
 
 
-def _image(parser: argparse.ArgumentParser) -> None:
+def _image(parser: argparse.ArgumentParser, *, slices: str) -> None:
     parser.add_argument("image", metavar="IMAGE", help=f"an image: {_INPUTS}")
-    _reading(parser)
+    _reading(parser, slices=slices)
 
 
-def _reading(parser: argparse.ArgumentParser, *, slices: str = "no default: say it") -> None:
+def _reading(parser: argparse.ArgumentParser, *, slices: str) -> None:
     group = parser.add_argument_group("how the image is read")
     group.add_argument(
         "--rgb",
@@ -159,7 +159,7 @@ def _demo(commands: Any) -> None:
 
 def _segment(commands: Any) -> None:
     parser = _command(commands, "segment", "commands:segment", "an image to superpixels")
-    _image(parser)
+    _image(parser, slices="no default: say it")
     _output(parser, "label map: .tif, .png, .npy or .zarr (OME-Zarr)")
     parser.add_argument(
         "--overlay",
@@ -174,7 +174,7 @@ def _segment(commands: Any) -> None:
 
 def _embed(commands: Any) -> None:
     parser = _command(commands, "embed", "commands:embed", "an image to its per-pixel embedding")
-    _image(parser)
+    _image(parser, slices="no default: say it")
     _output(parser, "embedding: .tif, .npy or .zarr (OME-Zarr)")
     parser.add_argument(
         "--pca",
@@ -192,7 +192,7 @@ def _pseudo_labels(commands: Any) -> None:
         "commands:pseudo_labels",
         "an image to colour superpixels at many scales, one file each",
     )
-    _image(parser)
+    _image(parser, slices="default each")
     parser.add_argument(
         "-o", "--output", required=True, metavar="DIR", help="folder for the label maps; made new"
     )
@@ -205,7 +205,7 @@ def _pseudo_labels(commands: Any) -> None:
 
 def _contours(commands: Any) -> None:
     parser = _command(commands, "contours", "commands:contours", "an image to contours in 0...1")
-    _image(parser)
+    _image(parser, slices="default each")
     _output(parser, "contours: .tif, .npy or .zarr (OME-Zarr)")
     parser.add_argument("--picture", metavar="PNG", help="also write them as an 8-bit picture")
     _model(parser)
@@ -236,7 +236,7 @@ def _train(commands: Any) -> None:
     parser.add_argument(
         "--every", type=int, default=20, metavar="N", help="print every Nth step (default 20)"
     )
-    _reading(parser)
+    _reading(parser, slices="default each")
     _device(parser)
     add_params(parser, TrainParams, title="training")
     # Two of these classes have parameters of the same name.
