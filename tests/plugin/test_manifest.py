@@ -47,6 +47,7 @@ def test_menus_samples_and_single_steps_in_a_viewer(make_napari_viewer, found):
     for menu, command in [
         ("napari/layers/segment", "napari-sen.dock"),
         ("napari/layers/segment", "napari-sen.superpixels"),
+        ("napari/layers/segment", "napari-sen.hierarchy"),
         ("napari/layers/filter", "napari-sen.embed"),
         ("napari/layers/filter", "napari-sen.contours"),
         ("napari/layers/annotate", "napari-sen.pseudo_labels"),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ContoursDock",
     "EmbedDock",
+    "HierarchyDock",
     "PseudoLabelsDock",
     "SenDock",
     "SuperpixelsDock",
@@ -37,7 +38,7 @@ FIRST_HINT = (
 
 
 class SenDock(QWidget):
-    """The steps on one image: pseudo-labels, train, embed, superpixels, contours.
+    """The steps on one image: pseudo-labels, train, embed, superpixels, hierarchy, contours.
 
     ``idle`` is emitted when a step has ended in whatever way and its layers are in the viewer.
     """
@@ -49,6 +50,7 @@ class SenDock(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self.session = session or Session()
+        self.session.granularity.layers = napari_viewer.layers
         self.runner = JobRunner(self)
         self._searcher = JobRunner(self)
         self._step = ""
@@ -173,6 +175,7 @@ class SenDock(QWidget):
         self._pending = []
         self.image.leave()
         self.choices.leave()
+        self.session.granularity.clear()
 
 
 class PseudoLabelsDock(SenDock):
@@ -197,6 +200,12 @@ class SuperpixelsDock(SenDock):
     """Step 4 alone."""
 
     steps = ("superpixels",)
+
+
+class HierarchyDock(SenDock):
+    """The merge tree and its slider alone."""
+
+    steps = ("hierarchy",)
 
 
 class ContoursDock(SenDock):

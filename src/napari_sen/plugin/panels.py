@@ -23,6 +23,7 @@ from superqt import QCollapsible
 from ..params import Params
 from .curve import LossCurve
 from .forms import ParamsForm, SizeEditor
+from .level import LevelSlider
 from .results import Loss
 from .session import Session
 from .steps import STEPS
@@ -161,9 +162,24 @@ class TrainPanel(StepPanel):
             self.curve.append(item.step, item.loss)
 
 
+class HierarchyPanel(StepPanel):
+    """Adds the slider over the tree."""
+
+    def __init__(self, key: str, session: Session) -> None:
+        super().__init__(key, session)
+        self.level = LevelSlider(session.granularity)
+        layout = self.layout()
+        assert layout is not None
+        layout.addWidget(self.level)
+
+
 def make_panel(key: str, session: Session) -> StepPanel:
     """Return the panel of a step."""
-    kinds: dict[str, type[StepPanel]] = {"superpixels": SuperpixelsPanel, "train": TrainPanel}
+    kinds: dict[str, type[StepPanel]] = {
+        "superpixels": SuperpixelsPanel,
+        "hierarchy": HierarchyPanel,
+        "train": TrainPanel,
+    }
     return kinds.get(key, StepPanel)(key, session)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .catalogue import Found
 from .layers import Placement
 
-__all__ = ["Finished", "Loss", "Result"]
+if TYPE_CHECKING:
+    from ..core.hierarchy import Hierarchy
+
+__all__ = ["Finished", "Loss", "Result", "Tree"]
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,25 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Tree:
+    """The merge tree of an image, the place of its cuts, and the image's name."""
+
+    hierarchy: Hierarchy
+    placement: Placement
+    name: str
+
+
+@dataclass(frozen=True)
 class Finished:
-    """The results of a step, one sentence about them, and the models there are now, if changed."""
+    """The results of a step and one sentence about them.
+
+    With them, where the step made such: the models there are now, and a merge tree.
+    """
 
     results: list[Result]
     message: str
     found: Found | None = None
+    tree: Tree | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from ..errors import ImageError, ParameterError
 from ..params import (
     ContourParams,
     EmbedParams,
+    HierarchyParams,
     LossParams,
     MeanShiftParams,
     NetworkParams,
@@ -28,6 +29,7 @@ from ..params import (
     TrainParams,
 )
 from .control import Control
+from .granularity import Granularity
 from .layers import Source, Stack, guess_channel_axis, source_of
 from .results import Finished, Result
 from .settings import Settings
@@ -43,6 +45,7 @@ KINDS: tuple[type[Params], ...] = (
     LossParams,
     EmbedParams,
     SegmentParams,
+    HierarchyParams,
     ContourParams,
 )
 
@@ -68,6 +71,8 @@ class Session:
         The parameter set of each class.
     last : dict
         The latest results of each step.
+    granularity : Granularity
+        The latest merge tree, and which level of it is shown.
     """
 
     layer_changed = Signal(object)
@@ -82,6 +87,7 @@ class Session:
         self.new_model = "my-model"
         self.params: dict[type[Params], Params] = {kind: kind() for kind in KINDS}
         self.last: dict[str, list[Result]] = {}
+        self.granularity = Granularity()
 
     def choose(self, layer: Any) -> None:
         """Take another layer (or None), and guess from its labels which axis holds channels."""
@@ -119,6 +125,8 @@ class Session:
     def take(self, step: str, finished: Finished) -> None:
         """Keep a step's results and tell whoever listens."""
         self.last[step] = finished.results
+        if finished.tree is not None:
+            self.granularity.take(finished.tree)
         self.finished.emit(step, finished)
 
     def run(self, step: str, point: tuple[float, ...] | None = None) -> list[Result]:

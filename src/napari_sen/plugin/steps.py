@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import OutputError
+from ..errors import ImageError, OutputError
 from ..params import (
     ContourParams,
     EmbedParams,
+    HierarchyParams,
     LossParams,
     MeanShiftParams,
     NetworkParams,
@@ -27,7 +28,7 @@ from ..params import (
 )
 from .control import Control
 from .layers import Source, features_of, for_display, pyramid
-from .results import Finished, Loss, Result
+from .results import Finished, Loss, Result, Tree
 from .settings import Settings
 
 __all__ = ["STEPS", "Step"]
@@ -172,6 +173,28 @@ def superpixels(source: Source, settings: Settings, control: Control) -> Finishe
     return Finished([result], f"{count} superpixels ({_model_note(settings)})")
 
 
+def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
+    """Build the merge tree of the image; the session shows it at any number of superpixels."""
+    import napari_sen
+
+    if source.slices == "each":
+        raise ImageError(
+            "a hierarchy is made of one image: choose the current slice or the whole volume"
+        )
+    tree = napari_sen.hierarchy(
+        source.image,
+        **_common(source, settings),
+        **settings[HierarchyParams].to_dict(),
+        spacing=source.spacing if source.is_scaled else None,
+        progress=control.progress,
+    )
+    return Finished(
+        [],
+        f"{tree.n_parts} to {tree.n_leaves} superpixels, by the slider ({_model_note(settings)})",
+        tree=Tree(tree, source.placement, source.name),
+    )
+
+
 def contours(source: Source, settings: Settings, control: Control) -> Finished:
     """Average the boundaries over many sizes: an image from 0 to 1."""
     import napari_sen
@@ -225,6 +248,13 @@ STEPS: dict[str, Step] = {
         ("compactness",),
         superpixels,
         hidden=("n_segments", "size"),
+    ),
+    "hierarchy": Step(
+        "Hierarchy",
+        "Superpixels of every size at once: choose how many with the slider.",
+        (HierarchyParams,),
+        ("fine_size", "size_exponent"),
+        hierarchy,
     ),
     "contours": Step(
         "Contours",
