@@ -176,21 +176,42 @@ def _images(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
+SETS = [
+    "codex_tissue",
+    "deepliif_if",
+    "deepliif_ihc",
+    "dsb2018_brightfield",
+    "dsb2018_fluo",
+    "dsb2018_stained",
+    "embryo_nuclei_3d",
+    "glas_he",
+    "he_patches",
+    "omnipose_bacteria",
+    "ovule_3d",
+    "plant_chloroplast_em",
+    "stardist_demo_3d",
+    "tcga_he",
+    "usiigaci_phase",
+    "vnc_em",
+    "wbc_stained",
+]
+
+
 @pytest.mark.slow
-def test_every_microscopy_set(shared_data):
+@pytest.mark.parametrize("name", SETS)
+def test_every_microscopy_set(name, shared_data):
     """All sets, all their dtypes and channel layouts: first and last image of each."""
-    sets = [folder for folder in sorted((shared_data / "microscopy").iterdir()) if folder.is_dir()]
-    assert len(sets) >= 17
-    for folder in sets:
-        images = _images(folder / "images")
-        for path in dict.fromkeys((images[0], images[-1])):
-            reading = READING.get(folder.name, {})
-            labels = napari_sen.segment(path, 150, **reading)
-            assert labels.max() == 150, path
-            assert_is_labelling(labels)
-            data = read_image(path).data
-            spatial = [n for n in data.shape if n in labels.shape]
-            assert list(labels.shape) == spatial[: labels.ndim], path
+    images = _images(shared_data / "microscopy" / name / "images")
+    for path in dict.fromkeys((images[0], images[-1])):
+        labels = napari_sen.segment(path, 150, **READING.get(name, {}))
+        assert labels.max() == 150, path
+        assert_is_labelling(labels)
+        spatial = [n for n in read_image(path).data.shape if n in labels.shape]
+        assert list(labels.shape) == spatial[: labels.ndim], path
+
+
+def test_no_microscopy_set_is_left_out(shared_data):
+    assert SETS == sorted(p.name for p in (shared_data / "microscopy").iterdir() if p.is_dir())
 
 
 @pytest.mark.slow
