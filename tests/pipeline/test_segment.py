@@ -211,7 +211,7 @@ def test_every_microscopy_set(name, shared_data):
 
 
 def test_no_microscopy_set_is_left_out(shared_data):
-    assert SETS == sorted(p.name for p in (shared_data / "microscopy").iterdir() if p.is_dir())
+    assert sorted(p.name for p in (shared_data / "microscopy").iterdir() if p.is_dir()) == SETS
 
 
 @pytest.mark.slow
