@@ -66,6 +66,7 @@ def test_every_command_has_help():
         action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
     )
     assert list(commands.choices) == [
-        "demo", "segment", "embed", "pseudo-labels", "contours", "train", "models", "evaluate",
+        "demo", "segment", "hierarchy", "embed", "pseudo-labels", "contours", "train", "models",
+        "evaluate",
     ]  # fmt: skip
     assert all(len(sub.format_help()) > 200 for name, sub in commands.choices.items())

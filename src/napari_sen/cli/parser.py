@@ -12,6 +12,7 @@ from ..params import (
     ContourParams,
     ContrastParams,
     EmbedParams,
+    HierarchyParams,
     LossParams,
     MeanShiftParams,
     NetworkParams,
@@ -47,6 +48,22 @@ class _ShowVersion(argparse.Action):
         parser.exit()
 
 
+class _Cut(argparse.Action):
+    """Collect pairs of a number and a path."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, args: argparse.Namespace, values: Any, *_: Any
+    ) -> None:
+        number, path = values
+        try:
+            pair = (int(number), path)
+        except ValueError:
+            raise argparse.ArgumentError(
+                self, f"expected a whole number and a file, got {number!r} and {path!r}"
+            ) from None
+        args.cut = [*args.cut, pair]
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = _Parser(
@@ -59,6 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _demo(commands)
     _segment(commands)
+    _hierarchy(commands)
     _embed(commands)
     _pseudo_labels(commands)
     _contours(commands)
@@ -170,6 +188,39 @@ def _segment(commands: Any) -> None:
     parser.add_argument("--mask", metavar="FILE", help="segment only where this image is not 0")
     _model(parser)
     add_params(parser, SegmentParams, title="superpixels")
+
+
+def _hierarchy(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "hierarchy",
+        "hierarchy:hierarchy",
+        "an image to superpixels of every granularity at once: their merge tree, and cuts of it",
+    )
+    _image(parser, slices="here only volume")
+    parser.add_argument("-o", "--output", metavar="NPZ", help="the tree, for napari_sen.Hierarchy")
+    parser.add_argument(
+        "--cut",
+        nargs=2,
+        action=_Cut,
+        default=[],
+        metavar=("N", "OUT"),
+        help="write exactly N superpixels: .tif, .png, .npy or .zarr (OME-Zarr); "
+        "may be given several times",
+    )
+    parser.add_argument(
+        "--ultrametric",
+        metavar="OUT",
+        help="write at which height each border disappears: .tif, .npy or .zarr (OME-Zarr)",
+    )
+    _overwrite(parser)
+    _spacing(parser)
+    parser.add_argument("--mask", metavar="FILE", help="work only where this image is not 0")
+    _model(parser)
+    parser.add_argument(
+        "--n-fine", type=int, metavar="N", help="number of finest superpixels, not their size"
+    )
+    add_params(parser, HierarchyParams, title="tree")
 
 
 def _embed(commands: Any) -> None:
