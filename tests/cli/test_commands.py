@@ -221,6 +221,18 @@ def test_train_writes_a_model_that_embeds_and_is_listed(training_shell):
     assert done.returncode == 0, done.stderr
 
 
+def test_train_by_regions(training_shell):
+    shell = training_shell
+    options = ("--recipe", "regions", "--regions-counts", 3, "--contrast-sampled", 50)
+    done = shell(*train_arguments("--steps", 2, "--json", *options))
+    assert done.returncode == 0, done.stderr
+    assert np.isfinite(json.loads(done.stdout)["loss"])
+    assert "found" in done.stderr
+    assert "mean_shift_trained: False" in (shell.folder / "m.md").read_text()
+    done = shell("embed", "in.png", "-o", "e.npy", "--model", "m.safetensors", "--clustered")
+    assert done.returncode == 0, done.stderr
+
+
 def test_interrupted_training_says_how_to_go_on_and_does(training_shell):
     shell = training_shell
     long = train_arguments("--steps", 1_000_000, "--checkpoint", "state")
