@@ -16,6 +16,7 @@ __all__ = [
     "OutputError",
     "ParameterError",
     "SenError",
+    "WorkError",
 ]
 
 
@@ -44,7 +45,11 @@ class OutputError(SenError):
 
 
 class DeviceError(SenError):
-    """The device asked for is not there, or ran out of memory."""
+    """The device asked for is not there."""
+
+
+class WorkError(SenError):
+    """The input was legal, but the work failed: training diverged, the device's memory is full."""
 
 
 class Cancelled(Exception):

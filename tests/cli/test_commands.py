@@ -12,6 +12,7 @@ from ome_zarr_models import v05
 
 from napari_sen import segment
 from napari_sen.cli import main
+from napari_sen.errors import WorkError
 from napari_sen.large.store import read_image, to_array
 
 COLOUR = ("--model", "none")
@@ -175,6 +176,18 @@ def test_a_failure_while_writing_is_exit_1_and_leaves_nothing(shell):
     assert "No space left" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert shell.names() - {"__pycache__"} == {"in.png", "sitecustomize.py"}
+
+
+def test_work_that_fails_on_legal_input_is_exit_1(shell, monkeypatch, capsys):
+    def full(*_, **__):
+        raise WorkError("the device has too little memory: use the CPU")
+
+    monkeypatch.setattr("napari_sen.pipeline.segment.snic", full)
+    monkeypatch.chdir(shell.folder)
+    assert main(["segment", "in.png", "-o", "a.tif", "--model", "none", "--n-segments", "9"]) == 1
+    assert capsys.readouterr().err.endswith(
+        "failed: the device has too little memory: use the CPU\n"
+    )
 
 
 def train_arguments(*more):

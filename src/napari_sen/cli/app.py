@@ -13,7 +13,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import Cancelled, SenError
+from ..errors import Cancelled, SenError, WorkError
 from .console import Reporter, table
 from .parser import build_parser
 
@@ -30,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             summary = _command(args)(args, reporter)
     except (Cancelled, KeyboardInterrupt) as stop:
         return _stopped(args, INTERRUPTED, "interrupted", str(stop))
+    except WorkError as error:
+        return _stopped(args, FAILED, "failed", str(error))
     except SenError as error:
         return _stopped(args, BAD_INPUT, "error", str(error))
     except Exception as error:  # noqa: BLE001  (the last door: anything else is a failure)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import DeviceError, ImageError
+from ..errors import ImageError, WorkError
 from ..progress import Progress, report
 from .device import resolve_device
 from .learner import Learner
@@ -190,7 +190,7 @@ class Model:
                     found = mean_shift.apply_series(rows, series, poll).view(found.shape)
                 result: np.ndarray = found.contiguous().cpu().numpy()
         except torch.OutOfMemoryError as error:
-            raise DeviceError(
+            raise WorkError(
                 f"{target} has too little memory for {height} x {width} px: use the CPU or tiles"
             ) from error
         report(progress, total, total, "embedding")

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import Cancelled, DataError, ParameterError
+from ..errors import Cancelled, DataError, ParameterError, WorkError
 from ..params import (
     ContrastParams,
     LossParams,
@@ -221,7 +221,7 @@ class _Trainer:
         norm = torch.nn.utils.get_total_norm(gradients)
         value, told = outcome.total.item(), outcome.tell()
         if not (math.isfinite(value) and math.isfinite(norm.item())):
-            raise ParameterError(
+            raise WorkError(
                 f"the training diverged at step {self.done + 1} (loss {value}): "
                 f"use a learning_rate below {train.learning_rate:g}"
             )
