@@ -5,7 +5,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from napari_sen.errors import Cancelled, DataError, DeviceError, OutputError, ParameterError
+from napari_sen.errors import (
+    Cancelled,
+    DataError,
+    DeviceError,
+    OutputError,
+    ParameterError,
+    WorkError,
+)
 from napari_sen.learn.dataset import Source
 from napari_sen.learn.model import Model
 from napari_sen.learn.training import Step, run
@@ -219,5 +226,5 @@ def test_what_cannot_be_trained():
 def test_a_diverging_training_stops_with_advice(monkeypatch):
     schedule = changed(SETTINGS["train"], learning_rate=1.0)
     monkeypatch.setattr("napari_sen.learn.training._learning_rate", lambda *_: float("inf"))
-    with pytest.raises(ParameterError, match="learning_rate below 1"):
+    with pytest.raises(WorkError, match="learning_rate below 1"):
         train(train=schedule)

@@ -119,7 +119,7 @@ def run(
         Too few images, images that do not fit each other, or a checkpoint of other settings.
     OutputError
         ``checkpoint`` holds a training and ``resume`` is not asked for.
-    ParameterError
+    WorkError
         The loss became infinite or NaN.
     """
     network, mean_shift = network or NetworkParams(), mean_shift or MeanShiftParams()
