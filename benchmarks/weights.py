@@ -1,8 +1,9 @@
-"""How much should the embedding weigh? SNIC on colour and embedding over a grid of weights.
+"""How much should the embedding weigh? SNIC and merge trees over a grid of weights.
 
 Run on the validation images (the default), never on those that results are reported on:
 
-    python benchmarks/weights.py ../shared/data/bsds500 --model natural --every 4
+    python benchmarks/weights.py flat PATH_TO_BSDS500 --model natural --every 4
+    python benchmarks/weights.py trees PATH_TO_BSDS500 --model natural --every 4
 """
 
 from __future__ import annotations
@@ -10,25 +11,66 @@ from __future__ import annotations
 import argparse
 import math
 from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from napari_sen.core.metrics import score
 from napari_sen.core.snic import snic
 from napari_sen.evaluation.datasets import open_bsds
-from napari_sen.learn.model import load_model
-from napari_sen.params import SegmentParams
+from napari_sen.learn.model import Model, load_model
+from napari_sen.params import HierarchyParams, SegmentParams
 from napari_sen.pipeline.embed import embed_slice
-from napari_sen.pipeline.prepare import prepare
+from napari_sen.pipeline.hierarchy import default_fine_count, slice_hierarchy
+from napari_sen.pipeline.prepare import Prepared, prepare
 
-WEIGHTS = (100, 300, 600, 1200)
+FLAT_WEIGHTS = (300, 1000, 2000, 4000)
+TREE_WEIGHTS = (300, 1000, 3000)
+TREES = ((0.5, 0.0), (0.5, 30.0), (0.25, 30.0))  # size exponent, weight of texture
 ALONE = 1000
+
+Makers = dict[str, Callable[[int], NDArray[np.int32]]]
+
+
+def flat(prepared: Prepared, model: Model) -> Makers:
+    """Return SNIC on colour, on the embedding, and on both."""
+    params = SegmentParams()
+    colour = prepared.colour((), params.smoothing)
+    features = {"colour": colour}
+    for name, clustered in (("raw", False), ("clustered", True)):
+        rows = embed_slice(prepared, (), model, clustered, "cpu")
+        features[f"{name} alone"] = rows * np.float32(math.sqrt(ALONE) / 2)
+        for weight in FLAT_WEIGHTS:
+            beside = rows * np.float32(math.sqrt(weight) / 2)
+            features[f"colour + {weight} {name}"] = np.concatenate([colour, beside], axis=-1)
+    return {
+        name: partial(snic, values, compactness=params.compactness)
+        for name, values in features.items()
+    }
+
+
+def trees(prepared: Prepared, model: Model) -> Makers:
+    """Return cuts of merge trees on colour, and on colour and embedding."""
+    makers: Makers = {}
+    for exponent, texture in TREES:
+        for weight in (0, *TREE_WEIGHTS):
+            params = HierarchyParams(
+                size_exponent=exponent, texture=texture, embedding_weight=weight
+            )
+            count = default_fine_count(prepared, (), params)
+            used = model if weight else None
+            tree = slice_hierarchy(prepared, (), count, params, used, "cpu")
+            makers[f"tree p = {exponent}, texture {texture:g}, embedding {weight}"] = tree.cut
+    return makers
 
 
 def main() -> None:
     """Print mean F1 and ASA of every weight."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kind", choices=("flat", "trees"))
     parser.add_argument("root", help="folder with images/ and groundTruth/")
     parser.add_argument("--model", default="natural")
     parser.add_argument("--split", default="val")
@@ -36,23 +78,15 @@ def main() -> None:
     parser.add_argument("--n-segments", default="50,200")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    model, params = load_model(args.model), SegmentParams()
+    model = load_model(args.model)
+    make = flat if args.kind == "flat" else trees
     items = list(open_bsds(args.root, args.split))[:: args.every]
     found: dict[tuple[int, str], list[tuple[float, float]]] = defaultdict(list)
     for item in items:
-        prepared = prepare(item.image)
-        colour = prepared.colour((), params.smoothing)
-        features = {"colour": colour}
-        for name, clustered in (("raw", False), ("clustered", True)):
-            rows = embed_slice(prepared, (), model, clustered, "cpu")
-            features[f"{name} alone"] = rows * np.float32(math.sqrt(ALONE) / 2)
-            for weight in WEIGHTS:
-                beside = rows * np.float32(math.sqrt(weight) / 2)
-                features[f"colour + {weight} {name}"] = np.concatenate([colour, beside], axis=-1)
+        makers = make(prepare(item.image), model)
         for count in map(int, args.n_segments.split(",")):
-            for name, values in features.items():
-                labels = snic(values, count, compactness=params.compactness)
-                scores = score(labels, item.ground_truths)
+            for name, maker in makers.items():
+                scores = score(maker(count), item.ground_truths)
                 found[count, name].append((scores.f1, scores.asa))
     print(f"{args.split}, {len(items)} images, model {args.model}\n\n| K | features | F1 | ASA |")
     print("|---|---|---|---|")
