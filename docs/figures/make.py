@@ -39,8 +39,8 @@ def grey(strength: np.ndarray) -> np.ndarray:
 
 
 def shown(image: np.ndarray) -> np.ndarray:
-    """Return an image of any dtype stretched to 8 bits."""
-    if image.dtype == np.uint8:
+    """Return intensities of any dtype stretched to 8 bits, colour as it is."""
+    if image.ndim == 3:
         return image
     low, high = np.percentile(image, (1, 99.8))
     return np.clip((image - low) / (high - low) * 255, 0, 255).astype(np.uint8)

@@ -161,7 +161,7 @@ class SegmentParams(Params):
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
     embedding_weight: float = param(
-        300.0, "weight of the embedding distance Psi (eq. 2) beside the squared colour distance",
+        2000.0, "weight of the embedding distance Psi (eq. 2) beside the squared colour distance",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
 

@@ -125,6 +125,13 @@ def test_embedding_rows_have_length_one():
         np.testing.assert_allclose(np.linalg.norm(rows, axis=-1), 1, atol=1e-5)
 
 
+def test_a_mean_shift_that_was_not_trained_is_told(caplog):
+    napari_sen.embed(photograph())
+    assert not caplog.records
+    napari_sen.embed(photograph(), clustered=True)
+    assert "was not trained" in caplog.text
+
+
 def test_embedding_of_a_volume_is_that_of_its_planes(rng):
     """Statistics are the volume's, so its planes are compared within one volume."""
     stack = rng.random((2, 40, 33))

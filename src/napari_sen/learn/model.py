@@ -102,6 +102,11 @@ class Model:
         return self.mean_shift.kappa.item()
 
     @property
+    def mean_shift_trained(self) -> bool:
+        """Whether the bandwidth was learnt; else clustered embeddings are of little use."""
+        return bool(self.metadata.get("training", {}).get("mean_shift_trained", True))
+
+    @property
     def receptive_field(self) -> int:
         """Radius, px, beyond which the image has no influence on a pixel's raw embedding."""
         return receptive_field_radius(self.network.params)

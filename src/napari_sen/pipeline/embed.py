@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ..learn.model import Model
 
 __all__ = ["embed", "embed_slice"]
+
+log = logging.getLogger("napari_sen")
 
 
 def embed(
@@ -42,7 +45,8 @@ def embed(
     model : Model, name or path
         "auto" takes the bundled model ``natural``.
     clustered : bool
-        After the mean shift (eq. 5, 6) rather than before.
+        After the mean shift (eq. 5, 6) rather than before; for models whose mean shift was
+        trained (the bundled ``natural`` is not one of them, which is logged).
     mask, channel_axis, rgb, slices, spacing
         As for :func:`napari_sen.segment`. Pixels outside the mask get an embedding too, but do
         not enter the image's statistics.
@@ -73,6 +77,11 @@ def embed(
         spacing=spacing,
         model=chosen,
     )
+    if clustered and not chosen.mean_shift_trained:
+        log.warning(
+            "the mean shift of model %s was not trained: its clustered embedding tells regions "
+            "apart worse than the plain one", chosen.name,
+        )  # fmt: skip
     canvas = prepared.canvas
     result = None
     for done, index in enumerate(canvas.slices()):
