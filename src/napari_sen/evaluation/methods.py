@@ -14,9 +14,9 @@ from ..errors import ParameterError
 from ..params import HierarchyParams, SegmentParams
 from ..pipeline.choose import choose_model
 from ..pipeline.embed import embed_slice
+from ..pipeline.features import slice_features
 from ..pipeline.hierarchy import default_fine_count, slice_hierarchy
 from ..pipeline.prepare import Prepared, prepare
-from ..pipeline.segment import slice_features
 from .datasets import Item
 from .peers import PEERS, check_installed
 from .settings import Contender, contender

@@ -13,8 +13,8 @@ from ..core.snic import snic
 from ..params import ContourParams, SegmentParams
 from ..progress import Progress, part
 from .choose import choose_model
+from .features import slice_features
 from .prepare import prepare
-from .segment import slice_features
 
 if TYPE_CHECKING:
     from ..learn.model import Model

@@ -18,7 +18,7 @@ from ..large.hierarchy_file import Hierarchy
 from ..params import HierarchyParams, require
 from ..progress import Progress, report
 from .choose import choose_model
-from .embed import embed_slice
+from .features import slice_features
 from .prepare import Prepared, prepare
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def slice_hierarchy(
     strength = None
     if params.boundary_weight > 0:
         strength = _boundary_strength(prepared, index, params, progress)
-    features = _compared(colour, prepared, index, params, model, device, progress)
+    features = slice_features(prepared, index, params, model, device, progress, colour=colour)
     return core.build(
         labels, features, strength, params, spacing=prepared.spacing, progress=progress
     )
@@ -209,25 +209,6 @@ def _boundary_strength(
         difference = half_disc_difference(sharp, mask=inside, progress=progress)
         strength += np.float32(params.texture) * difference
     return strength
-
-
-def _compared(
-    colour: NDArray[np.float32],
-    prepared: Prepared,
-    index: tuple[int, ...],
-    params: HierarchyParams,
-    model: Model | None,
-    device: str,
-    progress: Progress | None,
-) -> NDArray[np.float32]:
-    """Return weighted colour and, beside it, the embedding, scaled so that squares are Psi."""
-    parts = []
-    if params.colour_weight > 0:
-        parts.append(colour * np.float32(math.sqrt(params.colour_weight)))
-    if model is not None:
-        rows = embed_slice(prepared, index, model, False, device, progress)
-        parts.append(rows * np.float32(math.sqrt(params.embedding_weight) / 2))
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
 
 def _pixels(prepared: Prepared, index: tuple[int, ...]) -> int:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from ..core.snic import snic
 from ..errors import ImageError, ParameterError
 from ..params import HierarchyParams, SegmentParams
-from ..progress import Progress, part, report
+from ..progress import Progress, part
 from .choose import choose_model
-from .embed import embed_slice
+from .features import slice_features
 from .hierarchy import default_fine_count, slice_hierarchy
 from .prepare import Prepared, prepare
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FINE_PER_SEGMENT = 5  # fine superpixels for each one wanted, where that is the larger number
 
-__all__ = ["segment", "slice_features"]
+__all__ = ["segment"]
 
 
 def segment(
@@ -220,27 +220,3 @@ def _counts(prepared: Prepared, params: SegmentParams) -> NDArray[np.int64]:
             "ask for fewer superpixels"
         )
     return np.minimum(params.n_segments, pixels)
-
-
-def slice_features(
-    prepared: Prepared,
-    index: tuple[int, ...],
-    params: SegmentParams,
-    model: Model | None,
-    device: str,
-    progress: Progress | None = None,
-) -> NDArray[np.float32]:
-    """Return what SNIC compares in one slice: weighted colour, and embedding beside it.
-
-    The embedding is scaled so that its squared distance is ``embedding_weight`` times
-    Psi = |e_i - e_j|^2 / 4 (eq. 2).
-    """
-    parts = []
-    if params.colour_weight > 0:
-        report(progress, 0, 1, "colour")
-        colour = prepared.colour(index, params.smoothing)
-        parts.append(colour * np.float32(math.sqrt(params.colour_weight)))
-    if model is not None:
-        rows = embed_slice(prepared, index, model, False, device, progress)
-        parts.append(rows * np.float32(math.sqrt(params.embedding_weight) / 2))
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
