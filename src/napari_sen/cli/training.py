@@ -144,11 +144,11 @@ def _gentle_interrupt(args: Namespace, reporter: Reporter) -> Iterator[Any]:
     asked = False
 
     def stop(*_: object) -> None:
+        # Nothing is printed here: the signal may have come in the middle of another print.
         nonlocal asked
         if asked:
             raise KeyboardInterrupt
         asked = True
-        reporter.say("stopping after this step (Ctrl-C again: at once)")
 
     def progress(done: int, total: int, stage: str) -> None:
         reporter(done, total, stage)
