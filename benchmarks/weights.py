@@ -1,8 +1,10 @@
 """How much should the embedding weigh? SNIC and merge trees over a grid of weights.
 
-Run on the validation images (the default), never on those that results are reported on:
+Run on the validation images of BSDS500 (the default) or on the 'tune' half of a folder with images/
+and labels/, never on images that results are reported on:
 
     python benchmarks/weights.py flat PATH_TO_BSDS500 --model natural --every 4
+    python benchmarks/weights.py flat PATH_TO_SET --every 1 --n-segments 200
     python benchmarks/weights.py trees PATH_TO_BSDS500 --model natural --every 4
 """
 
@@ -13,6 +15,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,12 +23,13 @@ from numpy.typing import NDArray
 
 from napari_sen.core.metrics import score
 from napari_sen.core.snic import snic
-from napari_sen.evaluation.datasets import open_bsds
+from napari_sen.evaluation.datasets import open_bsds, open_folder
+from napari_sen.evaluation.methods import prepare_item
 from napari_sen.learn.model import Model, load_model
 from napari_sen.params import HierarchyParams, SegmentParams
 from napari_sen.pipeline.embed import embed_slice
 from napari_sen.pipeline.hierarchy import default_fine_count, slice_hierarchy
-from napari_sen.pipeline.prepare import Prepared, prepare
+from napari_sen.pipeline.prepare import Prepared
 
 FLAT_WEIGHTS = (300, 1000, 2000, 4000)
 TREE_WEIGHTS = (300, 1000, 3000)
@@ -71,7 +75,7 @@ def main() -> None:
     """Print mean F1 and ASA of every weight."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kind", choices=("flat", "trees"))
-    parser.add_argument("root", help="folder with images/ and groundTruth/")
+    parser.add_argument("root", type=Path, help="images/ and groundTruth/, or images/ and labels/")
     parser.add_argument("--model", default="natural")
     parser.add_argument("--split", default="val")
     parser.add_argument("--every", type=int, default=4, help="only every N-th image")
@@ -80,15 +84,18 @@ def main() -> None:
     torch.set_num_threads(1)
     model = load_model(args.model)
     make = flat if args.kind == "flat" else trees
-    items = list(open_bsds(args.root, args.split))[:: args.every]
+    if (args.root / "groundTruth").is_dir():
+        title, items = args.split, list(open_bsds(args.root, args.split))[:: args.every]
+    else:  # parameters are chosen on the first half of a plain folder
+        title, items = args.root.name, list(open_folder(args.root, half="tune"))[:: args.every]
     found: dict[tuple[int, str], list[tuple[float, float]]] = defaultdict(list)
     for item in items:
-        makers = make(prepare(item.image), model)
+        makers = make(prepare_item(item), model)
         for count in map(int, args.n_segments.split(",")):
             for name, maker in makers.items():
                 scores = score(maker(count), item.ground_truths)
                 found[count, name].append((scores.f1, scores.asa))
-    print(f"{args.split}, {len(items)} images, model {args.model}\n\n| K | features | F1 | ASA |")
+    print(f"{title}, {len(items)} images, model {args.model}\n\n| K | features | F1 | ASA |")
     print("|---|---|---|---|")
     for (count, name), values in sorted(found.items()):
         f1, asa = np.mean(values, axis=0)
