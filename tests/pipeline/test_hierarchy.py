@@ -87,7 +87,7 @@ class TwoHalves:
 
 
 def test_the_embedding_has_its_say(monkeypatch):
-    monkeypatch.setattr("napari_sen.pipeline.hierarchy.choose_model", lambda model, required: model)
+    monkeypatch.setattr("napari_sen.pipeline.choose.choose_model", lambda model, device: model)
     flat = np.full((60, 80, 3), 128, np.uint8)
     tree = napari_sen.hierarchy(flat, 80, model=TwoHalves())
     cut = tree.cut(2)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import OrderedDict
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..params import Params
+from .replacing import replacing
 
 __all__ = [
     "Entry",
@@ -51,9 +51,8 @@ class Entry:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file under a temporary name, then rename it."""
-    temporary = path.with_name(path.name + f".{os.getpid()}.part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def open_folder(folder: Path, params: Params) -> None:
@@ -127,10 +126,8 @@ def store(
 
 
 def _write(path: Path, save: Any) -> None:
-    temporary = path.with_name(path.name + f".{os.getpid()}.part")
-    with open(temporary, "wb") as file:
+    with replacing(path) as temporary, open(temporary, "wb") as file:
         save(file)
-    os.replace(temporary, path)
 
 
 def _pack(planes: np.ndarray) -> np.ndarray:

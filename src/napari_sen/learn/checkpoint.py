@@ -8,7 +8,6 @@ and, unless told otherwise, the prepared images in ``images/``.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import DataError, OutputError
+from .replacing import replacing
 
 __all__ = ["Checkpoint"]
 
@@ -58,10 +58,9 @@ class Checkpoint:
     def save(self, step: int, tensors: Mapping[str, Tensor]) -> None:
         """Replace the state by that after ``step`` steps."""
         header = {"format": FORMAT, "step": step, "settings": self.settings}
-        temporary = self.state.with_name(f"{self.state.name}.{os.getpid()}.part")
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        save_file(plain, temporary, metadata={"napari-sen": json.dumps(header)})
-        os.replace(temporary, self.state)
+        with replacing(self.state) as temporary:
+            save_file(plain, temporary, metadata={"napari-sen": json.dumps(header)})
 
     def load(self) -> tuple[int, dict[str, Tensor]]:
         """Return the number of steps done and the tensors of the state."""
@@ -102,9 +101,8 @@ class Checkpoint:
     def _cut_log(self, step: int) -> None:
         """Drop the log's lines of steps that will be made again."""
         lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
-        temporary = self.log.with_name(f"{self.log.name}.{os.getpid()}.part")
-        temporary.write_text("".join(line + "\n" for line in lines[:step]), encoding="utf-8")
-        os.replace(temporary, self.log)
+        with replacing(self.log) as temporary:
+            temporary.write_text("".join(line + "\n" for line in lines[:step]), encoding="utf-8")
 
 
 def optimiser_tensors(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +24,7 @@ from ..errors import ModelError, OutputError, ParameterError
 from ..params import MeanShiftParams, NetworkParams
 from .card import card
 from .learner import Learner
+from .replacing import replacing
 
 __all__ = ["FORMAT", "read_metadata", "read_model", "write_model"]
 
@@ -74,18 +74,14 @@ def write_model(
         if not torch.isfinite(value).all():
             raise OutputError(f"weight {name} has values that {precision} cannot hold")
     full = {**metadata, "precision": precision, "sha256": checksum(tensors)}
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    beside = path.with_suffix(".md")
     try:
-        # Not save_file: its files are readable by their owner alone.
-        temporary.write_bytes(save(tensors, metadata={"napari-sen": json.dumps(full)}))
-        os.replace(temporary, path)
-        temporary.write_text(card(full), encoding="utf-8")
-        os.replace(temporary, beside)
+        with replacing(path) as temporary:
+            # Not save_file: its files are readable by their owner alone.
+            temporary.write_bytes(save(tensors, metadata={"napari-sen": json.dumps(full)}))
+        with replacing(path.with_suffix(".md")) as temporary:
+            temporary.write_text(card(full), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

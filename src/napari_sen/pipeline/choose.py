@@ -6,12 +6,13 @@ import logging
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from ..errors import ModelError
+from ..errors import ModelError, ParameterError
+from ..params import HierarchyParams, SegmentParams
 
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["choose_model"]
+__all__ = ["choose_compared", "choose_model"]
 
 log = logging.getLogger("napari_sen")
 
@@ -56,3 +57,21 @@ def choose_model(
         log.info("model: natural (chosen by model='auto')")
         model = "natural"
     return load_model(model)
+
+
+def choose_compared(
+    model: Model | str | PathLike[str] | None,
+    params: SegmentParams | HierarchyParams,
+    device: str,
+) -> Model | None:
+    """Return the model whose embedding is compared beside colour; None where it has no weight.
+
+    Raises
+    ------
+    ParameterError
+        If neither colour nor an embedding is left to compare.
+    """
+    chosen = choose_model(model if params.embedding_weight > 0 else None, device)
+    if chosen is None and params.colour_weight == 0:
+        raise ParameterError("colour_weight and embedding_weight are both 0, or there is no model")
+    return chosen

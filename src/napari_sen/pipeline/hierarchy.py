@@ -17,7 +17,7 @@ from ..errors import ImageError, ParameterError
 from ..large.hierarchy_file import Hierarchy
 from ..params import HierarchyParams, require
 from ..progress import Progress, report
-from .choose import choose_model
+from .choose import choose_compared
 from .features import slice_features
 from .prepare import Prepared, prepare
 
@@ -123,9 +123,7 @@ def hierarchy(
     )
     if n_fine is not None and fine_size is not None:
         raise ParameterError("give either n_fine or fine_size, not both")
-    chosen = choose_model(model if params.embedding_weight > 0 else None, device)
-    if chosen is None and params.colour_weight == 0:
-        raise ParameterError("colour_weight and embedding_weight are both 0, or there is no model")
+    chosen = choose_compared(model, params, device)
     prepared = prepare(
         image,
         rgb=rgb,
@@ -148,7 +146,7 @@ def hierarchy(
 def default_fine_count(prepared: Prepared, index: tuple[int, ...], params: HierarchyParams) -> int:
     """Return how many superpixels of diameter ``fine_size`` one slice (or volume) holds."""
     cell = (params.fine_size * min(prepared.spacing)) ** prepared.canvas.n_spatial
-    pixels = _pixels(prepared, index)
+    pixels = prepared.pixels(index)
     return min(max(round(pixels * math.prod(prepared.spacing) / cell), 1), pixels)
 
 
@@ -168,7 +166,7 @@ def slice_hierarchy(
     ParameterError
         If ``n_fine`` is no number of superpixels, or nothing is left to compare.
     """
-    pixels = _pixels(prepared, index)
+    pixels = prepared.pixels(index)
     require("n_fine", n_fine, int, {"low": 1})
     if n_fine > pixels:
         raise ParameterError(f"n_fine must be at most the number of pixels ({pixels})")
@@ -209,8 +207,3 @@ def _boundary_strength(
         difference = half_disc_difference(sharp, mask=inside, progress=progress)
         strength += np.float32(params.texture) * difference
     return strength
-
-
-def _pixels(prepared: Prepared, index: tuple[int, ...]) -> int:
-    inside = prepared.slice_mask(index)
-    return math.prod(prepared.canvas.spatial) if inside is None else int(inside.sum())

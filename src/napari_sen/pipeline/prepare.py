@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,11 @@ class Prepared:
     def slice_mask(self, index: tuple[int, ...]) -> NDArray[np.bool_] | None:
         """Return the mask of one slice, None where there is no mask."""
         return None if self.mask is None else self.mask[index]
+
+    def pixels(self, index: tuple[int, ...]) -> int:
+        """Return the number of pixels inside one slice (or volume)."""
+        inside = self.slice_mask(index)
+        return math.prod(self.canvas.spatial) if inside is None else int(inside.sum())
 
     def colour(self, index: tuple[int, ...], smoothing: float) -> NDArray[np.float32]:
         """Return the colour features of one slice (or volume)."""

@@ -14,7 +14,7 @@ from ..core.snic import snic
 from ..errors import ImageError, ParameterError
 from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress, part
-from .choose import choose_model
+from .choose import choose_compared
 from .features import slice_features
 from .hierarchy import default_fine_count, slice_hierarchy
 from .prepare import Prepared, prepare
@@ -129,9 +129,7 @@ def segment(
     )
     if mode == "adaptive" and params.connectivity != 1:
         raise ParameterError("adaptive superpixels touch by their faces: connectivity must be 1")
-    chosen = choose_model(model if params.embedding_weight > 0 else None, device)
-    if chosen is None and params.colour_weight == 0:
-        raise ParameterError("colour_weight and embedding_weight are both 0, or there is no model")
+    chosen = choose_compared(model, params, device)
     prepared = prepare(
         image,
         rgb=rgb,
@@ -195,20 +193,16 @@ def _adaptive(
     Parts of a mask that do not touch cannot be merged, so there are at least so many.
     """
     fine = max(default_fine_count(prepared, index, params), count * FINE_PER_SEGMENT)
-    inside = prepared.slice_mask(index)
-    pixels = math.prod(prepared.canvas.spatial) if inside is None else int(inside.sum())
-    tree = slice_hierarchy(prepared, index, min(fine, pixels), params, model, device, progress)
+    fine = min(fine, prepared.pixels(index))
+    tree = slice_hierarchy(prepared, index, fine, params, model, device, progress)
     return tree.cut(min(max(count, tree.n_parts), tree.n_leaves))
 
 
 def _counts(prepared: Prepared, params: SegmentParams) -> NDArray[np.int64]:
     """Return how many superpixels each slice gets; 0 where its mask is empty."""
     canvas = prepared.canvas
-    axes = tuple(range(canvas.n_leading, len(canvas.shape)))
-    if prepared.mask is None:
-        pixels = np.full(canvas.leading, math.prod(canvas.spatial), np.int64)
-    else:
-        pixels = np.asarray(prepared.mask.sum(axis=axes), np.int64)
+    pixels = np.array([prepared.pixels(index) for index in canvas.slices()], np.int64)
+    pixels = pixels.reshape(canvas.leading)
     if params.size is not None:
         # A superpixel has at least one pixel, however small the size.
         cell = max(params.size**canvas.n_spatial / math.prod(prepared.spacing), 1.0)
