@@ -232,6 +232,10 @@ def test_train_writes_a_model_that_embeds_and_is_listed(training_shell):
     assert "cannot be used" in text
     done = shell("segment", "in.png", "-o", "a.tif", "--model", "mine", "--n-segments", 8)
     assert done.returncode == 0, done.stderr
+    short = ("--steps", 1, "--batch", 1, "--crop", 32)
+    done = shell("train", "in.png", "-o", "n.safetensors", "--start", "mine", *short)
+    assert done.returncode == 0, done.stderr
+    assert "name: squares, licence: CC0" in (shell.folder / "n.md").read_text()
 
 
 def test_train_by_regions(training_shell):

@@ -18,7 +18,7 @@ from napari_sen.learn.model import Model
 from napari_sen.learn.training import Step, run
 from napari_sen.params import ContrastParams, LossParams, RegionParams
 
-from .examples import SETTINGS, changed, sources
+from .examples import SETTINGS, changed, sources, tiny_model
 
 PAIRS = {}
 REGIONS = {
@@ -211,6 +211,22 @@ def test_one_image_smaller_than_a_crop_is_enough():
     records = list(run(tiny, **SETTINGS, device="cpu"))
     assert len(records) == 7
     assert records[-2].validation is None  # nothing can be held out
+
+
+def test_a_training_goes_on_from_a_model():
+    first = tiny_model()
+    before = {name: value.clone() for name, value in weights(first).items()}
+    slow = changed(SETTINGS["train"], steps=1, learning_rate=1e-9, ema=0.0)
+    _, near = train(start=first, network=None, mean_shift=None, train=slow)
+    for name, value in weights(near).items():
+        if "running" not in name and "num_batches" not in name:
+            assert torch.allclose(value, before[name], atol=1e-6), name
+    assert_same(before, weights(first))  # the model itself is left alone
+    assert near.metadata["training"]["start"] == {"name": "tiny", "sha256": first.sha256}
+    assert near.metadata["data_sets"] == first.metadata["data_sets"]
+    assert near.metadata["normalisation"] == first.metadata["normalisation"]
+    with pytest.raises(ParameterError, match="leave the network's parameters out"):
+        train(start=first, network=changed(SETTINGS["network"], dim=6))
 
 
 def test_what_cannot_be_trained():

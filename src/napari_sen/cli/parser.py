@@ -281,6 +281,9 @@ def _train(commands: Any) -> None:
         help="what the images are, for the model card; may be given several times",
     )
     parser.add_argument(
+        "--start", metavar="MODEL", help="go on from a model, a name or a file, instead of anew"
+    )
+    parser.add_argument(
         "--checkpoint", metavar="DIR", help="folder that keeps the state and the log of training"
     )
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")

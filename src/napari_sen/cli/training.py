@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import Cancelled, ParameterError
 from ..large.atomic import check_output
@@ -19,6 +19,7 @@ from ..params import (
     LossParams,
     MeanShiftParams,
     NetworkParams,
+    Params,
     PseudoLabelParams,
     RegionParams,
     TrainParams,
@@ -26,9 +27,11 @@ from ..params import (
 )
 from ..pipeline.train import training_steps
 from .console import Reporter
-from .options import given_params
+from .options import chosen, given_params
 
 __all__ = ["models", "train"]
+
+_P = TypeVar("_P", bound=Params)
 
 
 def train(args: Namespace, reporter: Reporter) -> dict[str, Any]:
@@ -44,9 +47,10 @@ def train(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     with _gentle_interrupt(args, reporter) as progress:
         for item in training_steps(
             args.images,
+            start=args.start,
             name=goal.stem,
-            network=given_params(args, NetworkParams, "network_"),
-            mean_shift=given_params(args, MeanShiftParams, "mean_shift_"),
+            network=_shape(args, NetworkParams, "network_"),
+            mean_shift=_shape(args, MeanShiftParams, "mean_shift_"),
             loss=given_params(args, LossParams, "loss_"),
             pseudo_labels=given_params(args, PseudoLabelParams, "labels_"),
             contrast=given_params(args, ContrastParams, "contrast_"),
@@ -105,6 +109,12 @@ def _line(entry: dict[str, Any]) -> str:
     size = f"{entry['bytes'] / 1e6:.1f} MB"
     shape = f"{entry['planes']} planes to {entry['dim']} dimensions"
     return f"{origin}, {shape}, {size}; trained on {data or 'data not recorded'}"
+
+
+def _shape(args: Namespace, kind: type[_P], prefix: str) -> _P | None:
+    """Return the parameters given; None leaves a model that training goes on from as it is."""
+    given = chosen(args, kind, prefix)
+    return kind(**given) if given or args.start is None else None
 
 
 def _goal(args: Namespace) -> Path:

@@ -21,7 +21,7 @@ from ..progress import Progress, report
 from .device import resolve_device
 from .learner import Learner
 from .mean_shift import BLOCK, MeanShift, landmark_indices
-from .model_file import FORMAT, read_model, write_model
+from .model_file import FORMAT, checksum, read_model, stored_tensors, write_model
 from .network import SENet, fold_batch_norm, receptive_field_radius
 from .registry import ModelInfo, find_model, models, user_folder
 
@@ -97,6 +97,11 @@ class Model:
         return self.network.params.dim
 
     @property
+    def sha256(self) -> str:
+        """Checksum (hex) of the weights, as they are computed with."""
+        return checksum(stored_tensors(self._learner()))
+
+    @property
     def kappa(self) -> float:
         """The learnt bandwidth of the mean shift."""
         return self.mean_shift.kappa.item()
@@ -133,10 +138,14 @@ class Model:
         OutputError
             The file exists or cannot be written there.
         """
+        write_model(Path(path), self._learner(), self.metadata, half=half, overwrite=overwrite)
+        return Path(path)
+
+    def _learner(self) -> Learner:
+        """Return both parts under the names that their weights have on disk."""
         learner = Learner(self.network.params, self.mean_shift.params)
         learner.network, learner.mean_shift = self.network, self.mean_shift
-        write_model(Path(path), learner, self.metadata, half=half, overwrite=overwrite)
-        return Path(path)
+        return learner
 
     def embed(
         self,

@@ -71,6 +71,7 @@ class Step:
 def run(
     images: Sequence[Source],
     *,
+    start: Model | None = None,
     network: NetworkParams | None = None,
     mean_shift: MeanShiftParams | None = None,
     loss: LossParams | None = None,
@@ -92,8 +93,11 @@ def run(
     ----------
     images : sequence of Source
         Images; read once, when their pseudo-labels are made.
+    start : Model, optional
+        Go on from its weights, with its shape and its normalisation of the input, in place of
+        random weights and the images' own normalisation.
     network, mean_shift, train : parameter sets, optional
-        Defaults are those of :mod:`napari_sen.params`.
+        Defaults are those of ``start``, without it those of :mod:`napari_sen.params`.
     loss, pseudo_labels : parameter sets, optional
         For ``train.recipe`` "pairs".
     contrast, regions : parameter sets, optional
@@ -122,6 +126,8 @@ def run(
     WorkError
         The loss became infinite or NaN.
     """
+    if start is not None:
+        network, mean_shift = _shape_of(start, network, mean_shift)
     network, mean_shift = network or NetworkParams(), mean_shift or MeanShiftParams()
     train = train or TrainParams()
     recipe = make_recipe(train, loss, pseudo_labels, contrast, regions)
@@ -134,6 +140,9 @@ def run(
         "network": network.to_dict(), "mean_shift": mean_shift.to_dict(), **recipe.settings(),
         "train": train.to_dict(), "images": [[source.name, source.stamp] for source in images],
     }  # fmt: skip
+    if start is not None:
+        data_sets = [*start.metadata["data_sets"], *data_sets]
+        settings["start"] = {"name": start.name, "sha256": start.sha256}
     store = None if checkpoint is None else Checkpoint(checkpoint, settings)
     if store is not None and not resume:
         store.begin()
@@ -143,7 +152,7 @@ def run(
             f"the images have {dataset.planes} planes but the network takes {network.planes}: "
             f"set planes to {dataset.planes}"
         )
-    trainer = _Trainer(dataset, network, mean_shift, recipe, train, target)
+    trainer = _Trainer(dataset, network, mean_shift, recipe, train, target, start)
     if store is not None and resume:
         trainer.restore(*store.load())
     try:
@@ -178,14 +187,19 @@ class _Trainer:
         recipe: Recipe,
         train: TrainParams,
         device: torch.device,
+        start: Model | None = None,
     ) -> None:
         self.recipe, self.train, self.device = recipe, train, device
         kept, held = _split(len(dataset), train)
         self.dataset = dataset.subset(kept)
         self.learner = Learner(network, mean_shift, train.seed)
-        mean, std = self.dataset.statistics()
-        self.learner.network.mean.copy_(torch.from_numpy(mean))
-        self.learner.network.std.copy_(torch.from_numpy(std))
+        if start is None:
+            mean, std = self.dataset.statistics()
+            self.learner.network.mean.copy_(torch.from_numpy(mean))
+            self.learner.network.std.copy_(torch.from_numpy(std))
+        else:
+            self.learner.network.load_state_dict(start.network.state_dict())
+            self.learner.mean_shift.load_state_dict(start.mean_shift.state_dict())
         self.learner.to(device)
         self.average = deepcopy(self.learner).eval().requires_grad_(False)
         self.names = {weight: name for name, weight in self.learner.named_parameters()}
@@ -269,6 +283,19 @@ class _Trainer:
             )
         restore_optimiser(self.optimiser, self.names, tensors)
         self.done = done
+
+
+def _shape_of(
+    start: Model, network: NetworkParams | None, mean_shift: MeanShiftParams | None
+) -> tuple[NetworkParams, MeanShiftParams]:
+    """Return the shape to train: that of ``start``; one that differs is an error."""
+    own = start.network.params
+    if network is not None and network != own:
+        raise ParameterError(
+            f"training goes on from {start.name!r}, whose network is {own.to_dict()}: leave the "
+            "network's parameters out"
+        )
+    return own, mean_shift or start.mean_shift.params
 
 
 def _split(count: int, train: TrainParams) -> tuple[list[int], list[int]]:

@@ -27,6 +27,7 @@ from ..params import (
     TrainParams,
 )
 from ..progress import Progress
+from .choose import choose_model
 from .prepare import Prepared, prepare
 
 __all__ = ["sources", "train", "training_steps"]
@@ -35,6 +36,7 @@ __all__ = ["sources", "train", "training_steps"]
 def train(
     images: Any,
     *,
+    start: Model | str | os.PathLike[str] | None = None,
     name: str = "model",
     steps: int | None = None,
     network: NetworkParams | None = None,
@@ -59,6 +61,9 @@ def train(
     ----------
     images : array, path, folder, or list of these
         Every slice of a stack counts as an image of its own.
+    start : Model, name or path, optional
+        A model to go on from, for example ``"natural"``: a few hundred steps then fit it to your
+        own images.
     name : str
         Name of the model.
     steps : int, optional
@@ -96,6 +101,7 @@ def train(
     """
     steps_made = training_steps(
         images,
+        start=start,
         name=name,
         steps=steps,
         network=network,
@@ -120,6 +126,7 @@ def train(
 def training_steps(
     images: Any,
     *,
+    start: Model | str | os.PathLike[str] | None = None,
     name: str = "model",
     steps: int | None = None,
     network: NetworkParams | None = None,
@@ -139,13 +146,16 @@ def training_steps(
     progress: Progress | None = None,
 ) -> Iterator[Step | Model]:
     """Train step by step: yields a record per step and, last, the Model; see :func:`train`."""
-    network, schedule = network or NetworkParams(), schedule or TrainParams()
+    first = None if start is None else choose_model(start, required=True)
+    planes = (network or NetworkParams()).planes if first is None else first.planes
+    schedule = schedule or TrainParams()
     if steps is not None:
         schedule = TrainParams.from_dict(schedule.to_dict() | {"steps": steps})
     labels = make_recipe(schedule, loss, pseudo_labels, contrast, regions).labels
     reading = {"channel_axis": channel_axis, "rgb": rgb, "slices": slices or "each"}
     return run(
-        sources(images, network.planes, labels.smoothing, reading),
+        sources(images, planes, labels.smoothing, reading),
+        start=first,
         network=network,
         mean_shift=mean_shift,
         loss=loss,
