@@ -1,6 +1,7 @@
 """The commands by subprocess: results, exit codes, one line for every error."""
 
 import json
+import os
 import signal
 
 import imageio.v3 as iio
@@ -170,7 +171,8 @@ def test_a_failure_while_writing_is_exit_1_and_leaves_nothing(shell):
         "    raise OSError(28, 'No space left on device')\n"
         "os.replace = full\n"
     )
-    shell.environment["PYTHONPATH"] = str(shell.folder)
+    others = shell.environment.get("PYTHONPATH")
+    shell.environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(shell.folder), others]))
     done = shell("segment", "in.png", "-o", "a.tif", "-o", "a.zarr", *COLOUR)
     assert done.returncode == 1
     assert "No space left" in done.stderr.splitlines()[-1]

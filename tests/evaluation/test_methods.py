@@ -15,6 +15,7 @@ from napari_sen.evaluation.methods import LEARNT, METHODS, make_method, prepare_
 from napari_sen.evaluation.peers import PEERS, absorb_fragments
 from napari_sen.evaluation.reach import MAX_TRIES, reach
 from napari_sen.evaluation.settings import CHOSEN, GRIDS, contender, grid
+from napari_sen.params import TREES
 from napari_sen.pipeline.segment import segment
 from tests.evaluation.conftest import save_model
 
@@ -53,7 +54,7 @@ def test_sen_methods_run_the_pipeline(data, tmp_path):
     )
     np.testing.assert_array_equal(found["sen-paper"], alone)
     assert (found["sen-paper-clustered"] != alone).any()
-    tree = hierarchy(item.image, 60, model=model, device="cpu")
+    tree = hierarchy(item.image, model=model, device="cpu")
     np.testing.assert_array_equal(found["sen-tree"], tree.cut(12))
 
 
@@ -63,6 +64,13 @@ def test_the_tree_is_that_of_the_pipeline_and_made_finer_where_it_must_be(data, 
     np.testing.assert_array_equal(cut(8), hierarchy(item.image, model=None).cut(8))
     np.testing.assert_array_equal(cut(200), hierarchy(item.image, 1000, model=None).cut(200))
     assert count_components(cut(3)) == 3
+
+
+def test_a_bundled_model_brings_its_kind_of_tree_on_colour_too(rng):
+    item = scene(rng)
+    plain = hierarchy(item.image, model=None, **TREES["microscopy"])
+    np.testing.assert_array_equal(make_method("tree", "microscopy")(item)(8), plain.cut(8))
+    assert (plain.cut(8) != make_method("tree")(item)(8)).any()
 
 
 @pytest.mark.parametrize("name", CLASSICAL)

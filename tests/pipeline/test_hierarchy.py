@@ -6,6 +6,7 @@ import pytest
 import napari_sen
 from napari_sen.data import load_sample
 from napari_sen.errors import Cancelled, ImageError, ParameterError, SenError
+from napari_sen.params import TREES
 from tests.core.test_hierarchy import assert_connected
 
 
@@ -38,12 +39,12 @@ def test_small_thin_and_constant_images(shape, value, rng):
 
 
 def test_the_default_size_of_the_finest_superpixels():
-    assert napari_sen.hierarchy(photograph(), model=None).n_leaves == 72 * 96 / 12**2
+    assert napari_sen.hierarchy(photograph(), model=None).n_leaves == round(72 * 96 / 10**2)
     tree = napari_sen.hierarchy(photograph(), model=None, fine_size=6, spacing=(2, 2))
     assert tree.n_leaves == 72 * 96 / 6**2
     thick = np.zeros((4, 30, 30))
     tree = napari_sen.hierarchy(thick, model=None, slices="volume", spacing=(5, 1, 1))
-    assert tree.n_leaves == round(4 * 30 * 30 * 5 / 12**3)
+    assert tree.n_leaves == round(4 * 30 * 30 * 5 / 10**3)
 
 
 def test_a_volume_with_a_mask():
@@ -77,6 +78,7 @@ def test_values_outside_the_mask_do_not_matter():
 class TwoHalves:
     """A model whose embedding knows one thing: left or right."""
 
+    name = "two halves"
     planes = 3
 
     def embed(self, planes, **_):
@@ -87,7 +89,7 @@ class TwoHalves:
 
 
 def test_the_embedding_has_its_say(monkeypatch):
-    monkeypatch.setattr("napari_sen.pipeline.choose.choose_model", lambda model, device: model)
+    monkeypatch.setattr("napari_sen.pipeline.choose.choose_model", lambda model, *_, **kind: model)
     flat = np.full((60, 80, 3), 128, np.uint8)
     tree = napari_sen.hierarchy(flat, 80, model=TwoHalves())
     cut = tree.cut(2)
@@ -97,6 +99,30 @@ def test_the_embedding_has_its_say(monkeypatch):
         flat, 2, model=TwoHalves(), embedding_weight=50.0, size_exponent=0.0
     )
     np.testing.assert_allclose(means.levels, [5.0], rtol=1e-6)
+
+
+def test_the_tree_suits_the_kind_of_image():
+    """Photographs: small exponent, texture. Microscopy (grey, or with a pixel size): neither."""
+    image = photograph()
+    photo, plain = TREES["natural"], TREES["microscopy"]
+    cases = [
+        (image, {}, photo),
+        (image, {"spacing": (0.2, 0.2)}, plain),
+        (image[..., 0], {}, plain),
+    ]
+    for picture, more, expected in cases:
+        tree = napari_sen.hierarchy(picture, 60, model=None, **more)
+        same = napari_sen.hierarchy(picture, 60, model=None, **more, **expected)
+        np.testing.assert_array_equal(tree.linkage, same.linkage)
+        other = napari_sen.hierarchy(picture, 60, model=None, **more, texture=90.0)
+        assert (tree.linkage != other.linkage).any()
+
+
+def test_a_bundled_model_brings_the_tree_of_its_kind():
+    image = photograph()
+    tree = napari_sen.hierarchy(image, 60, model="microscopy")
+    same = napari_sen.hierarchy(image, 60, model="microscopy", **TREES["microscopy"])
+    np.testing.assert_array_equal(tree.linkage, same.linkage)
 
 
 def test_texture_keeps_a_pattern_whole():
@@ -114,7 +140,9 @@ def test_texture_keeps_a_pattern_whole():
 def test_progress_names_its_stages_and_can_cancel():
     stages = []
     napari_sen.hierarchy(photograph(), model=None, progress=lambda *step: stages.append(step[2]))
-    assert list(dict.fromkeys(stages)) == ["colour", "superpixels", "merging"]
+    assert list(dict.fromkeys(stages)) == [
+        "colour", "superpixels", "boundaries", "merging",
+    ]  # fmt: skip
 
     def stop(done, total, stage):
         if stage == "merging":

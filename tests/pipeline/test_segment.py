@@ -117,6 +117,18 @@ def test_the_embedding_takes_part():
     np.testing.assert_array_equal(labels, napari_sen.segment(image, 40))
 
 
+def test_the_model_suits_the_kind_of_image(caplog):
+    """Which one is logged: colour without a pixel size is a photograph, all else microscopy."""
+    caplog.set_level("INFO", "napari_sen")
+    image = photograph()
+    cases = [(image, {}, "natural"), (image, {"spacing": (2, 2)}, "microscopy")]
+    for picture, more, expected in [*cases, (image[..., 0], {}, "microscopy")]:
+        caplog.clear()
+        rows = napari_sen.embed(picture, **more)
+        assert f"model: {expected}" in caplog.text
+        np.testing.assert_array_equal(rows, napari_sen.embed(picture, model=expected))
+
+
 def test_embedding_rows_have_length_one():
     image = photograph()
     for clustered in (False, True):
@@ -127,7 +139,7 @@ def test_embedding_rows_have_length_one():
 
 def test_a_mean_shift_that_was_not_trained_is_told(caplog):
     napari_sen.embed(photograph())
-    assert not caplog.records
+    assert "was not trained" not in caplog.text
     napari_sen.embed(photograph(), clustered=True)
     assert "was not trained" in caplog.text
 

@@ -52,14 +52,14 @@ def test_one_tree_at_every_number(dock):
     level = level_of(dock)
     assert not level.isEnabled()
     text = dock.click("hierarchy")
-    assert text == "Done: 1 to 85 superpixels, by the slider (colour only)."
+    assert text == "Done: 1 to 123 superpixels, by the slider (colour only)."
     (layer,) = dock.added(1)
     assert isinstance(layer, Labels)
     assert layer.contour == 1
     assert_same_place(layer, dock.viewer.layers["photo"])
     assert level.isEnabled()
-    assert (level.number.minimum(), level.number.maximum()) == (1, 85)
-    assert level.range.text() == "photo: 1 to 85 superpixels"
+    assert (level.number.minimum(), level.number.maximum()) == (1, 123)
+    assert level.range.text() == "photo: 1 to 123 superpixels"
     last = level.slider.maximum()
     seen = [slide(dock, position) for position in (0, last, last // 2)]
     assert seen[:2] == [1, 85]

@@ -221,6 +221,8 @@ def merge_regions(
     (n - 1, 4) float64 array
     """
     n = len(regions.sizes)
+    exponent = params.settled().size_exponent
+    assert exponent is not None
     report(progress, 0, n - 1, "merging")
     pairs, costs = _kernel.merge(
         regions.edges,
@@ -228,7 +230,7 @@ def merge_regions(
         regions.strength,
         regions.sizes,
         regions.sums,
-        round(params.size_exponent * 65536),
+        round(exponent * 65536),
         float(params.boundary_weight),
         poll=None if progress is None else lambda done: progress(done, n - 1, "merging"),
     )

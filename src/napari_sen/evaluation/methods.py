@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ..core.snic import snic
 from ..errors import ParameterError
-from ..params import HierarchyParams, SegmentParams
-from ..pipeline.choose import choose_model
+from ..params import TREES, HierarchyParams, SegmentParams
+from ..pipeline.choose import choose_model, tree_params
 from ..pipeline.embed import embed_slice
 from ..pipeline.features import slice_features
 from ..pipeline.hierarchy import default_fine_count, slice_hierarchy
@@ -53,7 +53,8 @@ def make_method(which: str | Contender, model: Model | str | None = None) -> Met
     which : str or Contender
         One of :data:`METHODS`, with its frozen settings; or a method with settings of your own.
     model : Model or str, optional
-        Model, its name or path; the ``sen`` methods need one.
+        Model, its name or path; the ``sen`` methods need one. A bundled one brings the tree's
+        parameters for its kind of image, in a tree on colour too.
 
     Returns
     -------
@@ -81,7 +82,7 @@ def make_method(which: str | Contender, model: Model | str | None = None) -> Met
             raise ParameterError(f"method {name!r} needs a model: give its name or path")
         loaded = choose_model(model, required=True)
     if isinstance(settings, HierarchyParams):
-        return partial(_tree, settings, loaded)
+        return partial(_tree, settings, loaded, str(getattr(model, "name", model)))
     assert isinstance(settings, SegmentParams)
     return partial(_snic, settings, loaded, name.endswith("clustered"))
 
@@ -109,8 +110,11 @@ def _snic(params: SegmentParams, model: Model | None, clustered: bool, item: Ite
     return lambda wanted: snic(features, round(wanted), compactness=params.compactness)
 
 
-def _tree(params: HierarchyParams, model: Model | None, item: Item) -> Cut:
+def _tree(params: HierarchyParams, model: Model | None, kind: str, item: Item) -> Cut:
     prepared = prepare_item(item)
+    if kind not in TREES:
+        kind = "natural" if prepared.canvas.rgb else "microscopy"
+    params = tree_params(params, model, kind)
     pixels = int(np.prod(prepared.canvas.spatial))
     tree = slice_hierarchy(
         prepared, (), default_fine_count(prepared, (), params), params, model, "cpu"

@@ -120,7 +120,7 @@ _RULER: Mapping[str, Sequence[Any]] = {"ruler": (5.0, 10.0, 20.0, 40.0), **_SMOO
 GRIDS: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "snic": _COMPACTNESS,
     "snic-smooth": {"compactness": (5.0, 10.0, 20.0), "smoothing": (0.5, 1.0, 1.5)},
-    "tree": {"size_exponent": (0.25, 0.5, 1.0), "boundary_weight": (4.0, 20.0)},
+    "tree": {"size_exponent": (0.25, 0.4, 0.6, 1.0), "texture": (0.0, 30.0)},
     "sen": _EMBEDDING,
     "sen-paper": _EMBEDDING,
     "sen-paper-clustered": _EMBEDDING,
@@ -152,6 +152,10 @@ def contender(name: str) -> Contender:
     return Contender(name, name, CHOSEN[name])
 
 
+def _text(value: float | None) -> str:
+    return "auto" if value is None else f"{value:g}"
+
+
 def grid(name: str) -> list[Contender]:
     """Return the frozen settings and every combination of the grid: ``name key=value ...``."""
     start = contender(name)
@@ -162,7 +166,7 @@ def grid(name: str) -> list[Contender]:
         found.insert(0, start.settings)
     return [
         Contender(
-            " ".join([name, *(f"{key}={getattr(settings, key):g}" for key in GRIDS[name])]),
+            " ".join([name, *(f"{key}={_text(getattr(settings, key))}" for key in GRIDS[name])]),
             name,
             settings,
         )

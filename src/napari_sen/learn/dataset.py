@@ -159,6 +159,7 @@ def prepare(
     params: LabelParams,
     folder: Path | None = None,
     progress: Progress | None = None,
+    embed: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Dataset:
     """Prepare images for training, or find them prepared already.
 
@@ -172,6 +173,8 @@ def prepare(
         Cache folder, made if missing. None: a temporary folder that goes with the data set.
     progress : callable, optional
         Called before each image.
+    embed : callable, optional
+        Gives the embedding of (H, W, P) planes to the teacher.
 
     Raises
     ------
@@ -194,7 +197,7 @@ def prepare(
     for done, source in enumerate(sources):
         report(progress, done, len(sources), "preparing images")
         entry = cache.find(folder, source.name, source.stamp, n_maps(params))
-        entries.append(entry or _prepare_one(folder, source, params, progress))
+        entries.append(entry or _prepare_one(folder, source, params, progress, embed))
     report(progress, len(sources), len(sources), "preparing images")
     for entry in entries:
         if entry.planes != entries[0].planes:
@@ -206,7 +209,11 @@ def prepare(
 
 
 def _prepare_one(
-    folder: Path, source: Source, params: LabelParams, progress: Progress | None
+    folder: Path,
+    source: Source,
+    params: LabelParams,
+    progress: Progress | None,
+    embed: Callable[[np.ndarray], np.ndarray] | None,
 ) -> cache.Entry:
     """Make the label maps of one image and store them."""
     planes, features = source.load()
@@ -221,6 +228,7 @@ def _prepare_one(
     def poll(done: int, total: int, stage: str) -> None:
         report(progress, done, total, f"{stage} of {source.name}")
 
-    maps = label_maps(features, params, poll)
+    rows = None if embed is None else embed(planes)
+    maps = label_maps(features, params, poll, embedding=rows)
     colours = [mean_colours(features, labels) for labels in maps]
     return cache.store(folder, source.name, source.stamp, planes, maps, colours)

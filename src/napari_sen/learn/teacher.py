@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from ..core.graph import region_graph
 from ..core.hierarchy import Hierarchy, merge_regions
 from ..core.snic import snic
-from ..core.strength import gradient_magnitude
+from ..core.strength import gradient_magnitude, half_disc_difference
 from ..params import HierarchyParams, PseudoLabelParams, RegionParams
 from ..progress import Progress, report
 from .pseudo_labels import pseudo_labels, scales
@@ -29,21 +29,33 @@ def n_maps(params: LabelParams) -> int:
 
 
 def label_maps(
-    features: np.ndarray, params: LabelParams, progress: Progress | None = None
+    features: np.ndarray,
+    params: LabelParams,
+    progress: Progress | None = None,
+    *,
+    embedding: np.ndarray | None = None,
 ) -> list[np.ndarray]:
-    """Return the label maps of an image, (H, W) int32 from 1, of (H, W, C) smoothed features."""
+    """Return the label maps of an image, (H, W) int32 from 1, of (H, W, C) smoothed features.
+
+    ``embedding``, (H, W, D) unit rows, is for regions alone.
+    """
     if isinstance(params, RegionParams):
-        return region_labels(features, params, progress)
+        return region_labels(features, params, progress, embedding=embedding)
     return list(pseudo_labels(features, params, progress).values())
 
 
 def region_labels(
-    features: np.ndarray, params: RegionParams, progress: Progress | None = None
+    features: np.ndarray,
+    params: RegionParams,
+    progress: Progress | None = None,
+    *,
+    embedding: np.ndarray | None = None,
 ) -> list[np.ndarray]:
-    """Return cuts of the colour tree, for each size exponent all counts.
+    """Return cuts of the merge tree, for each size exponent all counts.
 
-    The tree is the default one (:class:`HierarchyParams`) on colour alone. An image with fewer
-    fine superpixels than a count gives the fine ones.
+    The tree is the default one (:class:`HierarchyParams`) on colour and, where one is given, an
+    earlier model's embedding. An image with fewer fine superpixels than a count gives the fine
+    ones.
 
     Parameters
     ----------
@@ -52,19 +64,27 @@ def region_labels(
     params : RegionParams
     progress : callable, optional
         Called once per tree.
+    embedding : (H, W, D) float32 ndarray, optional
+        Unit rows; weighted by ``params.embedding_weight``.
     """
     basis = HierarchyParams()
     area = features.shape[0] * features.shape[1]
     report(progress, 0, len(params.exponents), "regions")
+    compared = features
+    if embedding is not None:
+        rows = embedding * np.float32(math.sqrt(params.embedding_weight) / 2)
+        compared = np.concatenate([features, rows], axis=-1)
     fine = snic(
-        features,
+        compared,
         max(1, round(area / basis.fine_size**2)),
         compactness=basis.fine_compactness,
     )
     # Variances of Gaussians add: this is the image smoothed by boundary_smoothing.
     more = math.sqrt(max(0.0, basis.boundary_smoothing**2 - params.smoothing**2))
     strength = gradient_magnitude(gaussian_filter(features, (more, more, 0)))
-    regions = region_graph(fine, features, strength)
+    if params.texture > 0:
+        strength += np.float32(params.texture) * half_disc_difference(features)
+    regions = region_graph(fine, compared, strength)
     maps = []
     for done, exponent in enumerate(params.exponents):
         report(progress, done, len(params.exponents), "regions")

@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,17 @@ def run(
     store = None if checkpoint is None else Checkpoint(checkpoint, settings)
     if store is not None and not resume:
         store.begin()
-    dataset = prepare(images, recipe.labels, cache, progress)
+    embed = None
+    if isinstance(recipe.labels, RegionParams) and recipe.labels.embedding_weight > 0:
+        if start is None:
+            raise ParameterError(
+                "regions with an embedding_weight come from a model's embedding: give the model "
+                "to start from, or the weight 0"
+            )
+        embed = start.embed
+        # Maps made with another model's embedding are other maps.
+        images = [replace(item, stamp=f"{item.stamp} {start.sha256}") for item in images]
+    dataset = prepare(images, recipe.labels, cache, progress, embed)
     if dataset.planes != network.planes:
         raise DataError(
             f"the images have {dataset.planes} planes but the network takes {network.planes}: "

@@ -7,27 +7,33 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from ..errors import ModelError, ParameterError
-from ..params import HierarchyParams, SegmentParams
+from ..params import TREES, HierarchyParams, SegmentParams
 
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["choose_compared", "choose_model"]
+__all__ = ["choose_compared", "choose_model", "tree_params"]
 
 log = logging.getLogger("napari_sen")
 
 
 def choose_model(
-    model: Model | str | PathLike[str] | None, device: str = "auto", *, required: bool = False
+    model: Model | str | PathLike[str] | None,
+    device: str = "auto",
+    *,
+    kind: str = "natural",
+    required: bool = False,
 ) -> Model | None:
     """Return the model meant, loaded, once the device is known to be there.
 
     Parameters
     ----------
     model : Model, str, path or None
-        "auto": the bundled model ``natural``, which is logged. None: no model.
+        "auto": the bundled model for this kind of image, which is logged. None: no model.
     device : str
         Where it will run.
+    kind : {"natural", "microscopy"}
+        See :func:`~napari_sen.pipeline.prepare.image_kind`.
     required : bool
         Whether None is an error.
 
@@ -54,8 +60,8 @@ def choose_model(
     if isinstance(model, Model):
         return model
     if model == "auto":
-        log.info("model: natural (chosen by model='auto')")
-        model = "natural"
+        log.info("model: %s (chosen by model='auto')", kind)
+        model = kind
     return load_model(model)
 
 
@@ -63,6 +69,7 @@ def choose_compared(
     model: Model | str | PathLike[str] | None,
     params: SegmentParams | HierarchyParams,
     device: str,
+    kind: str,
 ) -> Model | None:
     """Return the model whose embedding is compared beside colour; None where it has no weight.
 
@@ -71,7 +78,14 @@ def choose_compared(
     ParameterError
         If neither colour nor an embedding is left to compare.
     """
-    chosen = choose_model(model if params.embedding_weight > 0 else None, device)
+    chosen = choose_model(model if params.embedding_weight > 0 else None, device, kind=kind)
     if chosen is None and params.colour_weight == 0:
         raise ParameterError("colour_weight and embedding_weight are both 0, or there is no model")
     return chosen
+
+
+def tree_params(params: HierarchyParams, model: Model | None, kind: str) -> HierarchyParams:
+    """Return the parameters of the tree: those of a bundled model's kind, else of the image's."""
+    if model is not None and model.name in TREES:
+        kind = model.name
+    return params.settled(kind)

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from ..core.contours import average_boundaries, suppress_non_maxima
 from ..core.snic import snic
+from ..large.store import resolve
 from ..params import ContourParams, SegmentParams
 from ..progress import Progress, part
 from .choose import choose_model
 from .features import slice_features
-from .prepare import prepare
+from .prepare import image_kind, prepare
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -67,9 +68,11 @@ def contours(
         n_sizes=n_sizes, smallest=smallest, largest=largest, threshold=threshold, thin=thin
     )
     segmenting = SegmentParams.given(compactness=compactness)
-    chosen = choose_model(model, device)
+    file = resolve(image)
+    kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=slices or "each")
+    chosen = choose_model(model, device, kind=kind)
     prepared = prepare(
-        image, rgb=rgb, channel_axis=channel_axis, slices=slices or "each", model=chosen
+        file, rgb=rgb, channel_axis=channel_axis, slices=slices or "each", model=chosen
     )
     canvas = prepared.canvas
     result = np.zeros(canvas.shape, np.float32)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..large.store import resolve
 from ..params import require
 from ..progress import Progress, part
 from .choose import choose_model
-from .prepare import Prepared, prepare
+from .prepare import Prepared, image_kind, prepare
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -43,10 +44,10 @@ def embed(
     image : array, path or list
         NumPy, dask, zarr or xarray array, a napari multiscale list, or a file.
     model : Model, name or path
-        "auto" takes the bundled model ``natural``.
+        "auto" chooses as :func:`napari_sen.segment` does.
     clustered : bool
         After the mean shift (eq. 5, 6) rather than before; for models whose mean shift was
-        trained (the bundled ``natural`` is not one of them, which is logged).
+        trained (the bundled ones are not, which is logged).
     mask, channel_axis, rgb, slices, spacing
         As for :func:`napari_sen.segment`. Pixels outside the mask get an embedding too, but do
         not enter the image's statistics.
@@ -66,10 +67,12 @@ def embed(
         If an argument cannot be used; the message names the remedy.
     """
     require("clustered", clustered, bool, {})
-    chosen = choose_model(model, device, required=True)
+    file = resolve(image)
+    kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing)
+    chosen = choose_model(model, device, kind=kind, required=True)
     assert chosen is not None
     prepared = prepare(
-        image,
+        file,
         rgb=rgb,
         channel_axis=channel_axis,
         slices=slices,

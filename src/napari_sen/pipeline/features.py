@@ -26,20 +26,16 @@ def slice_features(
     model: Model | None,
     device: str,
     progress: Progress | None = None,
-    *,
-    colour: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Return weighted colour and, with a model, the embedding of one slice (or volume).
 
     Squared distances of the result are ``colour_weight`` times those of the colour plus
-    ``embedding_weight`` times Psi = |e_i - e_j|^2 / 4 (eq. 2). ``colour`` is the slice's smoothed
-    colour, where the caller has it already.
+    ``embedding_weight`` times Psi = |e_i - e_j|^2 / 4 (eq. 2).
     """
     parts = []
     if params.colour_weight > 0:
-        if colour is None:
-            report(progress, 0, 1, "colour")
-            colour = prepared.colour(index, params.smoothing)
+        report(progress, 0, 1, "colour")
+        colour = prepared.colour(index, params.smoothing)
         parts.append(colour * np.float32(math.sqrt(params.colour_weight)))
     if model is not None:
         rows = embed_slice(prepared, index, model, False, device, progress)

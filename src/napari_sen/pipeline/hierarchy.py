@@ -15,11 +15,12 @@ from ..core.snic import snic
 from ..core.strength import gradient_magnitude, half_disc_difference
 from ..errors import ImageError, ParameterError
 from ..large.hierarchy_file import Hierarchy
+from ..large.store import resolve
 from ..params import HierarchyParams, require
-from ..progress import Progress, report
-from .choose import choose_compared
+from ..progress import Progress
+from .choose import choose_compared, tree_params
 from .features import slice_features
-from .prepare import Prepared, prepare
+from .prepare import Prepared, image_kind, prepare
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -51,8 +52,8 @@ def hierarchy(
 ) -> Hierarchy:
     r"""Build the superpixels of every granularity at once.
 
-    Fine superpixels (SNIC on colour) merge, cheapest pair of neighbours first, until one is
-    left. Their cost is
+    Fine superpixels (SNIC on the same features) merge, cheapest pair of neighbours first, until
+    one is left. Their cost is
 
     .. math:: w_{ab} = (2 n_a n_b / (n_a + n_b))^p
               (\sqrt{w_c |Lab_a - Lab_b|^2 + w_e \Psi_{ab}} + w_b B_{ab})
@@ -69,18 +70,19 @@ def hierarchy(
         Number of finest superpixels; about five times the largest number you will cut at is a
         good choice. By default so many that their diameter is ``fine_size``.
     model : Model, name, path or None
-        "auto" takes the bundled model ``natural``; None uses colour alone.
+        As for :func:`napari_sen.segment`; None uses colour alone.
     mask, spacing, channel_axis, rgb, slices
         As for :func:`napari_sen.segment`; a stack needs ``slices="volume"``.
     fine_size : float, optional
-        Diameter of the finest superpixels in pixels (of the finest axis), 12 by default.
+        Diameter of the finest superpixels in pixels (of the finest axis), 10 by default.
     size_exponent : float, optional
-        p: 1 keeps superpixels of about equal size, 0.5 (the default) is balanced, 0.25 follows
-        objects, whatever their size.
+        p: 1 keeps superpixels of about equal size, 0.25 follows objects, whatever their size.
+        By default 0.4 for photographs (the model ``natural``, or a colour image without a pixel
+        size), 0.85 for microscopy.
     texture : float, optional
         Weight of the half-disc histogram difference
         (:func:`napari_sen.core.strength.half_disc_difference`) beside the gradient: larger
-        keeps fine texture whole. It takes most of the time where it is not 0.
+        keeps fine texture whole. By default 30 for photographs, 0 for microscopy.
     fine_compactness, smoothing, colour_weight, embedding_weight
         See :class:`napari_sen.params.HierarchyParams`, whose defaults None stands for.
     boundary_weight, boundary_smoothing
@@ -123,9 +125,12 @@ def hierarchy(
     )
     if n_fine is not None and fine_size is not None:
         raise ParameterError("give either n_fine or fine_size, not both")
-    chosen = choose_compared(model, params, device)
+    file = resolve(image)
+    kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing)
+    chosen = choose_compared(model, params, device, kind)
+    params = tree_params(params, chosen, kind)
     prepared = prepare(
-        image,
+        file,
         rgb=rgb,
         channel_axis=channel_axis,
         slices=slices,
@@ -172,11 +177,10 @@ def slice_hierarchy(
         raise ParameterError(f"n_fine must be at most the number of pixels ({pixels})")
     if model is None and params.colour_weight == 0:
         raise ParameterError("colour_weight and embedding_weight are both 0, or there is no model")
-    report(progress, 0, 1, "colour")
     inside = prepared.slice_mask(index)
-    colour = prepared.colour(index, params.smoothing)
+    features = slice_features(prepared, index, params, model, device, progress)
     labels = snic(
-        colour,
+        features,
         int(n_fine),
         compactness=params.fine_compactness,
         spacing=prepared.spacing,
@@ -186,7 +190,6 @@ def slice_hierarchy(
     strength = None
     if params.boundary_weight > 0:
         strength = _boundary_strength(prepared, index, params, progress)
-    features = slice_features(prepared, index, params, model, device, progress, colour=colour)
     return core.build(
         labels, features, strength, params, spacing=prepared.spacing, progress=progress
     )
@@ -202,7 +205,7 @@ def _boundary_strength(
     inside = prepared.slice_mask(index)
     smooth = prepared.colour(index, params.boundary_smoothing)
     strength = gradient_magnitude(smooth, spacing=prepared.spacing, mask=inside)
-    if params.texture > 0:
+    if params.texture:
         sharp = prepared.colour(index, 0.0)
         difference = half_disc_difference(sharp, mask=inside, progress=progress)
         strength += np.float32(params.texture) * difference

@@ -20,12 +20,12 @@ from ..core.features import (
 from ..core.image import Canvas, check_finite, interpret
 from ..core.snic import check_spacing, checked_mask
 from ..errors import ParameterError
-from ..large.store import resolve
+from ..large.store import ImageFile, resolve
 
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "image_kind", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,29 @@ class Prepared:
         return network_planes(self.canvas.data[index], self.canvas.rgb, self.stats, planes)
 
 
+def image_kind(
+    image: ImageFile,
+    *,
+    rgb: bool | None = None,
+    channel_axis: int | None = None,
+    slices: str | None = None,
+    spacing: Sequence[float] | None = None,
+) -> str:
+    """Return "natural" for colour images without a pixel size, "microscopy" for all others."""
+    canvas = _canvas(image, rgb, channel_axis, slices)
+    is_scaled = spacing is not None or image.spacing is not None
+    return "natural" if canvas.rgb and not is_scaled else "microscopy"
+
+
+def _canvas(
+    image: ImageFile, rgb: bool | None, channel_axis: int | None, slices: str | None
+) -> Canvas:
+    """Return the image with its axes settled; what the caller says beats what the file says."""
+    if rgb is None and channel_axis is None:
+        rgb, channel_axis = image.rgb, image.channel_axis
+    return interpret(image.data, rgb=rgb, channel_axis=channel_axis, slices=slices)
+
+
 def prepare(
     image: Any,
     *,
@@ -110,9 +133,7 @@ def prepare(
         Before any work; see :func:`napari_sen.core.image.interpret`.
     """
     file = resolve(image)
-    if rgb is None and channel_axis is None:
-        rgb, channel_axis = file.rgb, file.channel_axis
-    canvas = interpret(file.data, rgb=rgb, channel_axis=channel_axis, slices=slices)
+    canvas = _canvas(file, rgb, channel_axis, slices)
     if model is not None:
         check_planes(canvas.data.shape[-1], model.planes)
     size = _spatial_spacing(file.spacing if spacing is None else spacing, canvas)

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from ..core.snic import snic
 from ..errors import ImageError, ParameterError
+from ..large.store import resolve
 from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress, part
-from .choose import choose_compared
+from .choose import choose_compared, tree_params
 from .features import slice_features
 from .hierarchy import default_fine_count, slice_hierarchy
-from .prepare import Prepared, prepare
+from .prepare import Prepared, image_kind, prepare
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -69,7 +70,8 @@ def segment(
     compactness : float, optional
         Larger: rounder; smaller: closer to the edges. 10 by default; try 1 to 100.
     model : Model, name, path or None
-        "auto" takes the bundled model ``natural``; None uses colour alone.
+        "auto" takes the bundled model ``natural`` for colour images without a pixel size,
+        ``microscopy`` for all others; None uses colour alone.
     mask : array or path, optional
         Where 0, pixels stay outside (label 0). The shape of the image without channels.
     spacing : sequence of float, optional
@@ -129,9 +131,12 @@ def segment(
     )
     if mode == "adaptive" and params.connectivity != 1:
         raise ParameterError("adaptive superpixels touch by their faces: connectivity must be 1")
-    chosen = choose_compared(model, params, device)
+    file = resolve(image)
+    kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing)
+    chosen = choose_compared(model, params, device, kind)
+    tree = tree_params(tree, chosen, kind)
     prepared = prepare(
-        image,
+        file,
         rgb=rgb,
         channel_axis=channel_axis,
         slices=slices,

@@ -72,6 +72,33 @@ class NumberBox(QDoubleSpinBox):
         return state, text or "", position
 
 
+class OptionalBox(NumberBox):
+    """A number, or at the low end of the range "auto": the value that suits the image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSpecialValueText("auto")
+
+    def value(self) -> float | None:  # type: ignore[override]
+        """Return the number; None for "auto"."""
+        number = super().value()
+        return None if number == self.minimum() else number
+
+    def setValue(self, value: float | None) -> None:
+        """Show ``value``."""
+        super().setValue(self.minimum() if value is None else value)
+
+    def validate(self, text: str | None, position: int) -> tuple[QValidator.State, str, int]:
+        """Accept "auto" beside the numbers."""
+        if text == self.specialValueText():
+            return QValidator.State.Acceptable, text, position
+        return super().validate(text, position)
+
+    def valueFromText(self, text: str | None) -> float:
+        """Return the number in ``text``; the lowest one for "auto"."""
+        return self.minimum() if text == self.specialValueText() else super().valueFromText(text)
+
+
 class ListEdit(QLineEdit):
     """A comma-separated list of numbers."""
 
@@ -117,6 +144,15 @@ def _float_box(meta: Any, name: str) -> QWidget:
     return box
 
 
+def _optional_box(meta: Any, name: str) -> QWidget:
+    box = OptionalBox()
+    # One step below the range stands for "auto".
+    box.setRange(float(meta.get("low") or 0.0) - 0.1, float(meta.get("high") or 1e12))
+    box.setStepType(QDoubleSpinBox.StepType.DefaultStepType)
+    box.setSingleStep(0.1)
+    return box
+
+
 def _editor(item: Field[Any]) -> QWidget:
     meta, default = item.metadata, item.default
     if meta.get("choices"):
@@ -127,6 +163,8 @@ def _editor(item: Field[Any]) -> QWidget:
         return QCheckBox()
     if isinstance(default, tuple):
         return ListEdit(label_of(item.name), type(default[0]))
+    if default is None:
+        return _optional_box(meta, item.name)
     make = _int_box if isinstance(default, int) else _float_box
     return make(meta, item.name)
 
