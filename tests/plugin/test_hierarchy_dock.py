@@ -62,10 +62,10 @@ def test_one_tree_at_every_number(dock):
     assert level.range.text() == "photo: 1 to 123 superpixels"
     last = level.slider.maximum()
     seen = [slide(dock, position) for position in (0, last, last // 2)]
-    assert seen[:2] == [1, 85]
-    assert 1 < seen[2] < 85
+    assert seen[:2] == [1, 123]
+    assert 1 < seen[2] < 123
     assert_shows(layer, seen[2])
-    for position, number in [(0, 1), (last, 85)]:
+    for position, number in [(0, 1), (last, 123)]:
         slide(dock, position)
         assert_shows(layer, number)
     assert dock.added(1) == [layer]
