@@ -41,7 +41,7 @@ Makers = dict[str, Callable[[int], NDArray[np.int32]]]
 
 def flat(prepared: Prepared, model: Model) -> Makers:
     """Return SNIC on colour, on the embedding, and on both."""
-    params = SegmentParams()
+    params = SegmentParams(compactness=10.0)
     colour = prepared.colour((), params.smoothing)
     features = {"colour": colour}
     for name, clustered in (("raw", False), ("clustered", True)):

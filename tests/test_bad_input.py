@@ -203,6 +203,7 @@ def test_mask_spacing_model(function, options, kind, words, model):
         ("segment", {"smoothing": -1}, "smoothing"),
         ("segment", {"colour_weight": 0, "model": None}, "both 0"),
         ("adaptive", {"connectivity": 2}, "connectivity"),
+        ("adaptive", {"boundary_weight": 10.0}, "boundary_weight is for mode 'flat'"),
         ("embed", {"clustered": "yes"}, "clustered"),
         ("contours", {"n_sizes": 0}, "n_sizes"),
         ("contours", {"smallest": 9, "largest": 3}, "exceed"),

@@ -11,13 +11,14 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
 from .errors import ParameterError
 
 __all__ = [
+    "KINDS",
     "ContourParams",
     "ContrastParams",
     "EmbedParams",
@@ -33,6 +34,12 @@ __all__ = [
     "check_model_name",
     "require",
 ]
+
+
+# Kinds of images. Where a parameter is None, what suits the kind is taken: chosen on validation
+# images of BSDS500 for photographs, on the tune halves of 17 sets for microscopy.
+KINDS = ("natural", "microscopy")
+Suited: TypeAlias = Mapping[str, Mapping[str, float]]
 
 
 def param(
@@ -87,7 +94,12 @@ def check_model_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class Params:
-    """Base of all parameter sets: validation, and the way to and from plain dictionaries."""
+    """Base of all parameter sets: validation, and the way to and from plain dictionaries.
+
+    ``suited`` names, for each kind of image, the values of parameters that are None by default.
+    """
+
+    suited: ClassVar[Suited] = {kind: {} for kind in KINDS}
 
     def __post_init__(self) -> None:
         """Check every field against its own metadata."""
@@ -113,6 +125,11 @@ class Params:
                 kind = int
             require(item.name, value, kind, limits)
 
+    def settled(self, kind: str) -> Self:
+        """Return the parameters with what suits a kind of image where nothing was chosen."""
+        chosen = {key: value for key, value in self.to_dict().items() if value is not None}
+        return type(self)(**{**self.suited[kind], **chosen})
+
     def to_dict(self) -> dict[str, Any]:
         """Return the parameters as plain JSON-able values."""
         return asdict(self)
@@ -134,7 +151,12 @@ class Params:
 
 @dataclass(frozen=True)
 class SegmentParams(Params):
-    """Image to superpixels: SNIC on colour and embedding (METHOD: eq. 7 of the paper)."""
+    """Image to superpixels: SNIC on colour and embedding (eq. 7 of the paper)."""
+
+    suited: ClassVar[Suited] = {
+        "natural": {"boundary_weight": 3000.0},
+        "microscopy": {"boundary_weight": 500.0},
+    }
 
     n_segments: int = param(500, "number of superpixels wanted", low=1)
     size: float | None = param(
@@ -146,7 +168,7 @@ class SegmentParams(Params):
         choices=("flat", "adaptive"),
     )  # fmt: skip
     compactness: float = param(
-        10.0, "larger: rounder superpixels; smaller: closer to the edges", above=0, high=1e6
+        5.0, "larger: rounder superpixels; smaller: closer to the edges", above=0, high=1e6
     )
     connectivity: int = param(
         1, "1: pixels touch by their faces (4 in 2-D, 6 in 3-D); 2: also by corners (8, 26)",
@@ -164,13 +186,11 @@ class SegmentParams(Params):
         2000.0, "weight of the embedding distance Psi (eq. 2) beside the squared colour distance",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
-
-
-# Chosen for photographs on the validation images of BSDS500, for microscopy on halves of 17 sets.
-TREES: Mapping[str, Mapping[str, float]] = {
-    "natural": {"size_exponent": 0.4, "texture": 30.0},
-    "microscopy": {"size_exponent": 0.85, "texture": 0.0},
-}
+    boundary_weight: float | None = param(
+        None, "mode flat: weight of the boundary strength (half-disc difference), which growth "
+        "enters last; by default 3000 for photographs, 500 for microscopy",
+        low=0, high=1e6, advanced=True,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -181,6 +201,11 @@ class HierarchyParams(Params):
     with sizes n, mean colour and embedding, and mean boundary strength B of the common border:
     the gradient of the colour, plus ``texture`` times the half-disc histogram difference.
     """
+
+    suited: ClassVar[Suited] = {
+        "natural": {"size_exponent": 0.4, "texture": 30.0},
+        "microscopy": {"size_exponent": 0.85, "texture": 0.0},
+    }
 
     fine_size: float = param(
         10.0, "diameter of the finest superpixels", above=1, high=4096, unit="px"
@@ -218,11 +243,6 @@ class HierarchyParams(Params):
         advanced=True,
     )  # fmt: skip
 
-    def settled(self, kind: str = "natural") -> Self:
-        """Return the parameters with what suits the kind of image where nothing was chosen."""
-        given = {key: value for key, value in self.to_dict().items() if value is not None}
-        return type(self)(**{**TREES[kind], **given})
-
 
 @dataclass(frozen=True)
 class PseudoLabelParams(Params):
@@ -241,7 +261,7 @@ class PseudoLabelParams(Params):
 
 @dataclass(frozen=True)
 class RegionParams(Params):
-    """Cuts of the colour tree: what the recipe "regions" learns from."""
+    """Cuts of the merge tree: what the recipe "regions" learns from."""
 
     counts: tuple[int, ...] = param((25, 60, 150), "regions of a whole image", low=2, high=100_000)
     exponents: tuple[float, ...] = param(
@@ -305,6 +325,10 @@ class ContrastParams(Params):
     """Contrastive loss of the recipe "regions", and the two views of an image that it compares."""
 
     temperature: float = param(0.1, "divides the cosines", above=0, high=100)
+    pair_weight: float = param(
+        0.0, "weight, beside the contrast, of the variable-margin loss of pairs under the same "
+        "regions, which trains the mean shift too", low=0, high=1e6,
+    )  # fmt: skip
     sampled: int = param(1024, "pixels of each crop that look for their region", low=1)
     smallest: int = param(20, "regions with fewer pixels in a crop have no mean there", low=1,
                           unit="px", advanced=True)  # fmt: skip

@@ -15,7 +15,7 @@ from napari_sen.evaluation.methods import LEARNT, METHODS, make_method, prepare_
 from napari_sen.evaluation.peers import PEERS, absorb_fragments
 from napari_sen.evaluation.reach import MAX_TRIES, reach
 from napari_sen.evaluation.settings import CHOSEN, GRIDS, contender, grid
-from napari_sen.params import TREES
+from napari_sen.params import HierarchyParams
 from napari_sen.pipeline.segment import segment
 from tests.evaluation.conftest import save_model
 
@@ -49,10 +49,11 @@ def test_sen_methods_run_the_pipeline(data, tmp_path):
     model, item = save_model(tmp_path / "small.safetensors", 0), data[0]
     found = {name: make_method(name, model)(item)(12) for name in LEARNT}
     np.testing.assert_array_equal(found["sen"], segment(item.image, 12, model=model, device="cpu"))
-    alone = segment(
-        item.image, 12, model=model, device="cpu", colour_weight=0, embedding_weight=1000
-    )
+    paper = {"colour_weight": 0, "embedding_weight": 1000, "boundary_weight": 0}
+    alone = segment(item.image, 12, model=model, device="cpu", compactness=10, **paper)
     np.testing.assert_array_equal(found["sen-paper"], alone)
+    on_colour = make_method("snic-boundary")(item)(12)
+    np.testing.assert_array_equal(on_colour, segment(item.image, 12, model=None))
     assert (found["sen-paper-clustered"] != alone).any()
     tree = hierarchy(item.image, model=model, device="cpu")
     np.testing.assert_array_equal(found["sen-tree"], tree.cut(12))
@@ -68,7 +69,7 @@ def test_the_tree_is_that_of_the_pipeline_and_made_finer_where_it_must_be(data, 
 
 def test_a_bundled_model_brings_its_kind_of_tree_on_colour_too(rng):
     item = scene(rng)
-    plain = hierarchy(item.image, model=None, **TREES["microscopy"])
+    plain = hierarchy(item.image, model=None, **HierarchyParams.suited["microscopy"])
     np.testing.assert_array_equal(make_method("tree", "microscopy")(item)(8), plain.cut(8))
     assert (plain.cut(8) != make_method("tree")(item)(8)).any()
 

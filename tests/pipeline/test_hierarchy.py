@@ -6,7 +6,7 @@ import pytest
 import napari_sen
 from napari_sen.data import load_sample
 from napari_sen.errors import Cancelled, ImageError, ParameterError, SenError
-from napari_sen.params import TREES
+from napari_sen.params import HierarchyParams
 from tests.core.test_hierarchy import assert_connected
 
 
@@ -104,7 +104,7 @@ def test_the_embedding_has_its_say(monkeypatch):
 def test_the_tree_suits_the_kind_of_image():
     """Photographs: small exponent, texture. Microscopy (grey, or with a pixel size): neither."""
     image = photograph()
-    photo, plain = TREES["natural"], TREES["microscopy"]
+    photo, plain = HierarchyParams.suited["natural"], HierarchyParams.suited["microscopy"]
     cases = [
         (image, {}, photo),
         (image, {"spacing": (0.2, 0.2)}, plain),
@@ -121,7 +121,9 @@ def test_the_tree_suits_the_kind_of_image():
 def test_a_bundled_model_brings_the_tree_of_its_kind():
     image = photograph()
     tree = napari_sen.hierarchy(image, 60, model="microscopy")
-    same = napari_sen.hierarchy(image, 60, model="microscopy", **TREES["microscopy"])
+    same = napari_sen.hierarchy(
+        image, 60, model="microscopy", **HierarchyParams.suited["microscopy"]
+    )
     np.testing.assert_array_equal(tree.linkage, same.linkage)
 
 

@@ -8,6 +8,7 @@ import pytest
 import napari_sen
 from napari_sen.errors import Cancelled
 from napari_sen.large.store import read_image
+from napari_sen.params import SegmentParams
 from tests.core.test_snic import assert_is_labelling
 
 # How the images of each set of the data pack are to be read.
@@ -129,6 +130,36 @@ def test_the_model_suits_the_kind_of_image(caplog):
         np.testing.assert_array_equal(rows, napari_sen.embed(picture, model=expected))
 
 
+def test_flat_superpixels_suit_the_kind_of_image():
+    """The weight of the boundary is that of photographs or of microscopy."""
+    image = photograph()
+    for picture, kind in [(image, "natural"), (image[..., 0], "microscopy")]:
+        labels = napari_sen.segment(picture, 40, model=None)
+        suited = SegmentParams.suited[kind]
+        same = napari_sen.segment(picture, 40, model=None, **suited)
+        np.testing.assert_array_equal(labels, same)
+        assert (labels != napari_sen.segment(picture, 40, model=None, boundary_weight=0)).any()
+
+
+def test_growth_ends_where_texture_ends():
+    """Left flat, right stripes of the same mean: only the boundary term knows where they begin."""
+    image = np.full((64, 96), 128, np.uint8)
+    image[:, 40::4], image[:, 41::4] = 98, 98
+    image[:, 42::4], image[:, 43::4] = 158, 158
+    striped = np.repeat(np.arange(96)[None] >= 40, 64, axis=0)
+
+    def mixed(weight):
+        """Return the share of pixels in superpixels of which they are the smaller part."""
+        labels = napari_sen.segment(
+            image, 6, model=None, smoothing=5, compactness=1, boundary_weight=weight
+        )
+        inside = np.bincount(labels.ravel(), striped.ravel())
+        return np.minimum(inside, np.bincount(labels.ravel()) - inside).sum() / labels.size
+
+    assert mixed(3000.0) < 0.02
+    assert mixed(0.0) > 0.05
+
+
 def test_embedding_rows_have_length_one():
     image = photograph()
     for clustered in (False, True):
@@ -153,7 +184,7 @@ def test_embedding_of_a_volume_is_that_of_its_planes(rng):
 
 
 def test_contours_of_a_square():
-    arguments = {"n_sizes": 5, "smallest": 4, "largest": 40, "model": None}
+    arguments = {"n_sizes": 5, "smallest": 4, "largest": 40, "model": None, "compactness": 10}
     edges = napari_sen.contours(photograph(), threshold=0.7, **arguments)
     assert edges.dtype == np.float32
     assert 0 <= edges.min() <= edges.max() <= 1

@@ -221,7 +221,7 @@ def merge_regions(
     (n - 1, 4) float64 array
     """
     n = len(regions.sizes)
-    exponent = params.settled().size_exponent
+    exponent = params.settled("natural").size_exponent
     assert exponent is not None
     report(progress, 0, n - 1, "merging")
     pairs, costs = _kernel.merge(

@@ -18,7 +18,7 @@ from ..errors import ParameterError
 from ..progress import Progress, report
 from .datasets import Dataset
 from .journal import Journal, Row, digest
-from .methods import LEARNT, Method, make_method
+from .methods import LEARNT, Method, kind_of_model, make_method
 from .reach import reach
 from .settings import Contender, contender
 
@@ -202,6 +202,8 @@ def _measure_image(task: Task) -> list[Row]:
 def _fingerprint(which: Contender, model: str | None) -> str:
     """Return a digest of a method's settings and, where it has one, of its model's file."""
     about: dict[str, object] = {"method": which.method, "settings": which.settings.to_dict()}
+    if (kind := kind_of_model(model)) is not None:
+        about["kind"] = kind
     if which.method in LEARNT:
         assert model is not None  # make_method has seen to it
         about["model"] = sha256(Path(model).read_bytes()).hexdigest()

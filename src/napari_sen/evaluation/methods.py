@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.snic import snic
 from ..errors import ParameterError
-from ..params import TREES, HierarchyParams, SegmentParams
-from ..pipeline.choose import choose_model, tree_params
+from ..params import KINDS, HierarchyParams, Params, SegmentParams
+from ..pipeline.choose import choose_model
 from ..pipeline.embed import embed_slice
-from ..pipeline.features import slice_features
+from ..pipeline.features import growth_boundary, slice_features
 from ..pipeline.hierarchy import default_fine_count, slice_hierarchy
 from ..pipeline.prepare import Prepared, prepare
 from .datasets import Item
@@ -24,14 +25,16 @@ from .settings import Contender, contender
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["LEARNT", "METHODS", "Cut", "Method", "make_method", "prepare_item"]
+__all__ = ["LEARNT", "METHODS", "Cut", "Method", "kind_of_model", "make_method", "prepare_item"]
 
+_P = TypeVar("_P", bound=Params)
 Cut = Callable[[float], NDArray[Any]]
 Method = Callable[[Item], Cut]
 
 OWN: Mapping[str, str] = {
     "snic": "SNIC on colour as it is",
     "snic-smooth": "SNIC on smoothed colour: the baseline to beat",
+    "snic-boundary": "as sen, but on colour alone: what the boundary term adds",
     "tree": "cuts of the superpixel hierarchy on colour",
     "sen": "SNIC on smoothed colour beside the embedding, as napari_sen.segment does",
     "sen-paper": "SNIC on the embedding alone (eq. 7 of the paper)",
@@ -53,8 +56,8 @@ def make_method(which: str | Contender, model: Model | str | None = None) -> Met
     which : str or Contender
         One of :data:`METHODS`, with its frozen settings; or a method with settings of your own.
     model : Model or str, optional
-        Model, its name or path; the ``sen`` methods need one. A bundled one brings the tree's
-        parameters for its kind of image, in a tree on colour too.
+        Model, its name or path; the ``sen`` methods need one. A bundled one brings the
+        parameters that suit its kind of image, to the methods on colour alone too.
 
     Returns
     -------
@@ -81,10 +84,17 @@ def make_method(which: str | Contender, model: Model | str | None = None) -> Met
         if model is None:
             raise ParameterError(f"method {name!r} needs a model: give its name or path")
         loaded = choose_model(model, required=True)
+    kind = kind_of_model(model)
     if isinstance(settings, HierarchyParams):
-        return partial(_tree, settings, loaded, str(getattr(model, "name", model)))
+        return partial(_tree, settings, loaded, kind)
     assert isinstance(settings, SegmentParams)
-    return partial(_snic, settings, loaded, name.endswith("clustered"))
+    return partial(_snic, settings, loaded, kind, name.endswith("clustered"))
+
+
+def kind_of_model(model: Model | str | None) -> str | None:
+    """Return the kind of image that a bundled model is for; None for any other model."""
+    name = Path(model).stem if isinstance(model, str) else getattr(model, "name", None)
+    return name if name in KINDS else None
 
 
 def prepare_item(item: Item) -> Prepared:
@@ -100,21 +110,34 @@ def prepare_item(item: Item) -> Prepared:
     )
 
 
-def _snic(params: SegmentParams, model: Model | None, clustered: bool, item: Item) -> Cut:
+def _suited(params: _P, prepared: Prepared, kind: str | None) -> _P:
+    """Return parameters with what suits the kind of image, told by the image if it is None."""
+    return params.settled(kind or ("natural" if prepared.canvas.rgb else "microscopy"))
+
+
+def _snic(
+    params: SegmentParams, model: Model | None, kind: str | None, clustered: bool, item: Item
+) -> Cut:
     prepared = prepare_item(item)
+    params = _suited(params, prepared, kind)
     if model is not None and clustered:
         rows = embed_slice(prepared, (), model, True, "cpu")
         features = rows * np.float32(np.sqrt(params.embedding_weight) / 2)
     else:
         features = slice_features(prepared, (), params, model, "cpu")
-    return lambda wanted: snic(features, round(wanted), compactness=params.compactness)
+    boundary = growth_boundary(prepared, (), params)
+    return lambda wanted: snic(
+        features,
+        round(wanted),
+        compactness=params.compactness,
+        boundary=boundary,
+        boundary_weight=params.boundary_weight or 0.0,
+    )
 
 
-def _tree(params: HierarchyParams, model: Model | None, kind: str, item: Item) -> Cut:
+def _tree(params: HierarchyParams, model: Model | None, kind: str | None, item: Item) -> Cut:
     prepared = prepare_item(item)
-    if kind not in TREES:
-        kind = "natural" if prepared.canvas.rgb else "microscopy"
-    params = tree_params(params, model, kind)
+    params = _suited(params, prepared, kind)
     pixels = int(np.prod(prepared.canvas.spatial))
     tree = slice_hierarchy(
         prepared, (), default_fine_count(prepared, (), params), params, model, "cpu"

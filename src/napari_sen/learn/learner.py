@@ -15,7 +15,14 @@ from .mean_shift import MeanShift, landmark_indices
 from .network import SENet
 from .views import Views
 
-__all__ = ["BatchOnDevice", "Learner", "batch_loss", "move", "update_average"]
+__all__ = [
+    "BatchOnDevice",
+    "Learner",
+    "batch_loss",
+    "move",
+    "output_losses",
+    "update_average",
+]
 
 
 class Learner(nn.Module):
@@ -62,15 +69,29 @@ def batch_loss(
     train: TrainParams,
     generator: np.random.Generator,
 ) -> list[LossReport]:
-    """Return the loss of the raw embedding and of every mean-shift iterate.
+    """Return the loss of a batch's raw embedding and of every mean-shift iterate."""
+    embedding = learner.network(batch.planes)
+    return output_losses(learner, embedding, batch.labels, batch.colours, loss, train, generator)
+
+
+def output_losses(
+    learner: Learner,
+    embedding: Tensor,
+    labels: Tensor,
+    colours: Tensor,
+    loss: LossParams,
+    train: TrainParams,
+    generator: np.random.Generator,
+) -> list[LossReport]:
+    """Return the loss of an embedding (B, D, H, W) and of every mean-shift iterate of it.
 
     Mean shift and loss act on a window of rows (``loss.sampled`` of the crop); the landmarks
     are those of the whole crop, and all of its pixels if it has no more (the exact step).
+    ``labels`` (B, H, W), ``colours`` (B, C, H, W): those of each pixel's superpixel.
     """
-    height, width = batch.labels.shape[1:]
-    embedding = learner.network(batch.planes)
+    height, width = labels.shape[1:]
     rows = sample_rows(height, loss, generator)
-    pairs = Pairs(batch.labels[:, rows], batch.colours[:, :, rows], loss, generator)
+    pairs = Pairs(labels[:, rows], colours[:, :, rows], loss, generator)
     reports = [pair_loss(embedding[:, :, rows], pairs)]
     pixels = embedding.permute(0, 2, 3, 1)
     lattice = torch.from_numpy(landmark_indices(height, width, train.landmarks))

@@ -21,7 +21,15 @@ from torch import Tensor
 from ..errors import ParameterError
 from ..params import LossParams
 
-__all__ = ["LossReport", "Pairs", "offsets", "pair_loss", "sample_rows", "variable_margin_loss"]
+__all__ = [
+    "LossReport",
+    "Pairs",
+    "offsets",
+    "paint",
+    "pair_loss",
+    "sample_rows",
+    "variable_margin_loss",
+]
 
 
 @dataclass(frozen=True)
@@ -220,6 +228,11 @@ def variable_margin_loss(
     generator : numpy Generator, optional
         Draws the offsets of ``pairs="paper"``.
     """
+    painted = paint(colours, labels).to(embedding.dtype)
+    return pair_loss(embedding, Pairs(labels, painted, params, generator))
+
+
+def paint(colours: Tensor, labels: Tensor) -> Tensor:
+    """Return the row (B, C, H, W) of a table ``colours`` (B, L, C) that each label stands for."""
     image = torch.arange(len(labels), device=labels.device)[:, None, None]
-    painted = colours[image, labels.long()].permute(0, 3, 1, 2)
-    return pair_loss(embedding, Pairs(labels, painted.to(embedding.dtype), params, generator))
+    return colours[image, labels.long()].permute(0, 3, 1, 2)

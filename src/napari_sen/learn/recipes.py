@@ -2,8 +2,9 @@
 
 ``pairs`` is the paper's recipe: the variable-margin loss on neighbouring pixels under colour
 superpixels, of the raw embedding and every mean-shift iterate. ``regions`` departs from it: a
-contrastive loss between two views of an image, over regions of the colour tree, of the raw
-embedding alone. There the mean shift is not trained and keeps its first kappa.
+contrastive loss between two views of an image, over regions of the merge tree, of the raw
+embedding. With a ``pair_weight`` the variable-margin loss under the same regions joins it; without
+one the mean shift is not trained and keeps its first kappa.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ import torch
 from torch import Tensor
 
 from ..params import ContrastParams, LossParams, PseudoLabelParams, RegionParams, TrainParams
-from .contrast import contrast_loss, sample_pixels
+from .contrast import ContrastReport, contrast_loss, sample_pixels
 from .dataset import Dataset
-from .learner import BatchOnDevice, Learner, batch_loss, move
-from .loss import LossReport
+from .learner import BatchOnDevice, Learner, batch_loss, move, output_losses
+from .loss import LossReport, paint
 from .teacher import LabelParams
 from .views import draw_views
 
@@ -112,18 +113,21 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Regions:
-    """The contrast of regions between two views."""
+    """The contrast of regions between two views, and the loss of pairs within each."""
 
     params: ContrastParams
+    pairs: LossParams
     labels: RegionParams
     train: TrainParams
 
     def settings(self) -> dict[str, Any]:
-        """Return the parameters by part, and that the mean shift is left as it was."""
+        """Return the parameters by part, and whether the mean shift learns."""
+        has_pairs = self.params.pair_weight > 0
         return {
             "contrast": self.params.to_dict(),
+            **({"loss": self.pairs.to_dict()} if has_pairs else {}),
             "regions": self.labels.to_dict(),
-            "mean_shift_trained": False,
+            "mean_shift_trained": has_pairs,
         }
 
     def draw(
@@ -141,7 +145,7 @@ class Regions:
     def loss(
         self, learner: Learner, batch: BatchOnDevice, generator: np.random.Generator
     ) -> Outcome:
-        """Return the contrastive loss; both views pass the network as one batch."""
+        """Return the loss; both views pass the network as one batch."""
         embedding = learner.network(batch.planes)
         chosen = sample_pixels(len(embedding), batch.labels[0].numel(), self.params, generator)
         found = contrast_loss(
@@ -151,8 +155,16 @@ class Regions:
             self.params,
             torch.from_numpy(chosen).to(embedding.device),
         )
+        if self.params.pair_weight == 0:
+            return Outcome(found.total, lambda: _shares(found))
+        colours = paint(batch.colours.repeat(2, 1, 1), batch.labels)
+        reports = output_losses(
+            learner, embedding, batch.labels, colours, self.pairs, self.train, generator
+        )
+        pairs = torch.stack([item.total for item in reports]).sum()
         return Outcome(
-            found.total, lambda: {"found": found.found.item(), "used": found.used.item()}
+            found.total + self.params.pair_weight * pairs,
+            lambda: _shares(found) | {"outputs": _numbers(reports)},
         )
 
 
@@ -165,8 +177,14 @@ def make_recipe(
 ) -> Recipe:
     """Return the recipe that ``train.recipe`` names, made from its own parameter sets."""
     if train.recipe == "regions":
-        return Regions(contrast or ContrastParams(), regions or RegionParams(), train)
+        return Regions(
+            contrast or ContrastParams(), loss or LossParams(), regions or RegionParams(), train
+        )
     return Pairs(loss or LossParams(), pseudo_labels or PseudoLabelParams(), train)
+
+
+def _shares(found: ContrastReport) -> dict[str, Any]:
+    return {"found": found.found.item(), "used": found.used.item()}
 
 
 def _numbers(reports: Sequence[LossReport]) -> tuple[OutputLoss, ...]:

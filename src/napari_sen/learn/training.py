@@ -101,7 +101,8 @@ def run(
     loss, pseudo_labels : parameter sets, optional
         For ``train.recipe`` "pairs".
     contrast, regions : parameter sets, optional
-        For ``train.recipe`` "regions", which leaves the mean shift as ``mean_shift`` has it.
+        For ``train.recipe`` "regions"; ``loss`` serves it too where ``contrast.pair_weight`` is
+        not 0. Without that weight it leaves the mean shift as ``mean_shift`` has it.
     checkpoint : path, optional
         Folder of the training's state and log; None keeps nothing.
     resume : bool

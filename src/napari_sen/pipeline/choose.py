@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import ModelError, ParameterError
-from ..params import TREES, HierarchyParams, SegmentParams
+from ..params import KINDS, HierarchyParams, Params, SegmentParams
 
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["choose_compared", "choose_model", "tree_params"]
+__all__ = ["choose_compared", "choose_model", "suit"]
 
 log = logging.getLogger("napari_sen")
+
+_P = TypeVar("_P", bound=Params)
 
 
 def choose_model(
@@ -84,8 +86,8 @@ def choose_compared(
     return chosen
 
 
-def tree_params(params: HierarchyParams, model: Model | None, kind: str) -> HierarchyParams:
-    """Return the parameters of the tree: those of a bundled model's kind, else of the image's."""
-    if model is not None and model.name in TREES:
+def suit(params: _P, model: Model | None, kind: str) -> _P:
+    """Return parameters with what suits a bundled model's kind of image, else the image's."""
+    if model is not None and model.name in KINDS:
         kind = model.name
     return params.settled(kind)

@@ -1,4 +1,4 @@
-"""What regions of one slice are compared by: weighted colour, and the embedding beside it."""
+"""What the pixels of one slice are compared by: colour, embedding, boundary strength."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.strength import gradient_magnitude, half_disc_difference
 from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress, report
 from .embed import embed_slice
@@ -16,7 +17,7 @@ from .prepare import Prepared
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["slice_features"]
+__all__ = ["boundary_strength", "growth_boundary", "slice_features"]
 
 
 def slice_features(
@@ -41,3 +42,36 @@ def slice_features(
         rows = embed_slice(prepared, index, model, False, device, progress)
         parts.append(rows * np.float32(math.sqrt(params.embedding_weight) / 2))
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+
+def growth_boundary(
+    prepared: Prepared,
+    index: tuple[int, ...],
+    params: SegmentParams,
+    progress: Progress | None = None,
+) -> NDArray[np.float32] | None:
+    """Return what flat superpixels enter last: the half-disc difference, None without weight."""
+    if not params.boundary_weight:
+        return None
+    return _half_discs(prepared, index, progress)
+
+
+def boundary_strength(
+    prepared: Prepared,
+    index: tuple[int, ...],
+    params: HierarchyParams,
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """Return the gradient of one slice (or volume), plus the weighted half-disc difference."""
+    smooth = prepared.colour(index, params.boundary_smoothing)
+    strength = gradient_magnitude(smooth, spacing=prepared.spacing, mask=prepared.slice_mask(index))
+    if params.texture:
+        strength += np.float32(params.texture) * _half_discs(prepared, index, progress)
+    return strength
+
+
+def _half_discs(
+    prepared: Prepared, index: tuple[int, ...], progress: Progress | None
+) -> NDArray[np.float32]:
+    sharp = prepared.colour(index, 0.0)
+    return half_disc_difference(sharp, mask=prepared.slice_mask(index), progress=progress)

@@ -7,19 +7,15 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..core import hierarchy as core
 from ..core.snic import snic
-from ..core.strength import gradient_magnitude, half_disc_difference
 from ..errors import ImageError, ParameterError
 from ..large.hierarchy_file import Hierarchy
 from ..large.store import resolve
 from ..params import HierarchyParams, require
 from ..progress import Progress
-from .choose import choose_compared, tree_params
-from .features import slice_features
+from .choose import choose_compared, suit
+from .features import boundary_strength, slice_features
 from .prepare import Prepared, image_kind, prepare
 
 if TYPE_CHECKING:
@@ -128,7 +124,7 @@ def hierarchy(
     file = resolve(image)
     kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing)
     chosen = choose_compared(model, params, device, kind)
-    params = tree_params(params, chosen, kind)
+    params = suit(params, chosen, kind)
     prepared = prepare(
         file,
         rgb=rgb,
@@ -189,24 +185,7 @@ def slice_hierarchy(
     )
     strength = None
     if params.boundary_weight > 0:
-        strength = _boundary_strength(prepared, index, params, progress)
+        strength = boundary_strength(prepared, index, params, progress)
     return core.build(
         labels, features, strength, params, spacing=prepared.spacing, progress=progress
     )
-
-
-def _boundary_strength(
-    prepared: Prepared,
-    index: tuple[int, ...],
-    params: HierarchyParams,
-    progress: Progress | None,
-) -> NDArray[np.float32]:
-    """Return the gradient of one slice (or volume), plus the weighted half-disc difference."""
-    inside = prepared.slice_mask(index)
-    smooth = prepared.colour(index, params.boundary_smoothing)
-    strength = gradient_magnitude(smooth, spacing=prepared.spacing, mask=inside)
-    if params.texture:
-        sharp = prepared.colour(index, 0.0)
-        difference = half_disc_difference(sharp, mask=inside, progress=progress)
-        strength += np.float32(params.texture) * difference
-    return strength

@@ -15,8 +15,8 @@ from ..errors import ImageError, ParameterError
 from ..large.store import resolve
 from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress, part
-from .choose import choose_compared, tree_params
-from .features import slice_features
+from .choose import choose_compared, suit
+from .features import growth_boundary, slice_features
 from .hierarchy import default_fine_count, slice_hierarchy
 from .prepare import Prepared, image_kind, prepare
 
@@ -45,13 +45,17 @@ def segment(
     smoothing: float | None = None,
     colour_weight: float | None = None,
     embedding_weight: float | None = None,
+    boundary_weight: float | None = None,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> NDArray[np.int32]:
     """Cut an image into superpixels that follow its objects.
 
     SNIC runs on smoothed colour beside the learnt embedding (eq. 7 of Gaur & Manjunath 2020,
-    with colour kept): ``d = w_c |Lab|^2 + w_e Psi + |x|^2 m^2 / s^2``.
+    with colour kept and a boundary term added):
+    ``d = w_c |Lab|^2 + w_e Psi + |x|^2 m^2 / s^2 + w_b h``, where h, 0 to 1, is the half-disc
+    difference (:func:`napari_sen.core.strength.half_disc_difference`): growth enters pixels at
+    the ends of colours and textures last.
 
     Parameters
     ----------
@@ -68,7 +72,7 @@ def segment(
         "flat": superpixels of about one size. "adaptive": a cut of the merge tree
         (:func:`napari_sen.hierarchy`), large where the image is even, small where it is not.
     compactness : float, optional
-        Larger: rounder; smaller: closer to the edges. 10 by default; try 1 to 100.
+        Larger: rounder; smaller: closer to the edges. 5 by default; try 1 to 100.
     model : Model, name, path or None
         "auto" takes the bundled model ``natural`` for colour images without a pixel size,
         ``microscopy`` for all others; None uses colour alone.
@@ -83,7 +87,7 @@ def segment(
     slices : {"each", "volume"}, optional
         For more than two spatial axes: every slice for itself (labels are unique over the
         stack), or 3-D superpixels.
-    connectivity, smoothing, colour_weight, embedding_weight
+    connectivity, smoothing, colour_weight, embedding_weight, boundary_weight
         See :class:`napari_sen.params.SegmentParams`, whose defaults None stands for.
     device : str
         "auto" (CUDA where there is one), "cpu", "cuda", ...
@@ -122,6 +126,7 @@ def segment(
         smoothing=smoothing,
         colour_weight=colour_weight,
         embedding_weight=embedding_weight,
+        boundary_weight=boundary_weight,
     )
     tree = HierarchyParams.given(
         fine_compactness=compactness,
@@ -129,12 +134,16 @@ def segment(
         colour_weight=colour_weight,
         embedding_weight=embedding_weight,
     )
+    if mode == "adaptive" and boundary_weight is not None:
+        raise ParameterError(
+            "boundary_weight is for mode 'flat': use napari_sen.hierarchy to weigh a tree's"
+        )
     if mode == "adaptive" and params.connectivity != 1:
         raise ParameterError("adaptive superpixels touch by their faces: connectivity must be 1")
     file = resolve(image)
     kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing)
     chosen = choose_compared(model, params, device, kind)
-    tree = tree_params(tree, chosen, kind)
+    params, tree = suit(params, chosen, kind), suit(tree, chosen, kind)
     prepared = prepare(
         file,
         rgb=rgb,
@@ -176,6 +185,8 @@ def _flat(
     return snic(
         slice_features(prepared, index, params, model, device, progress),
         count,
+        boundary=growth_boundary(prepared, index, params, progress),
+        boundary_weight=params.boundary_weight or 0.0,
         compactness=params.compactness,
         spacing=prepared.spacing,
         mask=prepared.slice_mask(index),
