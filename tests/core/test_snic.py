@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_sen.core import _kernel
-from napari_sen.core.snic import seed_lattice, snic
+from napari_sen.core.lattice import seed_lattice, seed_window
+from napari_sen.core.snic import snic
 from napari_sen.errors import Cancelled, ImageError, ParameterError, SenError
 from tests.reference.snic import snic as slow_snic
 
@@ -70,6 +71,22 @@ def test_lattice_follows_the_spacing():
     """Thick slices hold few seeds along z."""
     seeds = seed_lattice((10, 100, 100), 100, (5.0, 1.0, 1.0))
     assert len(np.unique(seeds[:, 0])) == 3
+
+
+@given(
+    st.lists(st.integers(1, 30), min_size=1, max_size=3),
+    st.integers(0, 10**6),
+    st.tuples(*[st.floats(0.1, 10)] * 3),
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=3, max_size=3),
+)
+def test_a_window_of_the_lattice(shape, number, spacing, window):
+    number = 1 + number % int(np.prod(shape))
+    window = [tuple(sorted(edges)) for edges in window[: len(shape)]]
+    seeds = seed_lattice(shape, number, spacing[: len(shape)])
+    inside = np.all([(a <= s) & (s < b) for s, (a, b) in zip(seeds.T, window, strict=True)], axis=0)
+    points, numbers = seed_window(shape, number, spacing[: len(shape)], window)
+    np.testing.assert_array_equal(points, seeds[inside])
+    np.testing.assert_array_equal(numbers, np.flatnonzero(inside))
 
 
 def assert_is_labelling(labels, mask=None, connectivity=1):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import ImageError
 from . import _kernel  # type: ignore[attr-defined]
-from .snic import check_spacing
+from .lattice import check_spacing
 
 __all__ = ["Regions", "checked_labels", "region_graph"]
 

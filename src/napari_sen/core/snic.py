@@ -1,4 +1,4 @@
-"""SNIC superpixels: the seed lattice, islands of a mask, and the call of the compiled kernel."""
+"""SNIC superpixels: seeds inside a mask, and the call of the compiled kernel."""
 
 from __future__ import annotations
 
@@ -14,12 +14,9 @@ from ..errors import ImageError, ParameterError
 from ..params import require
 from ..progress import Progress, report
 from . import _kernel  # type: ignore[attr-defined]
+from .lattice import check_spacing, seed_lattice
 
-# Beyond these, squared distances leave the range of float32.
-SPACING = {"low": 1e-12, "high": 1e12, "above": 0}
-ANISOTROPY = 1e6
-
-__all__ = ["check_spacing", "seed_lattice", "seeds_in_mask", "snic"]
+__all__ = ["checked_mask", "seeds_in_mask", "snic"]
 
 
 def snic(
@@ -129,68 +126,6 @@ def snic(
     return labels.reshape(shape)
 
 
-def seed_lattice(
-    shape: Sequence[int], n_segments: int, spacing: Sequence[float] | None = None
-) -> NDArray[np.int64]:
-    """Return exactly ``n_segments`` seed pixels, spread evenly over a grid.
-
-    The first axis is cut into slabs about as thick as the seed spacing, the seeds are dealt to
-    the slabs as evenly as whole numbers allow, and each slab is filled likewise along its other
-    axes; so rows may differ by one seed, and every number from 1 to all pixels can be met.
-
-    Parameters
-    ----------
-    shape : sequence of int
-        Image shape, one to three axes.
-    n_segments : int
-        Number of seeds, 1 to the number of pixels.
-    spacing : sequence of float, optional
-        Pixel size along each axis; all 1 by default.
-
-    Returns
-    -------
-    (n_segments, ndim) int64 array
-        Distinct pixel positions in row-major order.
-    """
-    size = check_spacing(spacing, len(shape))
-    if len(shape) == 1:
-        return _spread(shape[0], n_segments)[:, None]
-    slabs = _slab_count(shape, n_segments, size)
-    bounds = np.arange(slabs + 1, dtype=np.int64) * n_segments // slabs
-    rest: dict[int, NDArray[np.int64]] = {}
-    parts = []
-    for row, count in zip(_spread(shape[0], slabs), np.diff(bounds), strict=True):
-        if int(count) not in rest:
-            rest[int(count)] = seed_lattice(shape[1:], int(count), size[1:])
-        inner = rest[int(count)]
-        parts.append(np.column_stack([np.full(len(inner), row), inner]))
-    return np.concatenate(parts)
-
-
-def _spread(length: int, count: int) -> NDArray[np.int64]:
-    """Return the middle pixels of ``count`` equal parts of an axis."""
-    return (2 * np.arange(count, dtype=np.int64) + 1) * length // (2 * count)
-
-
-def _slab_count(shape: Sequence[int], n_segments: int, size: Sequence[float]) -> int:
-    """Return into how many slabs the first axis is cut so that cells are nearly cubes."""
-    extents = [n * unit for n, unit in zip(shape, size, strict=True)]
-    # Axes thinner than the spacing hold one seed and do not count for it.
-    active = list(extents)
-    while True:
-        step = (math.prod(active) / n_segments) ** (1 / len(active))
-        thick = [extent for extent in active if extent >= step]
-        if len(thick) == len(active) or not thick:
-            break
-        active = thick
-    wanted = extents[0] / step
-    low = max(1, math.floor(wanted))
-    # The nearer in ratio of the two whole numbers around `wanted`.
-    slabs = low if wanted * wanted <= low * (low + 1) else low + 1
-    fewest = -(-n_segments // math.prod(shape[1:]))
-    return int(max(fewest, min(slabs, shape[0], n_segments)))
-
-
 def seeds_in_mask(
     mask: NDArray[np.bool_], n_segments: int, spacing: Sequence[float] | None = None
 ) -> NDArray[np.int64]:
@@ -260,26 +195,6 @@ def _island_seeds(
 def _rank(connectivity: int, ndim: int) -> int:
     """Return scipy's rank of a neighbourhood: faces only, or everything that touches."""
     return 1 if connectivity == 1 else ndim
-
-
-def check_spacing(spacing: Sequence[float] | None, ndim: int) -> tuple[float, ...]:
-    """Return ``spacing`` as ``ndim`` floats in 1e-12...1e12 (all 1 for None).
-
-    Raise ParameterError for anything else, and where one axis is beyond 1e6 times another.
-    """
-    if spacing is None:
-        return (1.0,) * ndim
-    size = np.atleast_1d(np.asarray(spacing))
-    if size.shape != (ndim,):
-        raise ParameterError(f"spacing needs {ndim} numbers, one per axis; got {spacing!r}")
-    for value in size.tolist():
-        require("spacing", value, float, SPACING)
-    if size.max() > ANISOTROPY * size.min():
-        raise ParameterError(
-            f"spacing of one axis is more than {ANISOTROPY:g} times that of another: {spacing!r}; "
-            "give all in one unit"
-        )
-    return tuple(float(value) for value in size)
 
 
 def checked_mask(mask: Any, shape: Sequence[int]) -> NDArray[np.bool_]:

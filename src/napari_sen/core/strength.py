@@ -12,7 +12,7 @@ from scipy import ndimage
 from ..errors import ImageError
 from ..progress import Progress, report
 from . import _kernel  # type: ignore[attr-defined]
-from .snic import check_spacing
+from .lattice import check_spacing
 
 __all__ = ["gradient_magnitude", "half_disc_difference"]
 

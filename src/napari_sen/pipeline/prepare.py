@@ -18,7 +18,8 @@ from ..core.features import (
     statistics,
 )
 from ..core.image import Canvas, check_finite, interpret
-from ..core.snic import check_spacing, checked_mask
+from ..core.lattice import check_spacing
+from ..core.snic import checked_mask
 from ..errors import ParameterError
 from ..large.store import ImageFile, resolve
 
