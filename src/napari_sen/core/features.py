@@ -17,7 +17,17 @@ from skimage.color import rgb2lab
 
 from ..errors import ImageError
 
-__all__ = ["Statistics", "check_planes", "colour_features", "network_planes", "statistics"]
+__all__ = [
+    "PERCENTILES",
+    "Statistics",
+    "check_planes",
+    "colour_features",
+    "network_planes",
+    "sample_step",
+    "smoothing_reach",
+    "statistics",
+    "with_projection",
+]
 
 PERCENTILES = (1.0, 99.8)
 CLIP = (-0.5, 1.5)
@@ -77,7 +87,17 @@ def statistics(
     stats = Statistics(low, high)
     if channels <= 3:
         return stats
-    sample = normalise(values[:: max(1, len(values) // _SAMPLE)], stats).astype(np.float64)
+    return with_projection(stats, values[:: sample_step(len(values))])
+
+
+def sample_step(pixels: int) -> int:
+    """Return which share of the pixels, one in so many, the principal components are made of."""
+    return max(1, pixels // _SAMPLE)
+
+
+def with_projection(stats: Statistics, values: NDArray[Any]) -> Statistics:
+    """Return statistics with the projection to three of a sample of pixels, (n, C) with C > 3."""
+    sample = normalise(values, stats).astype(np.float64)
     mean = sample.mean(axis=0)
     _, vectors = np.linalg.eigh(np.cov(sample.T))
     components = vectors[:, ::-1][:, :3]
@@ -85,7 +105,7 @@ def statistics(
     largest = np.abs(components).argmax(axis=0)
     components = components * np.sign(components[largest, range(3)])
     span = np.percentile((sample - mean) @ components, PERCENTILES, axis=0)
-    return Statistics(low, high, mean, components, span)
+    return Statistics(stats.low, stats.high, mean, components, span)
 
 
 def normalise(data: NDArray[Any], stats: Statistics) -> NDArray[np.float32]:
@@ -157,6 +177,11 @@ def colour_features(
         size = np.ones(n_spatial) if spacing is None else np.asarray(spacing, float)
         _smooth(features, [*(smoothing * size.min() / size), 0.0], mask)
     return features
+
+
+def smoothing_reach(smoothing: float) -> int:
+    """Return how many pixels further the Gaussian of :func:`colour_features` sees."""
+    return int(4.0 * smoothing + 0.5)  # scipy's rule
 
 
 def _smooth(

@@ -15,12 +15,22 @@ import zarr
 
 from .grid import Grid
 
-__all__ = ["is_omero_rgb", "write_image_group", "write_label_group"]
+__all__ = [
+    "SMALLEST",
+    "VERSION",
+    "halve_by_mean",
+    "halve_by_stride",
+    "is_omero_rgb",
+    "multiscale",
+    "place",
+    "write_image_group",
+    "write_label_group",
+]
 
-_VERSION = "0.5"
+VERSION = "0.5"
 _CHUNK = {"t": 1, "c": 1, "z": 32, "y": 256, "x": 256}
 _RGB = {"red": "FF0000", "green": "00FF00", "blue": "0000FF"}
-_SMALLEST = 256  # halved in y and x until no side is longer
+SMALLEST = 256  # halved in y and x until no side is longer
 
 
 def write_image_group(
@@ -39,16 +49,16 @@ def write_image_group(
     """
     axes = grid.axes
     if channel_axis is not None:
-        place = int(axes.startswith("t"))
-        image = np.moveaxis(image, channel_axis, place)
-        axes = axes[:place] + "c" + axes[place:]
+        at = int(axes.startswith("t"))
+        image = np.moveaxis(image, channel_axis, at)
+        axes = axes[:at] + "c" + axes[at:]
     # The format knows no complex, object or half-open kinds; bool is widely unreadable.
     pixels = image.astype(np.uint8) if image.dtype == bool else image
     group = zarr.create_group(str(path), zarr_format=3, overwrite=True)
-    datasets = _write_levels(group, pixels, axes, grid, _halve_by_mean, centred=True)
+    datasets = _write_levels(group, pixels, axes, grid, halve_by_mean, centred=True)
     about: dict[str, Any] = {
-        "version": _VERSION,
-        "multiscales": [_multiscale(name, axes, grid, datasets)],
+        "version": VERSION,
+        "multiscales": [multiscale(name, axes, grid, datasets)],
     }
     if rgb:
         about["omero"] = _omero_rgb(pixels.dtype)
@@ -59,13 +69,13 @@ def write_label_group(path: Path, labels: np.ndarray, grid: Grid, name: str) -> 
     """Write labels into an image group, with as many levels as the image, by stride."""
     image = zarr.open_group(str(path), mode="r+", zarr_format=3)
     shelf = image.require_group("labels")
-    shelf.attrs["ome"] = {"version": _VERSION, "labels": [name]}
+    shelf.attrs["ome"] = {"version": VERSION, "labels": [name]}
     group = shelf.create_group(name)
-    datasets = _write_levels(group, labels, grid.axes, grid, _halve_by_stride, centred=False)
+    datasets = _write_levels(group, labels, grid.axes, grid, halve_by_stride, centred=False)
     group.attrs["ome"] = {
-        "version": _VERSION,
-        "multiscales": [_multiscale(name, grid.axes, grid, datasets)],
-        "image-label": {"version": _VERSION, "source": {"image": "../../"}},
+        "version": VERSION,
+        "multiscales": [multiscale(name, grid.axes, grid, datasets)],
+        "image-label": {"version": VERSION, "source": {"image": "../../"}},
     }
 
 
@@ -90,15 +100,15 @@ def _write_levels(
         )
         array[...] = little
         datasets.append(
-            {"path": key, "coordinateTransformations": _place(axes, grid, factor, centred)}
+            {"path": key, "coordinateTransformations": place(axes, grid, factor, centred)}
         )
         sides = [n for axis, n in zip(axes, pixels.shape, strict=True) if axis in "yx"]
-        if max(sides) <= _SMALLEST:
+        if max(sides) <= SMALLEST:
             return datasets
         pixels, factor = halve(pixels, axes), factor * 2
 
 
-def _place(axes: str, grid: Grid, factor: int, centred: bool) -> list[dict[str, Any]]:
+def place(axes: str, grid: Grid, factor: int, centred: bool) -> list[dict[str, Any]]:
     """Return scale and translation of a level.
 
     The first pixel of a mean of ``factor`` pixels sits at their middle, (factor - 1) / 2; the
@@ -114,7 +124,8 @@ def _place(axes: str, grid: Grid, factor: int, centred: bool) -> list[dict[str, 
     return [{"type": "scale", "scale": scale}, {"type": "translation", "translation": translation}]
 
 
-def _multiscale(name: str, axes: str, grid: Grid, datasets: list[dict[str, Any]]) -> dict[str, Any]:
+def multiscale(name: str, axes: str, grid: Grid, datasets: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the metadata of one multiscale image."""
     kinds = {"t": "time", "c": "channel"}
     units = dict(zip(grid.axes, grid.units, strict=True))
     described = []
@@ -126,11 +137,12 @@ def _multiscale(name: str, axes: str, grid: Grid, datasets: list[dict[str, Any]]
     return {"name": name, "axes": described, "datasets": datasets}
 
 
-def _halve_by_stride(pixels: np.ndarray, axes: str) -> np.ndarray:
+def halve_by_stride(pixels: np.ndarray, axes: str) -> np.ndarray:
+    """Return every second pixel along y and x."""
     return pixels[tuple(slice(None, None, 2) if axis in "yx" else slice(None) for axis in axes)]
 
 
-def _halve_by_mean(pixels: np.ndarray, axes: str) -> np.ndarray:
+def halve_by_mean(pixels: np.ndarray, axes: str) -> np.ndarray:
     """Return the mean of 2 x 2 pixels (the last row or column of an odd side counts twice)."""
     kind = pixels.dtype
     for axis, letter in enumerate(axes):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
+import zarr
 
 from .image_file import ImageFile, drop_singletons, spatial_scale
 from .memory import require_memory
+from .view import View
 
 __all__ = ["read_tiff"]
 
@@ -18,8 +21,16 @@ __all__ = ["read_tiff"]
 _UNKNOWN = set("IQ")
 
 
-def read_tiff(path: Path) -> ImageFile:
+log = logging.getLogger("napari_sen")
+
+_LARGE_PIECE = 256 * 2**20  # bytes that one read of a tile may cost without a word
+
+
+def read_tiff(path: Path, *, lazy: bool = False) -> ImageFile:
     """Read the first series of a TIFF file; the largest level where it holds a pyramid.
+
+    With ``lazy`` the pixels stay on disk, seen through tifffile's zarr store. They are read in
+    the file's own pieces: tiles, or strips, of which an uncompressed page has only one.
 
     Raises
     ------
@@ -29,8 +40,13 @@ def read_tiff(path: Path) -> ImageFile:
     """
     with tifffile.TiffFile(path) as tiff:
         series = tiff.series[0]
-        require_memory(series.shape, series.dtype, str(path))
-        data, axes = series.asarray(), series.axes.lower()
+        axes = series.axes.lower()
+        data: Any
+        if lazy:
+            data = View(_stored(path))
+        else:
+            require_memory(series.shape, series.dtype, str(path))
+            data = series.asarray()
         scale, units = _pixel_size(tiff)
     if data.shape != series.shape:
         raise ValueError(f"expected {series.shape} pixels, found {data.shape}")
@@ -52,11 +68,25 @@ def _stem(path: Path) -> str:
     return path.stem.removesuffix(".ome")
 
 
-def _samples_last(data: np.ndarray, axes: str) -> tuple[np.ndarray, str]:
+def _stored(path: Path) -> Any:
+    """Return the finest level as a zarr array that opens the file for itself."""
+    array: Any = zarr.open(tifffile.imread(path, aszarr=True, series=0, level=0), mode="r")
+    piece = math.prod(array.chunks) * array.dtype.itemsize
+    if piece > _LARGE_PIECE:
+        log.warning(
+            "%s is stored in pieces of %.1f GB, and every tile reads a whole one: a tiled TIFF or "
+            "a zarr copy of it would be much faster", path, piece / 1e9,
+        )  # fmt: skip
+    return array
+
+
+def _samples_last(data: Any, axes: str) -> tuple[Any, str]:
     """Move the samples of planar RGB behind the pixels."""
     if "s" not in axes or axes.endswith("s"):
         return data, axes
     place = axes.index("s")
+    if isinstance(data, View):
+        return data.moved_last(place), axes[:place] + axes[place + 1 :] + "s"
     return np.moveaxis(data, place, -1), axes[:place] + axes[place + 1 :] + "s"
 
 

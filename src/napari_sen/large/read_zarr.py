@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import dask.array as da
 import zarr
 
 from ..errors import ImageError
 from .image_file import ImageFile, drop_singletons, spatial_scale
-from .memory import require_memory
 from .ome_zarr import is_omero_rgb
+from .view import View
 
 __all__ = ["read_zarr"]
 
@@ -64,8 +63,8 @@ def _as_colour(found: ImageFile) -> ImageFile:
         return found
     place = found.channel_axis
     axes = found.axes[:place] + found.axes[place + 1 :] + "s"
-    data = da.moveaxis(da.asarray(found.data), place, -1)
-    return replace(found, data=data, axes=axes, rgb=True, channel_axis=None)
+    data = found.data if isinstance(found.data, View) else View(found.data)
+    return replace(found, data=data.moved_last(place), axes=axes, rgb=True, channel_axis=None)
 
 
 def _plain(array: Any, name: str) -> ImageFile:
@@ -112,8 +111,7 @@ def _with_axes(
 ) -> ImageFile:
     data: Any = array
     if any(axis not in "yxs" and n == 1 for axis, n in zip(axes, array.shape, strict=True)):
-        require_memory(array.shape, array.dtype, name)  # zarr has no view: indexing reads
-        data, axes = drop_singletons(array, axes)
+        data, axes = drop_singletons(View(array), axes)
     spacing, unit_names = spatial_scale(axes, scale, units)
     rgb = axes.endswith("s") and data.shape[-1] in (3, 4)
     channel = axes.index("c") if "c" in axes else None

@@ -14,14 +14,14 @@ from ..errors import ImageError, SenError
 from .image_file import ImageFile
 from .memory import require_memory
 
-__all__ = ["IMAGE_SUFFIXES", "ImageFile", "read_image", "resolve", "to_array"]
+__all__ = ["IMAGE_SUFFIXES", "ImageFile", "open_image", "read_image", "resolve", "to_array"]
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 _TIFF = (".tif", ".tiff")
 IMAGE_SUFFIXES = (*_PICTURES, *_TIFF, ".npy", ".zarr")
 
 
-def read_image(path: str | os.PathLike[str]) -> ImageFile:
+def read_image(path: str | os.PathLike[str], *, lazy: bool = False) -> ImageFile:
     """Read an image file, or open a zarr folder, with what it says of itself.
 
     Parameters
@@ -30,6 +30,8 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
         PNG, JPEG, BMP, TIFF (OME and ImageJ metadata are used), ``.npy``, the folder of a zarr
         array or of an OME-Zarr 0.4 or 0.5 image. Pixels of zarr folders stay on disk, those of
         ``.npy`` files are mapped into memory.
+    lazy : bool
+        Leave the pixels of TIFF files on disk, too.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
         if suffix in _TIFF:
             from .read_tiff import read_tiff
 
-            return read_tiff(path)
+            return read_tiff(path, lazy=lazy)
         if suffix == ".npy":
             data = np.load(path, mmap_mode="r", allow_pickle=False)
             return ImageFile(data, name=path.stem)
@@ -152,13 +154,28 @@ def resolve(image: Any, *, what: str = "the image") -> ImageFile:
         If it is none of these, cannot be read, does not fit in memory, or is a masked array
         (whose mask would be lost).
     """
-    if isinstance(image, ImageFile):
-        found = image
-    elif isinstance(image, str | os.PathLike):
-        found = read_image(image)
-    else:
-        found = _describe(_level_zero(image, what))
+    found = _found(image, what, lazy=False)
     return replace(found, data=_in_memory(found.data, found.name or what))
+
+
+def open_image(image: Any, *, what: str = "the image") -> ImageFile:
+    """Return any image that the package accepts without reading its pixels where they lie on disk.
+
+    As :func:`resolve`, but ``data`` is whatever has a shape, a dtype and pixels on indexing.
+    """
+    found = _found(image, what, lazy=True)
+    if hasattr(found.data, "shape") and hasattr(found.data, "dtype"):
+        _refuse_masked(found.data, found.name or what)
+        return found
+    return replace(found, data=_in_memory(found.data, found.name or what))
+
+
+def _found(image: Any, what: str, *, lazy: bool) -> ImageFile:
+    if isinstance(image, ImageFile):
+        return image
+    if isinstance(image, str | os.PathLike):
+        return read_image(image, lazy=lazy)
+    return _describe(_level_zero(image, what))
 
 
 def to_array(image: Any) -> np.ndarray:
@@ -192,11 +209,15 @@ def _describe(image: Any) -> ImageFile:
     return ImageFile(image.data, axes, rgb, channel, name=str(image.name or ""))
 
 
-def _in_memory(data: Any, name: str) -> np.ndarray:
+def _refuse_masked(data: Any, name: str) -> None:
     if isinstance(data, np.ma.MaskedArray):
         raise ImageError(
             f"{name} is a masked array: pass its .data and, where a mask is taken, mask=~image.mask"
         )
+
+
+def _in_memory(data: Any, name: str) -> np.ndarray:
+    _refuse_masked(data, name)
     if isinstance(data, np.ndarray):
         return data
     if hasattr(data, "shape") and hasattr(data, "dtype"):

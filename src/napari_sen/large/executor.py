@@ -1,0 +1,154 @@
+"""Many independent tasks, one a tile: on threads of this process or on a dask cluster.
+
+Tasks are handed out a few at a time, so neither a graph nor a queue grows with the image.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from threading import Event
+from typing import Any, TypeVar
+
+from ..errors import Cancelled, ParameterError, WorkError
+
+__all__ = ["Pool", "open_pool", "worker_count"]
+
+_Item = TypeVar("_Item")
+Poll = Callable[..., None]
+
+
+class Pool:
+    """Where tasks run.
+
+    Parameters
+    ----------
+    executor : Executor
+        Of :mod:`concurrent.futures` or of dask.distributed.
+    workers : int
+        How many tasks it runs at once.
+    local : bool
+        Whether they run in this process, and so can be stopped midway.
+    """
+
+    def __init__(self, executor: Executor, workers: int, *, local: bool) -> None:
+        self._executor = executor
+        self.workers = workers
+        self.local = local
+        self._stop = Event()
+
+    def run(
+        self, task: Callable[[_Item, Poll | None], Any], items: Iterable[_Item]
+    ) -> Iterator[tuple[_Item, Any]]:
+        """Yield (item, result) of each task as it ends, in whatever order.
+
+        ``task(item, poll)`` gets a progress callable that raises once the work is to stop, or
+        None where tasks cannot be stopped. Closing the iterator stops the running tasks.
+
+        Raises
+        ------
+        WorkError
+            If a task failed for a reason that lies outside: full disk, lost worker.
+        """
+        poll = self._poll if self.local else None
+        waiting = iter(items)
+        running: dict[Future[Any], _Item] = {}
+        try:
+            while True:
+                for item in waiting:
+                    running[self._executor.submit(task, item, poll)] = item
+                    if len(running) >= 2 * self.workers:
+                        break
+                if not running:
+                    return
+                ended, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in ended:
+                    item = running.pop(future)
+                    try:
+                        result = future.result()
+                    except OSError as error:
+                        raise _outside(error) from error
+                    yield item, result
+        finally:
+            self._stop.set()
+            for future in running:
+                future.cancel()
+            if self.local:
+                wait(running)
+            self._stop.clear()
+
+    def _poll(self, *_: Any) -> None:
+        if self._stop.is_set():
+            raise Cancelled("the work was stopped")
+
+
+@contextmanager
+def open_pool(scheduler: Any = None) -> Iterator[Pool]:
+    """Open the place where tasks run.
+
+    Parameters
+    ----------
+    scheduler : None, int, str or dask.distributed.Client
+        None: threads of this process, one a core; a number: so many threads; a client, or the
+        address of a scheduler (``tcp://host:8786``): the workers of that cluster, which must see
+        the same files under the same paths.
+
+    Raises
+    ------
+    ParameterError
+        If it is none of these, or the cluster cannot be reached.
+    """
+    if scheduler is None or isinstance(scheduler, int):
+        workers = worker_count(scheduler)
+        with ThreadPoolExecutor(workers, thread_name_prefix="napari-sen") as executor:
+            yield Pool(executor, workers, local=True)
+        return
+    if isinstance(scheduler, str):
+        with _client(scheduler) as client:
+            yield _cluster_pool(client)
+        return
+    if not hasattr(scheduler, "get_executor"):
+        raise ParameterError(
+            f"scheduler must be a number of threads, an address or a Client, got {scheduler!r}"
+        )
+    yield _cluster_pool(scheduler)
+
+
+def worker_count(scheduler: Any) -> int:
+    """Return how many threads are meant by None or a number."""
+    if isinstance(scheduler, bool) or (scheduler is not None and scheduler < 1):
+        raise ParameterError(f"scheduler must be at least 1 thread, got {scheduler!r}")
+    if scheduler is not None:
+        return int(scheduler)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _client(address: str) -> Any:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ParameterError(
+            "a scheduler's address needs dask.distributed: pip install 'napari-sen[cluster]'"
+        ) from error
+    try:
+        return Client(address, timeout="20s", set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise ParameterError(f"there is no dask scheduler at {address!r} ({error})") from error
+
+
+def _cluster_pool(client: Any) -> Pool:
+    threads = sum(client.nthreads().values())
+    if threads == 0:
+        raise ParameterError("the dask cluster has no workers: start some, then resume")
+    executor = client.get_executor(pure=False, retries=3)
+    return Pool(executor, threads, local=False)
+
+
+def _outside(error: OSError) -> Exception:
+    where = f" ({error.filename})" if error.filename else ""
+    return WorkError(
+        f"{error.strerror or error}{where}: what is finished is kept; make room or reach the place "
+        "again, then resume"
+    )

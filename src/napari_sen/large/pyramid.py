@@ -1,0 +1,259 @@
+"""An OME-Zarr 0.5 multiscale image that grows tile by tile, safely from many writers.
+
+Writers of one shard lose each other's data without an error, so a shard of the finest level is
+exactly one tile. Coarser levels whose part of a tile is not too small are sharded likewise and
+grow with it; the rest is made at the end, level by level.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import DTypeLike, NDArray
+
+from ..errors import OutputError
+from .grid import Grid
+from .journal import sync
+from .ome_zarr import SMALLEST, VERSION, halve_by_mean, halve_by_stride, multiscale, place
+from .tiles import Box, TileGrid
+
+__all__ = ["Pyramid", "check_aligned", "n_levels"]
+
+_CHUNK = 256
+_LIVE = 128  # px: a tile's part of a level that is written with it has at least this side
+_LATE = 1024  # px: side of a shard of the levels made at the end
+
+Region = tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """A multiscale image on disk; small enough to travel to every worker.
+
+    Attributes
+    ----------
+    path : str
+        Folder of the zarr group.
+    axes : str
+        One letter per stored axis, as in ``tczyx``.
+    shape : tuple of int
+        Stored shape of the finest level.
+    tile : tuple of int
+        Sides of a tile in stored axes: 1 along axes that are looped over, all channels.
+    levels : int
+        Number of levels.
+    labels : bool
+        Labels are made coarser by stride, other images by the mean.
+    """
+
+    path: str
+    axes: str
+    shape: tuple[int, ...]
+    tile: tuple[int, ...]
+    levels: int
+    labels: bool
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        shape: Sequence[int],
+        dtype: DTypeLike,
+        grid: Grid,
+        tile: Sequence[int],
+        *,
+        name: str,
+        channels: int | None = None,
+        labels: bool = True,
+        levels: int | None = None,
+        source: str | None = None,
+    ) -> Pyramid:
+        """Make the group, its empty arrays and its metadata.
+
+        Parameters
+        ----------
+        path : Path
+            Made new.
+        shape : sequence of int
+            Without channels.
+        dtype : dtype
+            Of the pixels.
+        grid : Grid
+            Where they lie.
+        tile : sequence of int
+            Sides along the spatial axes, which are the last ones.
+        name : str
+            Of the image.
+        channels : int, optional
+            For an axis of channels.
+        labels : bool
+            Whether it is a label map.
+        levels : int, optional
+            Number of levels; by default halved until no side along y and x is above 256.
+        source : str, optional
+            Where the labels' image is, relative to their group.
+        """
+        axes, whole = grid.axes, tuple(shape)
+        sides = (1,) * (len(whole) - len(tile)) + tuple(tile)
+        if channels is not None:
+            at = int(axes.startswith("t"))
+            axes = axes[:at] + "c" + axes[at:]
+            whole = (*whole[:at], channels, *whole[at:])
+            sides = (*sides[:at], channels, *sides[at:])
+        count = n_levels(whole[-2:]) if levels is None else levels
+        made = cls(str(path), axes, whole, sides, count, labels)
+        group = zarr.create_group(str(path), zarr_format=3)
+        datasets = []
+        for level in range(count):
+            shards = made.shards(level)
+            group.create_array(
+                str(level),
+                shape=made.level_shape(level),
+                chunks=tuple(_chunk(side) for side in shards),
+                shards=shards,
+                dtype=np.dtype(dtype),
+                fill_value=0,
+                dimension_names=list(axes),
+            )
+            there = place(axes, grid, 1 << level, centred=not labels)
+            datasets.append({"path": str(level), "coordinateTransformations": there})
+        about: dict[str, Any] = {
+            "version": VERSION,
+            "multiscales": [multiscale(name, axes, grid, datasets)],
+        }
+        if labels:
+            about["image-label"] = {"version": VERSION}
+            if source is not None:
+                about["image-label"]["source"] = {"image": source}
+        group.attrs["ome"] = about
+        return made
+
+    @property
+    def live(self) -> int:
+        """Number of levels that are written with each tile."""
+        sides = self.tile[-2:]
+        level = 0
+        while level < self.levels and all(
+            side % (1 << level) == 0 and (level == 0 or side >> level >= _LIVE) for side in sides
+        ):
+            level += 1
+        return level
+
+    def level_shape(self, level: int) -> tuple[int, ...]:
+        """Return the stored shape of a level."""
+        return (*self.shape[:-2], *(-(-n >> level) for n in self.shape[-2:]))
+
+    def shards(self, level: int) -> tuple[int, ...]:
+        """Return the stored sides of a shard of a level."""
+        if level < self.live:
+            return (*self.tile[:-2], *(side >> level for side in self.tile[-2:]))
+        return (*self.tile[:-2], _LATE, _LATE)
+
+    def array(self, level: int = 0) -> Any:
+        """Open the array of a level."""
+        return zarr.open_array(f"{self.path}/{level}", mode="r+")
+
+    def read(self, index: Sequence[int], box: Box) -> NDArray[Any]:
+        """Return the finest pixels of a box of one slice (or volume), channels last."""
+        values = np.asarray(self.array()[self._region(index, box)])
+        if "c" in self.axes:
+            values = np.moveaxis(values, self.axes.index("c"), -1)
+        return values.reshape(values.shape[len(index) :])
+
+    def write(self, index: Sequence[int], box: Box, block: NDArray[Any]) -> None:
+        """Write a whole tile to all levels that grow with it, through to the disk.
+
+        Parameters
+        ----------
+        index : sequence of int
+            The slice (or volume).
+        box : Box
+            The tile's core.
+        block : (*spatial[, C]) array
+            Its pixels.
+
+        Raises
+        ------
+        OutputError
+            If the box is no whole tile: its shards would then have several writers.
+        """
+        region = self._region(index, box)
+        values = block[(None,) * len(index)]
+        if "c" in self.axes:
+            values = np.moveaxis(values, -1, self.axes.index("c"))
+        for level in range(self.live):
+            if level:
+                values = self._halve(values)
+                region = (
+                    *region[:-2],
+                    *(slice(r.start >> 1, -(-r.stop >> 1)) for r in region[-2:]),
+                )
+            self._put(level, region, values)
+
+    def late_pieces(self, level: int) -> int:
+        """Return into how many pieces the making of a later level is cut."""
+        return len(TileGrid(self.level_shape(level), self.shards(level)))
+
+    def make_late(self, level: int, piece: int) -> None:
+        """Make one piece of a level from the level below it."""
+        box = TileGrid(self.level_shape(level), self.shards(level)).box(piece)
+        below = self.level_shape(level - 1)
+        region = (
+            *(slice(*edges) for edges in box[:-2]),
+            *(
+                slice(2 * start, min(2 * stop, n))
+                for (start, stop), n in zip(box[-2:], below[-2:], strict=True)
+            ),
+        )
+        values = self._halve(np.asarray(self.array(level - 1)[region]))
+        self._put(level, tuple(slice(*edges) for edges in box), values)
+
+    def _halve(self, values: NDArray[Any]) -> NDArray[Any]:
+        return (halve_by_stride if self.labels else halve_by_mean)(values, self.axes)
+
+    def _region(self, index: Sequence[int], box: Box) -> Region:
+        region = [*(slice(k, k + 1) for k in index), *(slice(*edges) for edges in box)]
+        if "c" in self.axes:
+            at = self.axes.index("c")
+            region.insert(at, slice(0, self.shape[at]))
+        return tuple(region)
+
+    def _put(self, level: int, region: Region, values: NDArray[Any]) -> None:
+        array = self.array(level)
+        check_aligned(region, array.shards, array.shape)
+        array[region] = values.astype(array.dtype, copy=False)
+        ranges = [
+            range(part.start // side, -(-part.stop // side))
+            for part, side in zip(region, array.shards, strict=True)
+        ]
+        for key in itertools.product(*ranges):
+            shard = Path(self.path, str(level), array.metadata.encode_chunk_key(key))
+            sync(shard)
+            sync(shard.parent)
+
+
+def check_aligned(region: Region, shards: Sequence[int], shape: Sequence[int]) -> None:
+    """Raise OutputError unless a region is made of whole shards: others may write the rest."""
+    for part, side, n in zip(region, shards, shape, strict=True):
+        if part.start % side or (part.stop % side and part.stop != n):
+            raise OutputError(
+                f"a tile must be a multiple of the shard ({side}), but one spans "
+                f"{part.start}...{part.stop}: two writers of one shard lose data"
+            )
+
+
+def n_levels(sides: Sequence[int]) -> int:
+    """Return how many levels it takes until no side along y and x is above 256."""
+    return 1 + max(0, math.ceil(math.log2(max(sides) / SMALLEST)))
+
+
+def _chunk(side: int) -> int:
+    """Return the largest divisor of a shard's side that is at most 256."""
+    return next(part for part in range(min(side, _CHUNK), 0, -1) if side % part == 0)
