@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_sen.core import _kernel
-from napari_sen.core.lattice import seed_lattice, seed_window
+from napari_sen.core.lattice import lattice_pitch, seed_lattice, seed_window
 from napari_sen.core.snic import snic
 from napari_sen.errors import Cancelled, ImageError, ParameterError, SenError
 from tests.reference.snic import snic as slow_snic
@@ -87,6 +87,12 @@ def test_a_window_of_the_lattice(shape, number, spacing, window):
     points, numbers = seed_window(shape, number, spacing[: len(shape)], window)
     np.testing.assert_array_equal(points, seeds[inside])
     np.testing.assert_array_equal(numbers, np.flatnonzero(inside))
+
+
+def test_pitch_of_the_lattice():
+    assert lattice_pitch((300, 500), 60) == (50, 50)
+    assert lattice_pitch((1, 400), 5) == (1, 80)
+    assert lattice_pitch((10, 100, 100), 100, (5.0, 1.0, 1.0))[0] == pytest.approx(10 / 3)
 
 
 def assert_is_labelling(labels, mask=None, connectivity=1):

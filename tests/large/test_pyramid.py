@@ -34,7 +34,8 @@ def fill(pyramid, values, tile, n_spatial):
 def test_levels_are_those_of_the_whole(tmp_path, shape, tile, rng):
     labels = rng.integers(0, 2**31 - 1, shape, np.int32)
     grid = Grid.of(len(shape), spacing=(0.5, 0.25), units=("micrometer",) * 2)
-    pyramid = Pyramid.create(tmp_path / "a.zarr", shape, np.int32, grid, tile, name="a")
+    pyramid = Pyramid.plan(tmp_path / "a.zarr", shape, np.int32, grid.axes, tile)
+    pyramid.create(grid, "a")
     fill(pyramid, labels, tile, 2)
     write_labels(tmp_path / "b.zarr", labels, grid=grid, image=labels, name="a")
     whole = zarr.open_group(tmp_path / "b.zarr" / "labels" / "a", mode="r")
@@ -50,10 +51,11 @@ def test_levels_are_those_of_the_whole(tmp_path, shape, tile, rng):
 def test_channels_are_averaged(tmp_path, rng):
     image = rng.random((2, 300, 517, 5), dtype=np.float32)
     grid = Grid.of(3, axes="tyx")
-    pyramid = Pyramid.create(
-        tmp_path / "a.zarr", image.shape[:-1], np.float32, grid, (128, 256), name="a",
+    pyramid = Pyramid.plan(
+        tmp_path / "a.zarr", image.shape[:-1], np.float32, "tyx", (128, 256),
         channels=5, labels=False,
     )  # fmt: skip
+    pyramid.create(grid, "a")
     tiles = TileGrid((300, 517), (128, 256))
     for t in range(2):
         for number in range(len(tiles)):
@@ -99,9 +101,8 @@ def test_several_writers_of_a_shard_lose_data_so_they_are_refused(tmp_path):
 
 
 def test_a_part_of_a_tile_is_refused(tmp_path):
-    pyramid = Pyramid.create(
-        tmp_path / "a.zarr", (100, 100), np.int32, Grid.of(2), (64, 64), name="a"
-    )
+    pyramid = Pyramid.plan(tmp_path / "a.zarr", (100, 100), np.int32, "yx", (64, 64))
+    pyramid.create(Grid.of(2), "a")
     with pytest.raises(OutputError, match="multiple of the shard"):
         pyramid.write((), ((0, 32), (0, 64)), np.ones((32, 64), np.int32))
     pyramid.write((), ((64, 100), (0, 64)), np.ones((36, 64), np.int32))

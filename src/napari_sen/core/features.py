@@ -174,14 +174,22 @@ def colour_features(
     else:
         features = normalise(data, stats) * np.float32(100 / np.sqrt(data.shape[-1]))
     if smoothing > 0:
-        size = np.ones(n_spatial) if spacing is None else np.asarray(spacing, float)
-        _smooth(features, [*(smoothing * size.min() / size), 0.0], mask)
+        _smooth(features, [*_sigmas(smoothing, n_spatial, spacing), 0.0], mask)
     return features
 
 
-def smoothing_reach(smoothing: float) -> int:
-    """Return how many pixels further the Gaussian of :func:`colour_features` sees."""
-    return int(4.0 * smoothing + 0.5)  # scipy's rule
+def smoothing_reach(
+    smoothing: float, n_spatial: int, spacing: Sequence[float] | None = None
+) -> tuple[int, ...]:
+    """Return how many pixels further, along each axis, the Gaussian of colour features sees."""
+    return tuple(int(4.0 * sigma + 0.5) for sigma in _sigmas(smoothing, n_spatial, spacing))
+
+
+def _sigmas(smoothing: float, n_spatial: int, spacing: Sequence[float] | None) -> list[float]:
+    """Return the Gaussian's sigma along each axis, in pixels."""
+    size = np.ones(n_spatial) if spacing is None else np.asarray(spacing, float)
+    sigmas: list[float] = (smoothing * size.min() / size).tolist()
+    return sigmas
 
 
 def _smooth(

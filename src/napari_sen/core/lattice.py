@@ -15,7 +15,7 @@ from ..params import require
 SPACING = {"low": 1e-12, "high": 1e12, "above": 0}
 ANISOTROPY = 1e6
 
-__all__ = ["check_spacing", "seed_lattice", "seed_window"]
+__all__ = ["check_spacing", "lattice_pitch", "seed_lattice", "seed_window"]
 
 
 def seed_lattice(
@@ -123,6 +123,21 @@ def seed_window(
         points.append(np.column_stack([np.full(len(inner), rows[slab]), inner]))
         numbers.append(before + places)
     return np.concatenate(points), np.concatenate(numbers)
+
+
+def lattice_pitch(
+    shape: Sequence[int], n_segments: int, spacing: Sequence[float] | None = None
+) -> tuple[float, ...]:
+    """Return the mean distance, in pixels, of neighbouring seeds along each axis.
+
+    In images thinner than a superpixel it is far from the seed spacing that the area gives.
+    """
+    size = check_spacing(spacing, len(shape))
+    if len(shape) == 1:
+        return (shape[0] / n_segments,)
+    slabs = _slab_count(shape, n_segments, size)
+    fewest = max(1, n_segments // slabs)
+    return (shape[0] / slabs, *lattice_pitch(shape[1:], fewest, size[1:]))
 
 
 def check_spacing(spacing: Sequence[float] | None, ndim: int) -> tuple[float, ...]:

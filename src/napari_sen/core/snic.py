@@ -16,7 +16,7 @@ from ..progress import Progress, report
 from . import _kernel  # type: ignore[attr-defined]
 from .lattice import check_spacing, seed_lattice
 
-__all__ = ["checked_mask", "seeds_in_mask", "snic"]
+__all__ = ["checked_mask", "island_seeds", "seeds_in_mask", "snic"]
 
 
 def snic(
@@ -104,7 +104,7 @@ def snic(
         else:
             points = seeds_in_mask(inside, int(n_segments), size)
         if inside is not None:
-            points = np.concatenate([points, _island_seeds(inside, points, size, connectivity)])
+            points = np.concatenate([points, island_seeds(inside, points, size, connectivity)])
     else:
         assert seeds is not None
         points = _checked_seeds(seeds, shape, inside)
@@ -166,7 +166,7 @@ def seeds_in_mask(
     return best + corner
 
 
-def _island_seeds(
+def island_seeds(
     mask: NDArray[np.bool_],
     seeds: NDArray[np.int64],
     size: Sequence[float],

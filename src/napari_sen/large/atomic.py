@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import OutputError
 
-__all__ = ["atomic", "check_folder", "check_output"]
+__all__ = ["atomic", "check_folder", "check_output", "replace_path"]
 
 _PathLike = str | os.PathLike[str]
 
@@ -129,12 +129,12 @@ def atomic(path: _PathLike, *, overwrite: bool = False) -> Iterator[Path]:
         yield partial
         if goal.exists() and not overwrite:
             raise _exists(goal)
-        _replace(partial, goal)
+        replace_path(partial, goal)
     finally:
         _remove(partial)
 
 
-def _replace(partial: Path, goal: Path) -> None:
+def replace_path(partial: Path, goal: Path) -> None:
     """Rename; a folder in the way steps aside first, since no call swaps two folders."""
     if not goal.is_dir():
         os.replace(partial, goal)

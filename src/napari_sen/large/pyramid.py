@@ -51,6 +51,8 @@ class Pyramid:
         Number of levels.
     labels : bool
         Labels are made coarser by stride, other images by the mean.
+    dtype : str
+        Of the pixels.
     """
 
     path: str
@@ -59,48 +61,43 @@ class Pyramid:
     tile: tuple[int, ...]
     levels: int
     labels: bool
+    dtype: str
 
     @classmethod
-    def create(
+    def plan(
         cls,
         path: Path,
         shape: Sequence[int],
         dtype: DTypeLike,
-        grid: Grid,
+        axes: str,
         tile: Sequence[int],
         *,
-        name: str,
         channels: int | None = None,
         labels: bool = True,
         levels: int | None = None,
-        source: str | None = None,
     ) -> Pyramid:
-        """Make the group, its empty arrays and its metadata.
+        """Return what :meth:`create` makes.
 
         Parameters
         ----------
         path : Path
-            Made new.
+            Of the group.
         shape : sequence of int
             Without channels.
         dtype : dtype
             Of the pixels.
-        grid : Grid
-            Where they lie.
+        axes : str
+            One letter per axis of ``shape``.
         tile : sequence of int
             Sides along the spatial axes, which are the last ones.
-        name : str
-            Of the image.
         channels : int, optional
             For an axis of channels.
         labels : bool
             Whether it is a label map.
         levels : int, optional
             Number of levels; by default halved until no side along y and x is above 256.
-        source : str, optional
-            Where the labels' image is, relative to their group.
         """
-        axes, whole = grid.axes, tuple(shape)
+        whole = tuple(shape)
         sides = (1,) * (len(whole) - len(tile)) + tuple(tile)
         if channels is not None:
             at = int(axes.startswith("t"))
@@ -108,32 +105,44 @@ class Pyramid:
             whole = (*whole[:at], channels, *whole[at:])
             sides = (*sides[:at], channels, *sides[at:])
         count = n_levels(whole[-2:]) if levels is None else levels
-        made = cls(str(path), axes, whole, sides, count, labels)
-        group = zarr.create_group(str(path), zarr_format=3)
+        return cls(str(path), axes, whole, sides, count, labels, np.dtype(dtype).name)
+
+    def create(self, grid: Grid, name: str, *, source: str | None = None) -> None:
+        """Make the group, its empty arrays and its metadata.
+
+        Parameters
+        ----------
+        grid : Grid
+            Where the pixels lie.
+        name : str
+            Of the image.
+        source : str, optional
+            Where the labels' image is, relative to their group.
+        """
+        group = zarr.create_group(self.path, zarr_format=3)
         datasets = []
-        for level in range(count):
-            shards = made.shards(level)
+        for level in range(self.levels):
+            shards = self.shards(level)
             group.create_array(
                 str(level),
-                shape=made.level_shape(level),
+                shape=self.level_shape(level),
                 chunks=tuple(_chunk(side) for side in shards),
                 shards=shards,
-                dtype=np.dtype(dtype),
+                dtype=self.dtype,
                 fill_value=0,
-                dimension_names=list(axes),
+                dimension_names=list(self.axes),
             )
-            there = place(axes, grid, 1 << level, centred=not labels)
+            there = place(self.axes, grid, 1 << level, centred=not self.labels)
             datasets.append({"path": str(level), "coordinateTransformations": there})
         about: dict[str, Any] = {
             "version": VERSION,
-            "multiscales": [multiscale(name, axes, grid, datasets)],
+            "multiscales": [multiscale(name, self.axes, grid, datasets)],
         }
-        if labels:
+        if self.labels:
             about["image-label"] = {"version": VERSION}
             if source is not None:
                 about["image-label"]["source"] = {"image": source}
         group.attrs["ome"] = about
-        return made
 
     @property
     def live(self) -> int:

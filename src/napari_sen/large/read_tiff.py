@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,9 @@ def _stem(path: Path) -> str:
 
 def _stored(path: Path) -> Any:
     """Return the finest level as a zarr array that opens the file for itself."""
-    array: Any = zarr.open(tifffile.imread(path, aszarr=True, series=0, level=0), mode="r")
+    store: Any = tifffile.imread(path, aszarr=True, series=0, level=0)
+    array: Any = zarr.open(store, mode="r")
+    weakref.finalize(array, store.close)
     piece = math.prod(array.chunks) * array.dtype.itemsize
     if piece > _LARGE_PIECE:
         log.warning(

@@ -17,7 +17,7 @@ from .prepare import Prepared
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["boundary_strength", "growth_boundary", "slice_features"]
+__all__ = ["boundary_strength", "growth_boundary", "slice_features", "weighted"]
 
 
 def slice_features(
@@ -33,15 +33,34 @@ def slice_features(
     Squared distances of the result are ``colour_weight`` times those of the colour plus
     ``embedding_weight`` times Psi = |e_i - e_j|^2 / 4 (eq. 2).
     """
-    parts = []
+    colour = rows = None
     if params.colour_weight > 0:
         report(progress, 0, 1, "colour")
         colour = prepared.colour(index, params.smoothing)
-        parts.append(colour * np.float32(math.sqrt(params.colour_weight)))
     if model is not None:
         rows = embed_slice(prepared, index, model, False, device, progress)
-        parts.append(rows * np.float32(math.sqrt(params.embedding_weight) / 2))
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+    return weighted(colour, rows, params)
+
+
+def weighted(
+    colour: NDArray[np.float32] | None,
+    rows: NDArray[np.float32] | None,
+    params: SegmentParams | HierarchyParams,
+) -> NDArray[np.float32]:
+    """Return colour and embedding, at least one of them, weighted and side by side."""
+    scaled = []
+    if colour is not None:
+        scaled.append((colour, np.float32(math.sqrt(params.colour_weight))))
+    if rows is not None:
+        scaled.append((rows, np.float32(math.sqrt(params.embedding_weight) / 2)))
+    spatial = scaled[0][0].shape[:-1]
+    result = np.empty((*spatial, sum(values.shape[-1] for values, _ in scaled)), np.float32)
+    first = 0
+    for values, factor in scaled:
+        last = first + values.shape[-1]
+        np.multiply(values, factor, out=result[..., first:last])
+        first = last
+    return result
 
 
 def growth_boundary(

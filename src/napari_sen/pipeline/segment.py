@@ -18,6 +18,7 @@ from ..progress import Progress, part
 from .choose import choose_compared, suit
 from .features import growth_boundary, slice_features
 from .hierarchy import default_fine_count, slice_hierarchy
+from .lazy import is_tiled, open_result, segment_run
 from .prepare import Prepared, image_kind, prepare
 
 if TYPE_CHECKING:
@@ -47,8 +48,13 @@ def segment(
     embedding_weight: float | None = None,
     boundary_weight: float | None = None,
     device: str = "auto",
+    tile: int | Sequence[int] | None = None,
+    out: str | PathLike[str] | None = None,
+    scheduler: Any = None,
+    resume: bool = False,
+    overwrite: bool = False,
     progress: Progress | None = None,
-) -> NDArray[np.int32]:
+) -> Any:
     """Cut an image into superpixels that follow its objects.
 
     SNIC runs on smoothed colour beside the learnt embedding (eq. 7 of Gaur & Manjunath 2020,
@@ -91,6 +97,19 @@ def segment(
         See :class:`napari_sen.params.SegmentParams`, whose defaults None stands for.
     device : str
         "auto" (CUDA where there is one), "cpu", "cuda", ...
+    tile : int or sequence of int, optional
+        Work in tiles of this side (a multiple of 32), as is done for images that do not fit in
+        memory: on at least 99.9 % of the pixels the labels are those of the whole.
+    out : path, optional
+        Where a tiled result goes: a new ``NAME.zarr``, or ``IMAGE.zarr/labels/NAME`` inside an
+        OME-Zarr 0.5 image. By default a temporary store, logged and removed when Python ends.
+    scheduler : int, str or dask.distributed.Client, optional
+        Where tiles are worked on: so many threads (one a core by default), or the workers of a
+        dask cluster, by client or address; these must see the same files.
+    resume : bool
+        Go on with an unfinished run at ``out``, if there is one with the same arguments.
+    overwrite : bool
+        Replace what is at ``out``.
     progress : callable, optional
         Called as ``progress(done, total, stage)``; may raise Cancelled to stop the work.
 
@@ -99,6 +118,9 @@ def segment(
     int32 array
         The image's shape without its channels: labels 1, 2, ..., each one connected piece;
         0 outside the mask. The same input gives the same labels, on any number of threads.
+        A NumPy array; in tiles a dask array over an OME-Zarr store (int64 beyond 2^31 labels).
+        Images go in tiles if they are lazy arrays (dask, zarr), files beyond half of the free
+        memory, or if ``tile``, ``out`` or ``scheduler`` asks for it.
 
     Raises
     ------
@@ -140,6 +162,27 @@ def segment(
         )
     if mode == "adaptive" and params.connectivity != 1:
         raise ParameterError("adaptive superpixels touch by their faces: connectivity must be 1")
+    options = {"out": out, "tile": tile, "scheduler": scheduler}
+    with_model = model is not None and params.embedding_weight > 0
+    if mode == "flat" and is_tiled(image, **options, with_model=with_model):
+        run = segment_run(
+            image,
+            params,
+            model=model,
+            mask=mask,
+            spacing=spacing,
+            channel_axis=channel_axis,
+            rgb=rgb,
+            slices=slices,
+            device=device,
+            resume=resume,
+            overwrite=overwrite,
+            **options,
+        )
+        run.run(progress)
+        return open_result(run.path)[0]
+    if any(option is not None for option in options.values()):
+        raise ParameterError("adaptive superpixels are not made in tiles: use mode='flat'")
     file = resolve(image)
     kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing)
     chosen = choose_compared(model, params, device, kind)

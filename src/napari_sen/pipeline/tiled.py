@@ -1,0 +1,253 @@
+"""Superpixels of an image that need not fit in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.features import check_planes
+from ..core.lattice import check_spacing
+from ..core.snic import checked_mask
+from ..errors import ImageError, ParameterError
+from ..large.grid import Grid
+from ..large.image_file import ImageFile
+from ..large.place import Place
+from ..large.pyramid import Pyramid
+from ..large.seams import Fragments, joined, merge_fragments
+from ..large.seeds import Seeds
+from ..large.source import Source
+from ..large.tiles import TileGrid, tile_sides
+from ..params import SegmentParams
+from .run import Run, Step
+from .tiles import Job, repair_tile, seam_tile, seed_slice, segment_tile, superpixel_count
+
+if TYPE_CHECKING:
+    from ..learn.model import Model
+
+__all__ = ["SegmentRun"]
+
+HALO = 4  # seed spacings: see docs/explanation/decisions/010-tiles.md
+_LARGEST = 1 << 25  # px of a tile with its halo that no one asked for by name
+
+
+class SegmentRun(Run):
+    """Flat superpixels, tile by tile; see :class:`~napari_sen.pipeline.run.Run`.
+
+    Parameters
+    ----------
+    file : ImageFile
+        The image, lazy or not, and what its file says of it.
+    source, mask : Source
+        The image and the mask with their axes settled.
+    params : SegmentParams
+    spacing : tuple of float or None
+        Pixel size along the spatial axes; None: as the file says, else 1.
+    tile : int or sequence of int, optional
+        Sides of a tile; see :func:`napari_sen.large.tiles.tile_sides`.
+    place : Place
+    model : Model or None
+    device : str
+    scheduler
+        See :func:`napari_sen.large.executor.open_pool`.
+    """
+
+    name = "superpixels"
+
+    def __init__(
+        self,
+        file: ImageFile,
+        source: Source,
+        mask: Source | None,
+        params: SegmentParams,
+        place: Place,
+        *,
+        model: Model | None = None,
+        spacing: Sequence[float] | None = None,
+        tile: int | Sequence[int] | None = None,
+        device: str = "auto",
+        scheduler: Any = None,
+        overwrite: bool = False,
+    ) -> None:
+        super().__init__(source, mask, place, model, scheduler=scheduler, overwrite=overwrite)
+        self.params, self._device = params, device
+        self.spacing = settled_spacing(file.spacing if spacing is None else spacing, source)
+        self.grid = label_grid(file, source, self.spacing)
+        if model is not None:
+            check_planes(source.channels, model.planes)
+        if mask is not None and (mask.shape != source.shape or mask.dtype.kind not in "biu"):
+            # Of one pixel's memory; raises with the words of the in-memory path.
+            checked_mask(np.broadcast_to(np.ones((), mask.dtype), mask.shape), source.shape)
+        self._tile = tile
+        tile_sides(tile, source.spatial, n_spatial=source.n_spatial)
+        if mask is None:
+            self._settle_tiles(self._plain_seeds())
+
+    def identity(self) -> dict[str, Any]:
+        """Return all that the labels depend on."""
+        tile = None if self._tile is None else np.atleast_1d(self._tile).tolist()
+        return super().identity() | {
+            "parameters": self.params.to_dict(),
+            "spacing": list(self.spacing),
+            "tile": tile,
+            "halo": HALO,
+        }
+
+    def stages(self) -> Iterator[Step]:
+        """Measure, segment, mend the seams, make the coarse levels."""
+        yield from self.measure()
+        if self.mask is None:
+            seeds = self._plain_seeds()
+        else:
+            task = partial(
+                seed_slice, self.mask, self.params, self.spacing, str(self.place.journal)
+            )
+            yield from self.pieces("mask", task, self._n_slices)
+            seeds = self._masked_seeds()
+        job = self._job(seeds)
+        source = None if self.place.image is None else "../../"
+        self.create(
+            job.target, lambda: job.target.create(self.grid, self.place.goal.stem, source=source)
+        )
+        yield from self.pieces(
+            "superpixels", partial(segment_tile, job), job.n_tiles, where=lambda i: job.place(i)[1:]
+        )
+        yield from self._seams(job)
+        yield from self.later_levels(job.target)
+
+    def _seams(self, job: Job) -> Iterator[Step]:
+        """Find pieces without a way to their seed in all tiles, then join them to neighbours."""
+        reach = np.max(list(self._journal.done["superpixels"].values()), axis=0).tolist()
+        yield from self.pieces(
+            "seams", partial(seam_tile, job, tuple(reach)), job.n_tiles, record=self._kept
+        )
+        decided = self._journal.load("joined")
+        if decided is None:
+            tiles = [item for item, count in self._journal.done["seams"].items() if count]
+            parts = [Fragments(**self._journal.load(f"loose-{i}") or {}) for i in sorted(tiles)]
+            found = merge_fragments(parts)
+            decided = {"pixels": found.pixels, "labels": joined(found)}
+            self._journal.save("joined", **decided)
+        mending = _by_tile(job, decided["pixels"], decided["labels"])
+        yield from self.pieces(
+            "mending",
+            partial(repair_tile, job),
+            len(mending),
+            work=lambda i: mending[i],
+            where=lambda i: job.place(mending[i][0])[1:],
+        )
+
+    def _kept(self, item: int, found: Fragments) -> int:
+        """Keep the loose pieces of a tile beside the journal; return how many there are."""
+        if len(found):
+            self._journal.save(f"loose-{item}", **found.arrays())
+        return len(found)
+
+    @property
+    def _n_slices(self) -> int:
+        return math.prod(self.source.leading)
+
+    def _plain_seeds(self) -> Seeds:
+        pixels = math.prod(self.source.spatial)
+        count = self._count(pixels)
+        n = self._n_slices
+        return Seeds(self.source.spatial, self.spacing, (count,) * n, (pixels,) * n)
+
+    def _masked_seeds(self) -> Seeds:
+        counted = self._journal.done["mask"]
+        pixels, counts = zip(*(counted[k] for k in range(self._n_slices)), strict=True)
+        if not any(pixels):
+            raise ImageError("mask is empty: no pixel is inside")
+        folder = str(self.place.journal.resolve())
+        return Seeds(self.source.spatial, self.spacing, counts, pixels, folder)
+
+    def _count(self, pixels: int) -> int:
+        """Return how many superpixels a slice of so many pixels gets."""
+        return superpixel_count(self.params, pixels, self.source.n_spatial, self.spacing)
+
+    def _settle_tiles(self, seeds: Seeds) -> tuple[TileGrid, tuple[int, ...]]:
+        """Return the tiles and their halo, or raise where they would be too large."""
+        halo = seeds.reach(HALO)
+        spatial = self.source.spatial
+        sides = tile_sides(self._tile, spatial, n_spatial=self.source.n_spatial)
+        if self._tile is None:
+            # A tile should not be small beside its halo.
+            sides = tuple(
+                max(side, -(-2 * far // side) * side) if axis >= len(sides) - 2 else side
+                for axis, (side, far) in enumerate(zip(sides, halo, strict=True))
+            )
+        seen = math.prod(
+            min(n, side + 2 * far) for n, side, far in zip(spatial, sides, halo, strict=True)
+        )
+        if self._tile is None and seen > _LARGEST:
+            raise ParameterError(
+                f"superpixels {max(halo) / HALO:.0f} px across need tiles of {seen / 1e6:.0f} "
+                "million pixels: ask for smaller ones (size=20, or a larger n_segments), or set "
+                "tile= if the memory is there"
+            )
+        return TileGrid(spatial, sides), halo
+
+    def _job(self, seeds: Seeds) -> Job:
+        tiles, halo = self._settle_tiles(seeds)
+        dtype = np.int32 if seeds.total <= np.iinfo(np.int32).max else np.int64
+        target = Pyramid.plan(
+            self.place.store.resolve(),
+            self.source.shape,
+            dtype,
+            self.grid.axes,
+            tiles.tile,
+            levels=self.place.levels,
+        )
+        return Job(
+            self.source,
+            self.mask,
+            self.statistics(),
+            self.spacing,
+            self.params,
+            self.model_file(),
+            self._device,
+            None if self._pool.local else 1,
+            tiles,
+            halo,
+            seeds,
+            target,
+        )
+
+
+def settled_spacing(spacing: Sequence[float] | None, source: Source) -> tuple[float, ...]:
+    """Return the pixel size along the spatial axes alone."""
+    n = source.n_spatial
+    if spacing is None:
+        return (1.0,) * n
+    size = tuple(np.atleast_1d(np.asarray(spacing)).tolist())
+    if len(size) not in (n, len(source.leading) + n):
+        raise ParameterError(f"spacing needs {n} numbers for this image, got {spacing!r}")
+    return check_spacing(size[-n:], n)
+
+
+def label_grid(file: ImageFile, source: Source, spacing: tuple[float, ...]) -> Grid:
+    """Return where the pixels of a label map of this image lie."""
+    axes = None if file.axes is None else "".join(a for a in file.axes if a not in "cs")
+    known = spacing if any(size != 1 for size in spacing) else file.spacing
+    return Grid.of(len(source.shape), axes=axes, spacing=known, units=file.units)
+
+
+def _by_tile(
+    job: Job, pixels: NDArray[np.int64], labels: NDArray[np.int64]
+) -> list[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
+    """Sort pixels, named by their flat places, into the tiles that own them."""
+    if not len(pixels):
+        return []
+    at = np.unravel_index(pixels % job.origin(1), job.source.spatial)
+    tile = np.ravel_multi_index(
+        tuple(a // side for a, side in zip(at, job.grid.tile, strict=True)), job.grid.counts
+    )
+    item = pixels // job.origin(1) * len(job.grid) + tile
+    order = np.argsort(item, kind="stable")
+    items, first = np.unique(item[order], return_index=True)
+    pieces = np.split(order, first[1:])
+    return [(int(i), pixels[p], labels[p]) for i, p in zip(items, pieces, strict=True)]
