@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import OutputError
 
-__all__ = ["atomic", "check_folder", "check_output", "replace_path"]
+__all__ = ["atomic", "check_folder", "check_output", "exists", "replace_path"]
 
 _PathLike = str | os.PathLike[str]
 
@@ -88,7 +88,7 @@ def _check_takes_files(path: Path, folder: Path) -> None:
 
 def _check_replaceable(path: Path, goal: Path, overwrite: bool) -> None:
     if not overwrite:
-        raise _exists(path)
+        raise exists(path)
     if goal.is_dir() != (path.suffix.lower() == ".zarr"):
         kind = "folder" if goal.is_dir() else "file"
         raise OutputError(f"cannot write {path}: a {kind} of this name exists; remove it first")
@@ -100,7 +100,8 @@ def _check_replaceable(path: Path, goal: Path, overwrite: bool) -> None:
         raise OutputError(f"cannot replace {path}: it is read-only; choose another name")
 
 
-def _exists(path: Path) -> OutputError:
+def exists(path: Path) -> OutputError:
+    """Return the error for an output that is there already."""
     return OutputError(f"{path} exists: choose another name, or pass overwrite=True (--overwrite)")
 
 
@@ -128,7 +129,7 @@ def atomic(path: _PathLike, *, overwrite: bool = False) -> Iterator[Path]:
     try:
         yield partial
         if goal.exists() and not overwrite:
-            raise _exists(goal)
+            raise exists(goal)
         replace_path(partial, goal)
     finally:
         _remove(partial)

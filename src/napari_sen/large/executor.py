@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from ..errors import Cancelled, ParameterError, WorkError
 
-__all__ = ["Pool", "open_pool", "worker_count"]
+__all__ = ["Pool", "open_pool", "outside", "worker_count"]
 
 _Item = TypeVar("_Item")
 Poll = Callable[..., None]
@@ -69,7 +69,7 @@ class Pool:
                     try:
                         result = future.result()
                     except OSError as error:
-                        raise _outside(error) from error
+                        raise outside(error) from error
                     yield item, result
         finally:
             self._stop.set()
@@ -146,7 +146,8 @@ def _cluster_pool(client: Any) -> Pool:
     return Pool(executor, threads, local=False)
 
 
-def _outside(error: OSError) -> Exception:
+def outside(error: OSError) -> WorkError:
+    """Return the error of the system as one that says how to go on."""
     where = f" ({error.filename})" if error.filename else ""
     return WorkError(
         f"{error.strerror or error}{where}: what is finished is kept; make room or reach the place "

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import json
 import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from typing import Any
 import zarr
 
 from ..errors import OutputError
-from .atomic import check_output, replace_path
+from .atomic import check_output, exists, replace_path
 from .ome_zarr import VERSION
 
-__all__ = ["Place", "find_place"]
+__all__ = ["ATTRIBUTE", "Place", "find_place"]
+
+ATTRIBUTE = "napari-sen"  # of the store: how it was made
 
 log = logging.getLogger("napari_sen")
 
@@ -59,6 +62,26 @@ class Place:
         for stray in self.work.rglob("*.partial"):
             if stray.is_file():
                 stray.unlink()
+
+    def is_finished(self, run: Mapping[str, Any], *, overwrite: bool) -> bool:
+        """Return whether the goal is the finished result of this very run.
+
+        Raises
+        ------
+        OutputError
+            If it is something else, and must not be replaced.
+        """
+        if not self.goal.exists() or self.store.exists():
+            return False
+        try:
+            found: Any = zarr.open_group(str(self.goal), mode="r").attrs.asdict().get(ATTRIBUTE)
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            found = None
+        if found == json.loads(json.dumps(run)):
+            return True
+        if not overwrite:
+            raise exists(self.goal)
+        return False
 
     def finish(self, *, overwrite: bool) -> None:
         """Move the finished store to its goal and remove the working folder."""
@@ -111,13 +134,13 @@ def find_place(
     image, levels = _labelled_image(goal)
     if image is None:
         place = Place(goal, _work(goal))
-        # With `resume` the unfinished run decides; its goal may be there already.
-        check_output(goal, suffixes=(".zarr",), inputs=inputs, overwrite=overwrite)
+        # With `resume` the run judges what is there: it may be its own finished result.
+        check_output(goal, suffixes=(".zarr",), inputs=inputs, overwrite=overwrite or resume)
     else:
         place = Place(goal, image.with_name(f"{image.name}.{goal.name}.partial"), image, levels)
         check_output(image.parent / f"{goal.name}.zarr", suffixes=(".zarr",), overwrite=True)
-        if goal.exists() and not overwrite:
-            raise OutputError(f"{goal} exists: choose another name, or pass overwrite=True")
+        if goal.exists() and not (overwrite or resume):
+            raise exists(goal)
     if place.work.exists() and not resume:
         if not overwrite:
             raise OutputError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,14 @@ class Pyramid:
         count = n_levels(whole[-2:]) if levels is None else levels
         return cls(str(path), axes, whole, sides, count, labels, np.dtype(dtype).name)
 
-    def create(self, grid: Grid, name: str, *, source: str | None = None) -> None:
+    def create(
+        self,
+        grid: Grid,
+        name: str,
+        *,
+        source: str | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
         """Make the group, its empty arrays and its metadata.
 
         Parameters
@@ -118,6 +125,8 @@ class Pyramid:
             Of the image.
         source : str, optional
             Where the labels' image is, relative to their group.
+        about : mapping, optional
+            Further attributes of the group.
         """
         group = zarr.create_group(self.path, zarr_format=3)
         datasets = []
@@ -134,15 +143,15 @@ class Pyramid:
             )
             there = place(self.axes, grid, 1 << level, centred=not self.labels)
             datasets.append({"path": str(level), "coordinateTransformations": there})
-        about: dict[str, Any] = {
+        ome: dict[str, Any] = {
             "version": VERSION,
             "multiscales": [multiscale(name, self.axes, grid, datasets)],
         }
         if self.labels:
-            about["image-label"] = {"version": VERSION}
+            ome["image-label"] = {"version": VERSION}
             if source is not None:
-                about["image-label"]["source"] = {"image": source}
-        group.attrs["ome"] = about
+                ome["image-label"]["source"] = {"image": source}
+        group.attrs.update({"ome": ome, **(about or {})})
 
     @property
     def live(self) -> int:
@@ -176,7 +185,9 @@ class Pyramid:
             values = np.moveaxis(values, self.axes.index("c"), -1)
         return values.reshape(values.shape[len(index) :])
 
-    def write(self, index: Sequence[int], box: Box, block: NDArray[Any]) -> None:
+    def write(
+        self, index: Sequence[int], box: Box, block: NDArray[Any], *, again: bool = False
+    ) -> None:
         """Write a whole tile to all levels that grow with it, through to the disk.
 
         Parameters
@@ -187,6 +198,9 @@ class Pyramid:
             The tile's core.
         block : (*spatial[, C]) array
             Its pixels.
+        again : bool
+            Whether the tile was finished before. What lies there of one that was not may be
+            damaged, and zarr reads it even where all is replaced; so it is removed first.
 
         Raises
         ------
@@ -204,7 +218,7 @@ class Pyramid:
                     *region[:-2],
                     *(slice(r.start >> 1, -(-r.stop >> 1)) for r in region[-2:]),
                 )
-            self._put(level, region, values)
+            self._put(level, region, values, again=again)
 
     def late_pieces(self, level: int) -> int:
         """Return into how many pieces the making of a later level is cut."""
@@ -234,16 +248,24 @@ class Pyramid:
             region.insert(at, slice(0, self.shape[at]))
         return tuple(region)
 
-    def _put(self, level: int, region: Region, values: NDArray[Any]) -> None:
+    def _put(
+        self, level: int, region: Region, values: NDArray[Any], *, again: bool = False
+    ) -> None:
         array = self.array(level)
         check_aligned(region, array.shards, array.shape)
-        array[region] = values.astype(array.dtype, copy=False)
         ranges = [
             range(part.start // side, -(-part.stop // side))
             for part, side in zip(region, array.shards, strict=True)
         ]
-        for key in itertools.product(*ranges):
-            shard = Path(self.path, str(level), array.metadata.encode_chunk_key(key))
+        shards = [
+            Path(self.path, str(level), array.metadata.encode_chunk_key(key))
+            for key in itertools.product(*ranges)
+        ]
+        if not again:
+            for shard in shards:
+                shard.unlink(missing_ok=True)
+        array[region] = values.astype(array.dtype, copy=False)
+        for shard in shards:
             sync(shard)
             sync(shard.parent)
 

@@ -164,11 +164,10 @@ class Selection:
             values = _values(keys, self._source.dtype).astype(np.float64).reshape(-1, 2)
             if not self._fractions[channel]:
                 values[...] = 0
+            fractions = self._fractions[channel] or [0.0, 0.0]
             low[channel], high[channel] = (
-                _between(*pair, fraction)
-                for pair, fraction in zip(
-                    values.tolist(), self._fractions[channel] or [0.0, 0.0], strict=True
-                )
+                _between(below, above, fraction)
+                for (below, above), fraction in zip(values.tolist(), fractions, strict=True)
             )
         stats = Statistics(low, high)
         if channels <= 3:
@@ -265,27 +264,26 @@ def _unsigned(dtype: np.dtype) -> np.dtype:
 
 def _keys(values: NDArray[Any]) -> NDArray[Any]:
     """Map values to unsigned keys of the same width and order."""
-    if values.dtype.kind == "u":
-        return values
     kind = _unsigned(values.dtype)
+    keys: NDArray[Any] = values.view(kind)
     top = np.array(1 << (8 * kind.itemsize - 1), kind)
-    bits = values.view(kind)
     if values.dtype.kind == "i":
-        return bits ^ top
-    return np.where(bits & top, ~bits, bits | top)
+        keys = keys ^ top
+    elif values.dtype.kind == "f":
+        keys = np.where(keys & top, ~keys, keys | top)
+    return keys
 
 
 def _values(keys: NDArray[np.uint64], dtype: np.dtype) -> NDArray[Any]:
     """Map keys back to values."""
-    native = dtype.newbyteorder("=")
     kind = _unsigned(dtype)
-    bits = keys.astype(kind)
-    if native.kind == "u":
-        return bits
+    bits: NDArray[Any] = keys.astype(kind)
     top = np.array(1 << (8 * kind.itemsize - 1), kind)
-    if native.kind == "i":
-        return (bits ^ top).view(native)
-    return np.where(bits & top, bits ^ top, ~bits).view(native)
+    if dtype.kind == "i":
+        bits = bits ^ top
+    elif dtype.kind == "f":
+        bits = np.where(bits & top, bits ^ top, ~bits)
+    return bits.view(dtype.newbyteorder("="))
 
 
 def _between(low: float, high: float, fraction: float) -> float:

@@ -14,9 +14,10 @@ import numpy as np
 
 from ..core.features import Statistics
 from ..errors import Cancelled, SenError, WorkError
-from ..large.executor import Pool, open_pool
+from ..large.executor import Pool, open_pool, outside
+from ..large.grid import Grid
 from ..large.journal import Journal
-from ..large.place import Place
+from ..large.place import ATTRIBUTE, Place
 from ..large.source import Source
 from ..large.statistics import Selection, count_tile, needs_pass
 from ..large.tiles import TILE, Box, TileGrid
@@ -101,9 +102,12 @@ class Run:
             If the image cannot be used, or the work failed (:class:`WorkError`: what is
             finished is kept).
         """
-        fresh = not self.place.work.exists()
+        fresh, about = not self.place.work.exists(), self.identity()
+        if self.place.is_finished(about, overwrite=self._overwrite):
+            self.place.finish(overwrite=True)  # it was killed while it tidied up
+            return
         try:
-            with Journal(self.place.journal, self.identity(), retry=RETRY) as self._journal:
+            with Journal(self.place.journal, about, retry=RETRY) as self._journal:
                 if not self._journal.has("finished"):
                     self.place.sweep()
                     with open_pool(self._scheduler) as self._pool:
@@ -112,6 +116,8 @@ class Run:
             self.place.finish(overwrite=self._overwrite)
         except (WorkError, Cancelled):
             raise
+        except OSError as error:
+            raise outside(error) from error
         except SenError:
             if fresh:  # bad input, found on the way: there is nothing to go on with
                 shutil.rmtree(self.place.work, ignore_errors=True)
@@ -232,12 +238,17 @@ class Run:
             self._model.save(path)
         return ModelFile(str(path.resolve()), self._model.sha256)
 
-    def create(self, target: Pyramid, make: Callable[[], None]) -> None:
+    def create(self, target: Pyramid, grid: Grid) -> None:
         """Make the empty store, anew if that was interrupted."""
         if self._journal.has("created"):
             return
         shutil.rmtree(target.path, ignore_errors=True)
-        make()
+        target.create(
+            grid,
+            self.place.goal.stem,
+            source=None if self.place.image is None else "../../",
+            about={ATTRIBUTE: self.identity()},
+        )
         self._journal.add("created", 0)
 
     def later_levels(self, target: Pyramid) -> Iterator[Step]:

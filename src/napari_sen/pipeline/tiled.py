@@ -109,10 +109,7 @@ class SegmentRun(Run):
             yield from self.pieces("mask", task, self._n_slices)
             seeds = self._masked_seeds()
         job = self._job(seeds)
-        source = None if self.place.image is None else "../../"
-        self.create(
-            job.target, lambda: job.target.create(self.grid, self.place.goal.stem, source=source)
-        )
+        self.create(job.target, self.grid)
         yield from self.pieces(
             "superpixels", partial(segment_tile, job), job.n_tiles, where=lambda i: job.place(i)[1:]
         )

@@ -185,7 +185,7 @@ def segment_tile(job: Job, item: int, poll: Progress | None) -> list[int]:
     points, numbers = job.seeds.window(which, region)
     if len(points) == 0 or (inside is not None and not inside.any()):
         return [0] * len(core)
-    points = points - [start for start, _ in region]
+    points = points - np.array([start for start, _ in region])
     local = snic(
         box_features(job, index, region, poll),
         seeds=points,
@@ -288,4 +288,4 @@ def repair_tile(
     block = job.target.read(index, core)
     at = np.unravel_index(places - job.origin(which), job.source.spatial)
     block[tuple(a - start for a, (start, _) in zip(at, core, strict=True))] = labels
-    job.target.write(index, core, block)
+    job.target.write(index, core, block, again=True)
