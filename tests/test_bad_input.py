@@ -227,6 +227,76 @@ def test_parameters(function, options, words, model):
     refused(lambda: FUNCTIONS[function](GREY, **arguments), ParameterError, words)
 
 
+@pytest.mark.parametrize(
+    ("options", "kind", "words"),
+    [
+        *[({"tile": bad}, ParameterError, "tile")
+          for bad in (0, -32, 33, 1.5, "64", True, [], (64, 33), (64, 64, 64), np.nan, (64, None))],
+        ({"tile": 64, "mode": "adaptive"}, ParameterError, "mode='flat'"),
+        ({"out": "a.tif"}, OutputError, "has to end in .zarr"),
+        ({"out": "no/a.zarr"}, OutputError, "no folder"),
+        ({"out": "taken.zarr"}, OutputError, "exists"),
+        ({"out": "begun.zarr"}, OutputError, "unfinished run"),
+        ({"out": "some.zarr", "overwrite": True}, OutputError, "no zarr store"),
+        ({"out": "/proc/a.zarr"}, OutputError, "takes no files"),
+        ({"out": "old.zarr/labels/a"}, OutputError, "0.4"),
+        ({"resume": True}, ParameterError, "out="),
+        ({"overwrite": True}, ParameterError, "out="),
+        ({"scheduler": 0}, ParameterError, "at least 1"),
+        ({"scheduler": 2.5}, ParameterError, "an address or a Client"),
+        ({"tile": 64, "size": 9, "n_segments": None, "mask": np.zeros(GREY.shape)}, ImageError,
+         "float64"),
+        ({"tile": 64, "mask": np.ones((3, 3), bool)}, ImageError, "shape"),
+        ({"tile": 64, "n_segments": 793}, ImageError, "792 pixels"),
+        ({"tile": 64, "spacing": (1, 0)}, ParameterError, "greater than 0"),
+        ({"tile": 64, "size": np.inf}, ParameterError, "size"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_tiles_and_their_outputs(options, kind, words, tmp_path, monkeypatch):
+    """Nothing is begun and nothing written."""
+    monkeypatch.chdir(tmp_path)
+    zarr.create_array("taken.zarr", shape=(3, 3), dtype="u1")
+    old = zarr.create_group("old.zarr", zarr_format=2)
+    old.attrs["multiscales"] = [{"version": "0.4", "datasets": [{"path": "0"}]}]
+    (tmp_path / "begun.zarr.partial").mkdir()
+    (tmp_path / "some.zarr").mkdir()
+    (tmp_path / "some.zarr" / "precious.txt").write_text("precious")
+    before = contents(tmp_path)
+    arguments = {"model": None, "progress": never} | options
+    refused(lambda: segment(GREY, **arguments), kind, words)
+    assert contents(tmp_path) == before
+
+
+def test_superpixels_too_large_for_tiles(tmp_path):
+    huge = zarr.create_array(
+        tmp_path / "h.zarr", shape=(65536, 65536), chunks=(512, 512), dtype="u2"
+    )
+    words = "ask for smaller ones (size=20"
+    refused(lambda: napari_sen.segment(huge, model=None, progress=never), ParameterError, words)
+
+
+def test_a_journal_of_other_parameters(tmp_path):
+    from napari_sen.params import SegmentParams
+    from napari_sen.pipeline.lazy import segment_run
+
+    out = tmp_path / "a.zarr"
+    steps = segment_run(GREY, SegmentParams(size=5), model=None, tile=32, out=out).steps()
+    next(step for step in steps if step.stage == "superpixels")
+    steps.close()
+    again = {"out": out, "resume": True, "model": None, "progress": never}
+    for options, words in (
+        ({"size": 6, "tile": 32}, "size was 5, now 6"),
+        ({"size": 5, "tile": 64}, "tile was [32], now [64]"),
+    ):
+        refused(
+            lambda options=options: napari_sen.segment(GREY, **again, **options), OutputError, words
+        )
+    journal = tmp_path / "a.zarr.partial" / "journal" / "run.json"
+    journal.write_text("no journal")
+    refused(lambda: napari_sen.segment(GREY, **again, size=5, tile=32), OutputError, "damaged")
+
+
 def test_more_superpixels_than_pixels():
     refused(lambda: segment(GREY, n_segments=10**12, model=None), ImageError, "792 pixels")
 
@@ -376,6 +446,13 @@ COMMANDS = [
         (("--compactness", "-1"), "compactness"), (("--compactness", "inf"), "compactness"),
         (("--spacing", "0", "1"), "spacing"), (("--spacing", "1", "2", "3"), "spacing"),
         (("--channel-axis", "5"), "out of range"), (("--device", "quantum"), "no device"))],
+    *[(("segment", "in.png", "-o", "a.zarr", "--model", "none", *more), words) for more, words in (
+        (("--tile", "33"), "multiple of 32"), (("--tile", "0"), "tile"),
+        (("--tile", "64", "--overlay", "o.png"), "no --overlay"),
+        (("--tile", "64", "-o", "b.zarr"), "-o once"),
+        (("--tile", "64", "--mode", "adaptive"), "flat"),
+        (("--scheduler", "nowhere"), "no dask scheduler"), (("--scheduler", "0"), "at least 1"))],
+    ((*SEGMENT, "--model", "none", "--tile", "64"), "has to end in .zarr"),
     *[(("segment", "in.png", "-o", out, "--model", "none"), words) for out, words in (
         ("taken.tif", "exists"), ("no/a.tif", "no folder"), ("in.png", "input"),
         ("folder.tif", "exists"), ("a.jpg", "has to end in"), ("/proc/a.tif", "takes no files"))],

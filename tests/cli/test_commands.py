@@ -15,6 +15,7 @@ from napari_sen import segment
 from napari_sen.cli import main
 from napari_sen.errors import WorkError
 from napari_sen.large.store import read_image, to_array
+from napari_sen.large.write import write_labels
 
 COLOUR = ("--model", "none")
 
@@ -315,3 +316,29 @@ def test_demo_writes_labels_overlay_and_embedding(training_shell):
         assert iio.imread(folder / name).shape == (400, 600, 3)
     assert sorted(about["outputs"]) == sorted(f"demo/{path.name}" for path in folder.iterdir())
     assert "exists" in error_of(shell("demo", "-o", "demo"))
+
+
+def test_in_tiles(shell):
+    """Labels inside the image, an unfinished run refused and then gone on with."""
+    image = np.random.default_rng(0).integers(0, 256, (100, 150), np.uint8)
+    write_labels(shell.folder / "a.zarr", image, image=image)
+    out = "a.zarr/labels/fine"
+    options = ("segment", "a.zarr", "-o", out, "--size", 10, "--tile", 64, *COLOUR)
+    done = shell(*options, "--json", "--scheduler", 1)
+    assert done.returncode == 0, done.stderr
+    labels = to_array(shell.folder / out)
+    summary = json.loads(done.stdout)
+    assert summary["superpixels"] == labels.max() == 150
+    assert {"superpixels", "seams"} <= set(summary["seconds"])
+    assert np.mean(labels == segment(image, size=10, model=None)) > 0.999
+    again = shell(*options)
+    assert again.returncode == 2
+    assert "exists" in again.stderr
+    assert shell(*options, "--resume").returncode == 0
+    (shell.folder / "b.zarr.partial").mkdir()
+    options = ("segment", "a.zarr", "-o", "b.zarr", "--tile", 64, "--n-segments", 90, *COLOUR)
+    refused = shell(*options)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--resume" in refused.stderr
+    assert shell(*options, "--resume").returncode == 0
+    assert shell.names() == {"in.png", "a.zarr", "b.zarr"}

@@ -59,8 +59,12 @@ def test_labels_are_those_of_one_process(image, cluster, tmp_path):
 
 
 def test_what_is_no_scheduler(image, tmp_path):
-    for bad, words in ((0, "at least 1"), (True, "at least 1"), (3.5, "an address or a Client"),
-                       ("nowhere", "no dask scheduler at 'nowhere'")):  # fmt: skip
+    for bad, words in (
+        (0, "at least 1"),
+        (True, "an address or a Client"),
+        (3.5, "an address or a Client"),
+        ("nowhere", "no dask scheduler at 'nowhere'"),
+    ):
         with pytest.raises(ParameterError, match=words):
             napari_sen.segment(image, size=9, model=None, scheduler=bad, out=tmp_path / "a.zarr")
         assert list(tmp_path.iterdir()) == []

@@ -24,6 +24,7 @@ from ..params import ContourParams, EmbedParams, PseudoLabelParams, SegmentParam
 from ..pipeline.pictures import display, middle_slice
 from .console import Reporter
 from .images import Loaded, check_fit, check_outputs, load
+from .large import goes_in_tiles, segment_tiled
 from .options import chosen, given_params
 
 __all__ = ["contours", "embed", "pseudo_labels", "segment"]
@@ -32,6 +33,8 @@ __all__ = ["contours", "embed", "pseudo_labels", "segment"]
 def segment(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Image to superpixels."""
     given = chosen(args, SegmentParams)
+    if goes_in_tiles(args):
+        return segment_tiled(args, given, reporter)
     check_outputs(args, (args.output, LABELS_OUT), ([args.overlay], PICTURE_OUT))
     loaded = load(args)
     check_fit(loaded, args.output, 1)

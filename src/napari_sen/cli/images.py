@@ -18,7 +18,7 @@ from ..large.image_file import ImageFile
 from ..large.store import resolve
 from ..large.write import check_labels_fit
 
-__all__ = ["Loaded", "check_fit", "check_outputs", "load"]
+__all__ = ["Loaded", "check_fit", "check_outputs", "given_spacing", "load", "reading"]
 
 
 @dataclass(frozen=True)
@@ -44,37 +44,39 @@ def load(args: Namespace, *, slices: str | None = None) -> Loaded:
     ``slices`` is how a stack is meant where no option says it; None: it has to be said.
     """
     file = resolve(args.image)
-    rgb, channel_axis = file.rgb, file.channel_axis
-    if args.channel_axis is not None:
-        rgb, channel_axis = False, args.channel_axis
-    if args.rgb is not None:
-        rgb = args.rgb
-        channel_axis = None if rgb else channel_axis
-    hints: dict[str, Any] = {
-        "rgb": rgb,
-        "channel_axis": channel_axis,
-        "slices": args.slices or slices,
-    }
+    hints = reading(args, file, slices=slices)
     canvas = interpret(file.data, **hints)
     n_axes = canvas.n_leading + canvas.n_spatial
     axes = file.axes.replace("c", "").replace("s", "") if file.axes is not None else None
-    spacing = _spacing(args, file, canvas)
+    spacing = given_spacing(args, canvas.n_spatial)
     grid = Grid.of(n_axes, axes=axes, spacing=spacing or file.spacing, units=file.units)
     if spacing is not None or file.spacing is not None:
         hints["spacing"] = spacing or (file.spacing or ())[-canvas.n_spatial :]
     return Loaded(file, canvas, hints, grid)
 
 
-def _spacing(args: Namespace, file: ImageFile, canvas: Canvas) -> tuple[float, ...] | None:
+def reading(args: Namespace, file: ImageFile, *, slices: str | None = None) -> dict[str, Any]:
+    """Return how the image's axes are read: as an option says, else as the file does."""
+    rgb, channel_axis = file.rgb, file.channel_axis
+    if args.channel_axis is not None:
+        rgb, channel_axis = False, args.channel_axis
+    if args.rgb is not None:
+        rgb = args.rgb
+        channel_axis = None if rgb else channel_axis
+    return {"rgb": rgb, "channel_axis": channel_axis, "slices": args.slices or slices}
+
+
+def given_spacing(args: Namespace, n_spatial: int) -> tuple[float, ...] | None:
+    """Return the pixel size that an option gives along the spatial axes, None if none does."""
     given: Sequence[float] | None = getattr(args, "spacing", None)
     if given is None:
         return None
-    wanted = canvas.n_spatial
-    if len(given) not in (1, wanted):
+    if len(given) not in (1, n_spatial):
         raise ParameterError(
-            f"spacing has {len(given)} entries: give one for all axes, or {wanted} for this image"
+            f"spacing has {len(given)} entries: give one for all axes, or {n_spatial} for this "
+            "image"
         )
-    return tuple(given) if len(given) == wanted else tuple(given) * wanted
+    return tuple(given) if len(given) == n_spatial else tuple(given) * n_spatial
 
 
 def check_outputs(

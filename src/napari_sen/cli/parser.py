@@ -147,6 +147,30 @@ def _device(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _large(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "large images",
+        "An image beyond half of the free memory, or one of these options, is worked on in tiles; "
+        "the output is then one OME-Zarr of the labels: OUT.zarr, or IMAGE.zarr/labels/NAME.",
+    )
+    group.add_argument(
+        "--tile",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="side of a tile, a multiple of 32 px, or one per axis (default 768; of volumes 32 "
+        "256 256)",
+    )
+    group.add_argument(
+        "--resume", action="store_true", help="go on with an unfinished run of this output"
+    )
+    group.add_argument(
+        "--scheduler",
+        metavar="ADDRESS|N",
+        help="work on a dask cluster, or on N threads (default: one a core)",
+    )
+
+
 def _output(parser: argparse.ArgumentParser, kinds: str) -> None:
     parser.add_argument(
         "-o",
@@ -187,6 +211,7 @@ def _segment(commands: Any) -> None:
     _spacing(parser)
     parser.add_argument("--mask", metavar="FILE", help="segment only where this image is not 0")
     _model(parser)
+    _large(parser)
     add_params(parser, SegmentParams, title="superpixels")
 
 

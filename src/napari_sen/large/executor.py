@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from ..errors import Cancelled, ParameterError, WorkError
 
-__all__ = ["Pool", "open_pool", "outside", "worker_count"]
+__all__ = ["Pool", "check_scheduler", "open_pool", "outside"]
 
 _Item = TypeVar("_Item")
 Poll = Callable[..., None]
@@ -100,8 +100,9 @@ def open_pool(scheduler: Any = None) -> Iterator[Pool]:
     ParameterError
         If it is none of these, or the cluster cannot be reached.
     """
+    check_scheduler(scheduler)
     if scheduler is None or isinstance(scheduler, int):
-        workers = worker_count(scheduler)
+        workers = int(scheduler or _cores())
         with ThreadPoolExecutor(workers, thread_name_prefix="napari-sen") as executor:
             yield Pool(executor, workers, local=True)
         return
@@ -109,19 +110,22 @@ def open_pool(scheduler: Any = None) -> Iterator[Pool]:
         with _client(scheduler) as client:
             yield _cluster_pool(client)
         return
-    if not hasattr(scheduler, "get_executor"):
-        raise ParameterError(
-            f"scheduler must be a number of threads, an address or a Client, got {scheduler!r}"
-        )
     yield _cluster_pool(scheduler)
 
 
-def worker_count(scheduler: Any) -> int:
-    """Return how many threads are meant by None or a number."""
-    if isinstance(scheduler, bool) or (scheduler is not None and scheduler < 1):
+def check_scheduler(scheduler: Any) -> None:
+    """Raise ParameterError unless this can be a scheduler; see :func:`open_pool`."""
+    if scheduler is None or isinstance(scheduler, str) or hasattr(scheduler, "get_executor"):
+        return
+    if isinstance(scheduler, bool) or not isinstance(scheduler, int):
+        raise ParameterError(
+            f"scheduler must be a number of threads, an address or a Client, got {scheduler!r}"
+        )
+    if scheduler < 1:
         raise ParameterError(f"scheduler must be at least 1 thread, got {scheduler!r}")
-    if scheduler is not None:
-        return int(scheduler)
+
+
+def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

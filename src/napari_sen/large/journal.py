@@ -49,25 +49,30 @@ class Journal:
     def __init__(self, folder: Path, run: Mapping[str, Any], *, retry: str) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self.done: dict[str, dict[int, Any]] = {}
         self._lock = (folder / "lock").open("w")
+        try:
+            self._claim(json.loads(json.dumps(run)), retry)
+            self._log = self._reopened(folder / "done.txt")
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _claim(self, run: dict[str, Any], retry: str) -> None:
+        """Keep other processes out; see that the folder is of this run, or make it so."""
+        work = self.folder.parent
         try:
             if fcntl is not None:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            self._lock.close()
-            raise OutputError(f"another process is working on {folder.parent}; wait") from error
-        wanted = json.loads(json.dumps(run))
-        known = _read_run(folder / "run.json")
-        if known is not None and known != wanted:
-            self._lock.close()
-            raise OutputError(
-                f"{folder.parent} was begun with other parameters ({difference(known, wanted)}): "
-                + retry
-            )
+            raise OutputError(f"another process is working on {work}: wait for it") from error
+        known = _read_run(self.folder / "run.json")
         if known is None:
-            write_atomic(folder / "run.json", json.dumps(wanted, indent=1).encode())
-        self.done: dict[str, dict[int, Any]] = {}
-        self._log = self._reopened(folder / "done.txt")
+            write_atomic(self.folder / "run.json", json.dumps(run, indent=1).encode())
+        elif known != run:
+            raise OutputError(
+                f"{work} was begun with other parameters ({difference(known, run)}): {retry}"
+            )
 
     def __enter__(self) -> Self:
         return self

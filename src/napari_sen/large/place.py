@@ -74,7 +74,8 @@ class Place:
         if not self.goal.exists() or self.store.exists():
             return False
         try:
-            found: Any = zarr.open_group(str(self.goal), mode="r").attrs.asdict().get(ATTRIBUTE)
+            about: Any = zarr.open_group(str(self.goal), mode="r").attrs.asdict()
+            found = about.get(ATTRIBUTE, {}).get("run")
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             found = None
         if found == json.loads(json.dumps(run)):

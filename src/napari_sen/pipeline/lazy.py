@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ParameterError
+from ..large.executor import check_scheduler
 from ..large.image_file import ImageFile
 from ..large.memory import available_memory
 from ..large.place import find_place
@@ -105,6 +106,9 @@ def segment_run(
     >>> [level.shape for level in open_result(run.path)]
     [(300, 200), (150, 100)]
     """
+    if params.mode != "flat":
+        raise ParameterError(f"{params.mode} superpixels are not made in tiles: use mode='flat'")
+    check_scheduler(scheduler)
     file, source = _opened(image, rgb=rgb, channel_axis=channel_axis, slices=slices)
     scaled = spacing is not None or file.spacing is not None
     kind = "natural" if source.rgb and not scaled else "microscopy"

@@ -238,8 +238,8 @@ class Run:
             self._model.save(path)
         return ModelFile(str(path.resolve()), self._model.sha256)
 
-    def create(self, target: Pyramid, grid: Grid) -> None:
-        """Make the empty store, anew if that was interrupted."""
+    def create(self, target: Pyramid, grid: Grid, labels: int | None = None) -> None:
+        """Make the empty store, anew if that was interrupted; it says how it is made."""
         if self._journal.has("created"):
             return
         shutil.rmtree(target.path, ignore_errors=True)
@@ -247,7 +247,7 @@ class Run:
             grid,
             self.place.goal.stem,
             source=None if self.place.image is None else "../../",
-            about={ATTRIBUTE: self.identity()},
+            about={ATTRIBUTE: {"run": self.identity(), "labels": labels}},
         )
         self._journal.add("created", 0)
 

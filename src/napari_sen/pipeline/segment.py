@@ -162,6 +162,8 @@ def segment(
         )
     if mode == "adaptive" and params.connectivity != 1:
         raise ParameterError("adaptive superpixels touch by their faces: connectivity must be 1")
+    if (resume or overwrite) and out is None:
+        raise ParameterError("resume and overwrite speak of an output: give out= as well")
     options = {"out": out, "tile": tile, "scheduler": scheduler}
     with_model = model is not None and params.embedding_weight > 0
     if mode == "flat" and is_tiled(image, **options, with_model=with_model):
@@ -182,7 +184,7 @@ def segment(
         run.run(progress)
         return open_result(run.path)[0]
     if any(option is not None for option in options.values()):
-        raise ParameterError("adaptive superpixels are not made in tiles: use mode='flat'")
+        raise ParameterError(f"{mode} superpixels are not made in tiles: use mode='flat'")
     file = resolve(image)
     kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing)
     chosen = choose_compared(model, params, device, kind)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
 
 from ..core.features import check_planes
@@ -16,7 +17,7 @@ from ..core.snic import checked_mask
 from ..errors import ImageError, ParameterError
 from ..large.grid import Grid
 from ..large.image_file import ImageFile
-from ..large.place import Place
+from ..large.place import ATTRIBUTE, Place
 from ..large.pyramid import Pyramid
 from ..large.seams import Fragments, joined, merge_fragments
 from ..large.seeds import Seeds
@@ -97,6 +98,12 @@ class SegmentRun(Run):
             "halo": HALO,
         }
 
+    @property
+    def n_labels(self) -> int:
+        """Number of superpixels, once the store is there."""
+        about: Any = zarr.open_group(self.path, mode="r").attrs[ATTRIBUTE]
+        return int(about["labels"])
+
     def stages(self) -> Iterator[Step]:
         """Measure, segment, mend the seams, make the coarse levels."""
         yield from self.measure()
@@ -109,7 +116,7 @@ class SegmentRun(Run):
             yield from self.pieces("mask", task, self._n_slices)
             seeds = self._masked_seeds()
         job = self._job(seeds)
-        self.create(job.target, self.grid)
+        self.create(job.target, self.grid, seeds.total)
         yield from self.pieces(
             "superpixels", partial(segment_tile, job), job.n_tiles, where=lambda i: job.place(i)[1:]
         )

@@ -1,0 +1,221 @@
+"""Time, memory, agreement and seams of tiled superpixels, as Markdown.
+
+    python benchmarks/large.py [--quick] [--sizes 2048 4096 8192 16384] [--threads 2]
+    python benchmarks/large.py --first 64 --sizes 65536         # only so many tiles
+    python benchmarks/large.py --model microscopy --first 4 --sizes 16384
+
+The image is a photograph's green channel (uint16), mirrored without end, with noise that does not
+repeat, made where it is read: nothing is measured of a disk's reading. Every size runs in a
+process of its own; memory is the peak of its resident set beyond what it holds after importing
+all libraries.
+Agreement: share of pixels with the label that the whole image, in memory, gives them (up to 4096).
+Seams: how often labels change on tile borders, over how often they do on lines a whole number of
+seed spacings away (seeds lie on a lattice, so other lines differ by nature). Up to 4096 also over
+how often the labels of the whole change on the very same borders.
+"""
+
+# ruff: noqa: E402
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+
+import numpy as np
+
+SIZE = 10.0  # px: diameter of the superpixels
+COMPARED = 4096  # px: largest side that is also segmented as a whole
+
+
+class Endless:
+    """A square uint16 image without an end: a lazy array that is computed on reading."""
+
+    ndim = 2
+    dtype = np.dtype(np.uint16)
+
+    def __init__(self, side: int) -> None:
+        from skimage.data import astronaut
+
+        # A length that tiles do not share: their borders meet the picture anywhere.
+        green = astronaut()[:487, :487, 1].astype(np.uint16) * 200
+        rows = np.concatenate([green, green[::-1]])
+        self._pattern = np.concatenate([rows, rows[:, ::-1]], axis=1)
+        self.shape = (side, side)
+
+    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
+        rows, columns = (np.arange(part.start, part.stop) for part in key)
+        side = len(self._pattern)
+        values = self._pattern[np.ix_(rows % side, columns % side)]
+        # A hash of the place: noise that is the same whenever it is asked for.
+        place = (rows[:, None] * 0x9E3779B1 ^ columns * 0x85EBCA77).astype(np.uint32)
+        place ^= place >> np.uint32(15)
+        place *= np.uint32(0x2C1B3C6D)
+        return values + (place >> np.uint32(21)).astype(np.uint16)
+
+
+def resident(key: str) -> float:
+    """Return VmRSS or VmHWM of this process in MB (Linux)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(key)).split()[1]) / 1024
+
+
+def measure(side: int, threads: int, first: int | None, model: str | None) -> dict[str, Any]:
+    """Segment one size; return its row of the table."""
+    import dask.array  # noqa: F401
+
+    from napari_sen.params import SegmentParams
+    from napari_sen.pipeline.lazy import open_result, segment_run
+
+    if model is not None:
+        from napari_sen.learn.model import load_model
+
+        load_model(model)
+    held = resident("VmRSS")
+    image = Endless(side)
+    with tempfile.TemporaryDirectory() as folder:
+        run = segment_run(
+            image,
+            SegmentParams(size=SIZE),
+            model=model,
+            out=Path(folder, "labels.zarr"),
+            scheduler=threads,
+        )
+        start = last = time.perf_counter()
+        stages: dict[str, float] = {}
+        tiles, total = 0, 0
+        steps = run.steps()
+        for step in steps:
+            now = time.perf_counter()
+            stage = step.stage.partition(" of ")[0]
+            stages[stage] = stages.get(stage, 0.0) + now - last
+            last = now
+            if step.stage == "superpixels":
+                tiles, total = step.done, step.total
+                if first is not None and tiles >= first:
+                    steps.close()
+                    break
+        row: dict[str, Any] = {
+            "side": side,
+            "tiles": tiles,
+            "of": total,
+            "seconds": time.perf_counter() - start,
+            "stages": stages,
+            "peak": resident("VmHWM") - held,
+        }
+        if first is None:
+            labels = open_result(run.path)[0]
+            row["labels"] = int(labels.max().compute())
+            row["seams"] = seam_ratio(labels)
+            if side <= COMPARED and model is None:
+                row |= compare(image, labels)
+    return row
+
+
+def compare(image: Endless, labels: Any) -> dict[str, float]:
+    """Return the share of equal pixels, and the seconds that the whole takes in memory."""
+    import dask.array as da
+
+    from napari_sen import segment
+
+    whole = image[slice(0, image.shape[0]), slice(0, image.shape[1])]
+    start = time.perf_counter()
+    expected = segment(whole, size=SIZE, model=None)
+    seconds = time.perf_counter() - start
+    equal = sum(
+        int((labels[k : k + 512].compute() == expected[k : k + 512]).sum())
+        for k in range(0, len(whole), 512)
+    )
+    borders, _ = border_lines(len(whole), labels.chunks[0][0])
+    ours, theirs = (changes(found, borders) for found in (labels, da.from_array(expected)))
+    return {
+        "whole": seconds,
+        "agreement": equal / expected.size,
+        "same borders": float(ours.sum() / theirs.sum()),
+    }
+
+
+def border_lines(side: int, tile: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return where tiles begin, and lines near by at the same place of the seed lattice."""
+    borders = np.arange(tile, side, tile)
+    pitch = side / round(side / SIZE)
+    shifts = np.rint(pitch * np.array([*range(-20, -7), *range(8, 21)])).astype(int)
+    others = np.unique(borders[:, None] + shifts)
+    return borders, others[(others > 0) & (others < side)]
+
+
+def changes(labels: Any, lines: np.ndarray) -> np.ndarray:
+    """Return, along y and x, how many labels change from the pixels before lines to those on."""
+    down = across = 0
+    step = labels.chunks[0][0]
+    for start in range(0, len(labels), step):
+        rows = labels[max(0, start - 1) : start + step].compute()
+        here = lines[(lines >= max(start, 1)) & (lines < start + step)] - max(0, start - 1)
+        down += np.count_nonzero(rows[here] != rows[here - 1])
+        own = rows[min(start, 1) :]
+        across += np.count_nonzero(own[:, lines] != own[:, lines - 1])
+    return np.array([down, across])
+
+
+def seam_ratio(labels: Any) -> float:
+    """Return how often labels change on tile borders, over how often they do near by."""
+    borders, others = border_lines(len(labels), labels.chunks[0][0])
+    on, off = (changes(labels, lines).sum() / len(lines) for lines in (borders, others))
+    return float(on / off)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[2048, 4096, 8192, 16384])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--first", type=int, help="stop after so many tiles")
+    parser.add_argument("--model", help="compare the embedding of this model, too")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure(*options.sizes, options.threads, options.first, options.model)))
+        return
+    sizes = [1024, 2048] if options.quick else options.sizes
+    rows = []
+    columns = ["side, px", "tiles", "seconds", "of it superpixels, seams", "Mpx / s", "peak, MB",
+               "agreement", "seams", "over those of the whole", "seconds in memory"]  # fmt: skip
+    print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
+    for side in sizes:
+        command = [sys.executable, __file__, "--one", "--sizes", str(side), "--threads",
+                   str(options.threads)]  # fmt: skip
+        command += ["--first", str(options.first)] if options.first else []
+        command += ["--model", options.model] if options.model else []
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        row = json.loads(output)
+        rows.append(row)
+        stages = row["stages"]
+        pixels = side * side * row["tiles"] / row["of"] / 1e6
+        shown = [
+            f"{row[key]:.5f}" if key in row else ""
+            for key in ("agreement", "seams", "same borders")
+        ]
+        whole = f"{row['whole']:.1f}" if "whole" in row else ""
+        parts = ", ".join(f"{stages.get(key, 0.0):.1f}" for key in ("superpixels", "seams"))
+        busy = row["seconds"] if options.first is None else stages["superpixels"]
+        print(f"| {side} | {row['tiles']} of {row['of']} | {row['seconds']:.1f} | {parts} "
+              f"| {pixels / busy:.2f} | {row['peak']:.0f} | {' | '.join(shown)} "
+              f"| {whole} |", flush=True)  # fmt: skip
+    if len(rows) > 1 and options.first is None:
+        sides, seconds = (np.log([row[key] for row in rows]) for key in ("side", "seconds"))
+        slope = np.polyfit(2 * sides, seconds, 1)[0]
+        print(f"\nTime grows with the number of pixels to the power {slope:.3f} "
+              f"({options.threads} threads).")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
