@@ -19,7 +19,6 @@ __all__ = [
     "Placement",
     "Source",
     "Stack",
-    "features_of",
     "for_display",
     "full_resolution",
     "guess_channel_axis",
@@ -74,6 +73,19 @@ class Source:
     def image(self) -> Any:
         """Return ``data[index]``: reads from disk where the layer is lazy, so not for the GUI."""
         return self.data[self.index] if self.index else self.data
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape of a label map of ``image``, without reading that."""
+        shape = [
+            length
+            for axis, length in enumerate(self.data.shape)
+            if axis >= len(self.index) or not isinstance(self.index[axis], int)
+        ]
+        axis = -1 if self.rgb else self.channel_axis
+        if axis is not None:
+            del shape[axis]
+        return tuple(shape)
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -285,25 +297,3 @@ def pyramid(labels: NDArray) -> NDArray | list[NDArray]:
     while max(levels[-1].shape[-2:]) > PYRAMID_ABOVE:
         levels.append(levels[-1][..., ::2, ::2])
     return labels if len(levels) == 1 else levels
-
-
-def features_of(labels: NDArray, pixel: float, unit: str) -> dict[str, NDArray]:
-    """Return the table of a label map: ``index``, area and centroid (in pixels) of each label.
-
-    ``index`` is the column by which napari finds a label's row. ``pixel`` is the area (volume)
-    of one pixel in ``unit`` squared (cubed).
-    """
-    flat = labels.ravel()
-    count = np.bincount(flat)
-    index = np.flatnonzero(count)
-    index = index[index > 0]
-    table: dict[str, NDArray] = {"index": index, "area (px)": count[index]}
-    if unit != "px":
-        table[f"area ({unit}{'³' if labels.ndim == 3 else '²'})"] = count[index] * pixel
-    for axis, length in enumerate(labels.shape):
-        weights = np.arange(length, dtype=np.float64).reshape(
-            [-1 if other == axis else 1 for other in range(labels.ndim)]
-        )
-        sums = np.bincount(flat, np.broadcast_to(weights, labels.shape).ravel())
-        table[f"centroid-{axis}"] = sums[index] / count[index]
-    return table

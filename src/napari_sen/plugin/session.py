@@ -33,6 +33,7 @@ from .granularity import Granularity
 from .layers import Source, Stack, guess_channel_axis, source_of
 from .results import Finished, Result
 from .settings import Settings
+from .shelf import ModelShelf
 from .steps import STEPS
 
 __all__ = ["Session"]
@@ -73,6 +74,8 @@ class Session:
         The latest results of each step.
     granularity : Granularity
         The latest merge tree, and which level of it is shown.
+    models : ModelShelf
+        The models used so far, with the embeddings that they gave last.
     """
 
     layer_changed = Signal(object)
@@ -88,6 +91,7 @@ class Session:
         self.params: dict[type[Params], Params] = {kind: kind() for kind in KINDS}
         self.last: dict[str, list[Result]] = {}
         self.granularity = Granularity()
+        self.models = ModelShelf()
 
     def choose(self, layer: Any) -> None:
         """Take another layer (or None), and guess from its labels which axis holds channels."""
@@ -112,7 +116,7 @@ class Session:
 
     def settings(self) -> Settings:
         """Return a copy of the settings."""
-        return Settings(self.model, self.device, self.new_model, dict(self.params))
+        return Settings(self.model, self.device, self.new_model, dict(self.params), self.models)
 
     def job(self, step: str, point: tuple[float, ...] | None = None) -> Callable[[Any], Finished]:
         """Return the work of a step, checked as far as that is quick; call it with a Control."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..params import Params
+from .shelf import ModelShelf
 
 __all__ = ["Settings"]
 
@@ -19,6 +20,7 @@ class Settings:
     device: str
     new_model: str
     params: Mapping[type[Params], Any] = field(repr=False)
+    models: ModelShelf = field(repr=False)
 
     def __getitem__(self, kind: type[Params]) -> Any:
         """Return the parameters of one class."""

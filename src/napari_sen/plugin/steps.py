@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from ..core.image import interpret
+from ..core.regions import region_table
 from ..errors import ImageError, OutputError
 from ..params import (
     ContourParams,
@@ -27,7 +30,7 @@ from ..params import (
     check_model_name,
 )
 from .control import Control
-from .layers import Source, features_of, for_display, pyramid
+from .layers import Source, for_display, pyramid
 from .results import Finished, Loss, Result, Tree
 from .settings import Settings
 
@@ -54,7 +57,8 @@ class Step:
 
 
 def _common(source: Source, settings: Settings) -> dict[str, Any]:
-    return {**source.reading, "model": settings.model, "device": settings.device}
+    model = settings.models.get(settings.model, source)
+    return {**source.reading, "model": model, "device": settings.device}
 
 
 def _by_slice(source: Source) -> dict[str, Any]:
@@ -67,14 +71,17 @@ def _model_note(settings: Settings) -> str:
 
 
 def _labels(
-    source: Source, labels: np.ndarray, name: str, *, visible: bool = True, table: bool = False
+    source: Source,
+    labels: np.ndarray,
+    name: str,
+    *,
+    visible: bool = True,
+    table: dict[str, Any] | None = None,
 ) -> Result:
-    shown = for_display(labels)
     options: dict[str, Any] = {"visible": visible}
-    if table:
-        pixel = float(np.prod(source.spacing))
-        options["features"] = features_of(shown, pixel, source.unit)
-    data = pyramid(source.placement.shape(shown))
+    if table is not None:
+        options["features"] = table
+    data = pyramid(source.placement.shape(for_display(labels)))
     return Result("labels", name, data, source.placement, options, contour=1)
 
 
@@ -161,15 +168,24 @@ def superpixels(source: Source, settings: Settings, control: Control) -> Finishe
         del options["n_segments"]
     else:
         del options["size"]
+    image, common = source.image, _common(source, settings)
     labels = napari_sen.segment(
-        source.image,
-        **_common(source, settings),
+        image,
+        **common,
         **options,
         spacing=source.spacing if source.is_scaled else None,
         progress=control.progress,
     )
-    result = _labels(source, labels, f"{source.name} superpixels", table=True)
-    count = len(result.options["features"]["index"])
+    control.progress(0, 1, "table")
+    table = region_table(
+        labels,
+        intensity=intensities(image, source),
+        embedding=_remembered(image, source, common, settings, control),
+        spacing=source.spacing,
+        unit=source.unit,
+    )
+    result = _labels(source, labels, f"{source.name} superpixels", table=table)
+    count = len(table["index"])
     return Finished([result], f"{count} superpixels ({_model_note(settings)})")
 
 
@@ -193,6 +209,34 @@ def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
         f"{tree.n_parts} to {tree.n_leaves} superpixels, by the slider ({_model_note(settings)})",
         tree=Tree(tree, source.placement, source.name),
     )
+
+
+def intensities(image: Any, source: Source) -> dict[str, np.ndarray]:
+    """Return the image's channels by name, each in the shape of its label map; no alpha."""
+    data = interpret(np.asarray(image), **source.reading).data
+    count = data.shape[-1]
+    names = ("red", "green", "blue") if source.rgb else tuple(f"channel {c}" for c in range(count))
+    if count == 1:
+        names = ("intensity",)
+    return {name: data[..., c] for c, name in enumerate(names)}
+
+
+def _remembered(
+    image: Any,
+    source: Source,
+    common: dict[str, Any],
+    settings: Settings,
+    control: Control,
+) -> np.ndarray | None:
+    """Return the embedding of an image just segmented; None if none was, or it is too large."""
+    import napari_sen
+
+    model, options = common["model"], settings[SegmentParams]
+    if model is None or options.embedding_weight == 0:
+        return None
+    if prod(source.shape) * model.dim * 4 > model.limit:
+        return None
+    return napari_sen.embed(image, **common, progress=control.progress)
 
 
 def contours(source: Source, settings: Settings, control: Control) -> Finished:
