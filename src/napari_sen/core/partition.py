@@ -116,15 +116,13 @@ class Partition:
     def classes(self) -> dict[int, int]:
         """Return the class of every piece that has one: label -> class.
 
-        A piece merged of several classes has that of its last painted leaf only if all agree;
-        else it counts as unpainted.
+        A piece whose leaves are not all of one class has none.
         """
-        table = self.table()[1:]
-        low = dict.fromkeys(table[self._class > 0].tolist(), 0)
-        for name in low:
-            found = np.unique(self._class[table == name])
-            low[name] = int(found[0]) if len(found) == 1 else 0
-        return {name: value for name, value in low.items() if value}
+        pairs = np.unique(np.stack([self.table()[1:], self._class]), axis=1)
+        names, first, count = np.unique(pairs[0], return_index=True, return_counts=True)
+        value = pairs[1][first]
+        kept = (count == 1) & (value > 0)
+        return dict(zip(names[kept].tolist(), value[kept].tolist(), strict=True))
 
     def label_at(self, index: Sequence[int]) -> int:
         """Return the label of the piece at a pixel; 0 outside pieces and image."""
