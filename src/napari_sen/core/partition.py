@@ -226,8 +226,10 @@ class Partition:
         classes[leaves] = value
         return self._do(leaves, self._node, classes)
 
-    def restore(self, labels: NDArray[np.integer], classes: NDArray[np.integer]) -> None:
-        """Take over the piece and class of every leaf (as kept in a file), as one step.
+    def restore(
+        self, labels: NDArray[np.integer], classes: NDArray[np.integer]
+    ) -> NDArray[np.intp]:
+        """Take over the piece and class of every leaf (as in a file); return changed leaves.
 
         Raises
         ------
@@ -252,7 +254,7 @@ class Partition:
             for leaf in leaves.tolist():
                 self._label[leaf] = self._label[leaf] or self._new_label()
             node[leaves] = parent
-        self._do(np.arange(self.n_leaves), node, classes.astype(np.uint8))
+        return self._do(np.arange(self.n_leaves), node, classes.astype(np.uint8))
 
     def _touching(self, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the group of each of ``nodes``: those that touch, directly or by others."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt, QTimer, Signal  # type: ignore[attr-defined]
@@ -12,7 +13,16 @@ from ..errors import SenError
 from .catalogue import Found, catalogue, look_up
 from .choosers import ImageChooser, ModelChooser
 from .control import Control
-from .panels import StatusPanel, VerticalScroll, hint, make_panel
+from .panels import (
+    HierarchyPanel,
+    StatusPanel,
+    StepPanel,
+    SuperpixelsPanel,
+    TrainPanel,
+    VerticalScroll,
+    hint,
+)
+from .pick_panel import PickPanel
 from .results import Finished, Result
 from .session import Session
 from .steps import STEPS
@@ -25,6 +35,7 @@ __all__ = [
     "ContoursDock",
     "EmbedDock",
     "HierarchyDock",
+    "PickDock",
     "PseudoLabelsDock",
     "SenDock",
     "SuperpixelsDock",
@@ -35,6 +46,14 @@ FIRST_HINT = (
     "New here? Choose an image and press <b>4&nbsp;&nbsp;Superpixels</b>. "
     "Steps 1 and 2 are for teaching a model of your own."
 )
+
+
+PANELS: dict[str, type[StepPanel]] = {
+    "train": TrainPanel,
+    "superpixels": SuperpixelsPanel,
+    "hierarchy": HierarchyPanel,
+    "classes": PickPanel,
+}
 
 
 class SenDock(QWidget):
@@ -51,6 +70,7 @@ class SenDock(QWidget):
         self.viewer = napari_viewer
         self.session = session or Session()
         self.session.granularity.layers = napari_viewer.layers
+        self.session.picking.layers = napari_viewer.layers
         self.runner = JobRunner(self)
         self._searcher = JobRunner(self)
         self._step = ""
@@ -58,7 +78,9 @@ class SenDock(QWidget):
         self._message = ""
         self.image = ImageChooser(napari_viewer, self.session)
         self.choices = ModelChooser(self.session)
-        self.panels = {key: make_panel(key, self.session) for key in self.steps}
+        self.panels = {
+            key: PANELS.get(key, StepPanel)(key, self.session, napari_viewer) for key in self.steps
+        }
         self.status = StatusPanel()
         self._lay_out()
         self._bind()
@@ -89,6 +111,10 @@ class SenDock(QWidget):
     def _bind(self) -> None:
         for panel in self.panels.values():
             panel.run.connect(self.start)
+            if isinstance(panel, PickPanel):
+                panel.save.connect(self._save)
+                panel.told.connect(self._end)
+                panel.failed.connect(self._fail)
         self.status.cancel.connect(self.cancel)
         self.image.changed.connect(self._image_changed)
         self.runner.progressed.connect(self.status.progress)
@@ -107,6 +133,13 @@ class SenDock(QWidget):
                     self.panels[each].read()
             job = self.session.job(key, tuple(self.viewer.dims.point))
             self._launch(key, job)
+        except SenError as error:
+            self._fail(str(error))
+
+    def _save(self, path: Path) -> None:
+        """Write the annotation to a file."""
+        try:
+            self._launch("classes", self.session.saving(path))
         except SenError as error:
             self._fail(str(error))
 
@@ -175,7 +208,15 @@ class SenDock(QWidget):
         self._pending = []
         self.image.leave()
         self.choices.leave()
+        for panel in self.panels.values():
+            panel.leave()
         self.session.granularity.clear()
+
+
+class PickDock(SenDock):
+    """Picking, merging and classes alone."""
+
+    steps = ("classes",)
 
 
 class PseudoLabelsDock(SenDock):

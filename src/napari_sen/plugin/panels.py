@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
@@ -28,7 +29,15 @@ from .results import Loss
 from .session import Session
 from .steps import STEPS
 
-__all__ = ["StatusPanel", "StepPanel", "VerticalScroll", "make_panel"]
+__all__ = [
+    "HierarchyPanel",
+    "StatusPanel",
+    "StepPanel",
+    "SuperpixelsPanel",
+    "TrainPanel",
+    "VerticalScroll",
+    "hint",
+]
 
 
 def hint(text: str) -> QLabel:
@@ -45,7 +54,7 @@ class StepPanel(QFrame):
 
     run = Signal(str)
 
-    def __init__(self, key: str, session: Session) -> None:
+    def __init__(self, key: str, session: Session, viewer: Any) -> None:
         super().__init__()
         self.key, self._session = key, session
         step = STEPS[key]
@@ -114,6 +123,9 @@ class StepPanel(QFrame):
     def image_changed(self) -> None:
         """Follow another image, or another pixel size."""
 
+    def leave(self) -> None:
+        """Let go of the viewer."""
+
 
 class SuperpixelsPanel(StepPanel):
     """Adds the size, as a number or as a diameter."""
@@ -141,8 +153,8 @@ class TrainPanel(StepPanel):
         self.name.setAccessibleName("Name of the new model")
         layout.addRow("Save as", self.name)
 
-    def __init__(self, key: str, session: Session) -> None:
-        super().__init__(key, session)
+    def __init__(self, key: str, session: Session, viewer: Any) -> None:
+        super().__init__(key, session, viewer)
         self.curve = LossCurve()
         self.curve.hide()
         layout = self.layout()
@@ -165,22 +177,12 @@ class TrainPanel(StepPanel):
 class HierarchyPanel(StepPanel):
     """Adds the slider over the tree."""
 
-    def __init__(self, key: str, session: Session) -> None:
-        super().__init__(key, session)
+    def __init__(self, key: str, session: Session, viewer: Any) -> None:
+        super().__init__(key, session, viewer)
         self.level = LevelSlider(session.granularity)
         layout = self.layout()
         assert layout is not None
         layout.addWidget(self.level)
-
-
-def make_panel(key: str, session: Session) -> StepPanel:
-    """Return the panel of a step."""
-    kinds: dict[str, type[StepPanel]] = {
-        "superpixels": SuperpixelsPanel,
-        "hierarchy": HierarchyPanel,
-        "train": TrainPanel,
-    }
-    return kinds.get(key, StepPanel)(key, session)
 
 
 class VerticalScroll(QScrollArea):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from ..errors import SenError
@@ -133,5 +134,6 @@ class PickTools:
             yield
         if picking.tool == "paint":
             picking.select([])
-            self._try(lambda: touched and picking.paint(touched))
+            if touched:
+                self._try(partial(picking.paint, touched))
             picking.select(before)

@@ -11,7 +11,8 @@ A widget, the layer's mouse and its keys bind to it; in a notebook::
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableSequence, Sequence
+from collections.abc import Callable, Iterable, MutableSequence, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ from .layers import Placement, full_resolution, pyramid, transform_of
 from .results import Result, Tree
 from .table import PieceTable
 
-__all__ = ["COLOURS", "HELPER", "Picking"]
+__all__ = ["COLOURS", "HELPER", "Picked", "Picking"]
 
 Tool = Literal["select", "paint"]
 
@@ -37,6 +38,26 @@ SELECTED = "#ffff00"
 
 # The key in a layer's metadata by which the plugin knows layers that are no superpixels.
 HELPER = "napari-sen helper"
+
+
+@dataclass(frozen=True, eq=False)
+class Picked:
+    """What a person did to superpixels; later edits do not reach it.
+
+    Attributes
+    ----------
+    base : int array
+        The leaves, 1...n; 0 is outside.
+    pieces, classes : (n,) int64 array
+        Piece and class (0 for none) of every leaf.
+    class_names : tuple of str
+        Names of the classes 1, 2, ...
+    """
+
+    base: NDArray[np.int32]
+    pieces: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    class_names: tuple[str, ...]
 
 
 class Picking:
@@ -58,6 +79,8 @@ class Picking:
         Names of the classes 1, 2, ...
     current : int
         The class that is painted.
+    remove : callable
+        Removes a layer, now or soon.
     """
 
     changed = Signal()
@@ -70,6 +93,7 @@ class Picking:
         self.tool: Tool = "select"
         self.class_names = ["background", "object"]
         self.current = 1
+        self.remove: Callable[[Any], None] = self._remove_now
         self._helpers: dict[str, Any] = {}
         self._table: PieceTable | None = None
         self._pieces: NDArray[np.int64] = np.zeros(1, np.int64)
@@ -189,6 +213,12 @@ class Picking:
         self.class_names, self.current = list(class_names), 1
         self._edit(changed)
 
+    def picked(self) -> Picked:
+        """Return a copy of what is known, for work in another thread."""
+        pieces = self.pieces
+        table, classes = pieces.table()[1:], pieces.class_table()[1:]
+        return Picked(pieces.base, table, classes.astype(np.int64), tuple(self.class_names))
+
     def show(self, results: Iterable[Result]) -> None:
         """Show layers, replacing those of the same kind from an earlier time."""
         for result in results:
@@ -197,7 +227,6 @@ class Picking:
             old = self._helper(result.name)
             if old is not None:
                 old.data = new.data
-                old.features = new.features
             else:
                 self._helpers[result.name] = new
                 self._add(new)
@@ -208,6 +237,21 @@ class Picking:
         name = f"{self.layer.name} {suffix}"
         kind: Literal["labels", "image"] = "image" if data.dtype.kind == "f" else "labels"
         return Result(kind, name, pyramid(placement.shape(data)), placement, options)
+
+    def class_result(self, suffix: str, data: NDArray[np.uint8]) -> Result:
+        """Return a label map of classes, in their colours."""
+        return self.result(suffix, data, colormap=_colormap(COLOURS), opacity=0.5)
+
+    def probability_result(self, number: int, data: NDArray[np.float32]) -> Result:
+        """Return an image of how likely class ``number`` is, in its colour."""
+        return self.result(
+            f"p({self.class_names[number - 1]})",
+            data,
+            colormap=["#000000", COLOURS[number - 1]],
+            contrast_limits=(0.0, 1.0),
+            blending="additive",
+            visible=False,
+        )
 
     # What is seen follows what is known.
 
@@ -252,12 +296,8 @@ class Picking:
         """Show ``table[base]`` over the superpixels; only ``leaves`` if the layer is there."""
         layer = self._helper(key)
         if layer is None:
-            from napari.utils.colormaps import DirectLabelColormap
-
-            colour_of = {None: "transparent", 0: "transparent"}
-            colour_of |= {k + 1: colour for k, colour in enumerate(colours)}
-            options = {"colormap": DirectLabelColormap(color_dict=colour_of), "opacity": 0.5}
-            layer = self.result(key, table[self.pieces.base], **options).to_layer()
+            data = table[self.pieces.base]
+            layer = self.result(key, data, colormap=_colormap(colours), opacity=0.5).to_layer()
             layer.metadata[HELPER] = True
             self._helpers[key] = layer
             self._add(layer)
@@ -289,7 +329,19 @@ class Picking:
         if selection is not None and any(other is self.layer for other in self.layers):
             selection.active = self.layer
 
+    def _remove_now(self, layer: Any) -> None:
+        self.layers.remove(layer)
+
     def _remove(self, key: str) -> None:
         layer = self._helper(key)
         if layer is not None:
-            self.layers.remove(layer)
+            self.remove(layer)
+
+
+def _colormap(colours: Sequence[str]) -> Any:
+    """Return the colours of labels 1, 2, ...; all else is transparent."""
+    from napari.utils.colormaps import DirectLabelColormap
+
+    colour_of: dict[int | None, str] = {None: "transparent", 0: "transparent"}
+    colour_of |= {k + 1: colour for k, colour in enumerate(colours)}
+    return DirectLabelColormap(color_dict=colour_of)

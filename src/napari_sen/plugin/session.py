@@ -11,6 +11,8 @@ Widgets bind to it, a notebook can drive it, and it is tested without a display:
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from psygnal import Signal
@@ -28,9 +30,11 @@ from ..params import (
     SegmentParams,
     TrainParams,
 )
+from .classing import Classifying, results
 from .control import Control
 from .granularity import Granularity
 from .layers import Source, Stack, guess_channel_axis, source_of
+from .picking import Picking
 from .results import Finished, Result
 from .settings import Settings
 from .shelf import ModelShelf
@@ -76,6 +80,10 @@ class Session:
         The latest merge tree, and which level of it is shown.
     models : ModelShelf
         The models used so far, with the embeddings that they gave last.
+    picking : Picking
+        The superpixels that are merged, split and put into classes.
+    classifying : Classifying
+        Carries the classes to all superpixels.
     """
 
     layer_changed = Signal(object)
@@ -92,6 +100,8 @@ class Session:
         self.last: dict[str, list[Result]] = {}
         self.granularity = Granularity()
         self.models = ModelShelf()
+        self.picking = Picking()
+        self.classifying = Classifying()
 
     def choose(self, layer: Any) -> None:
         """Take another layer (or None), and guess from its labels which axis holds channels."""
@@ -116,21 +126,70 @@ class Session:
 
     def settings(self) -> Settings:
         """Return a copy of the settings."""
-        return Settings(self.model, self.device, self.new_model, dict(self.params), self.models)
+        picked = None if self.picking.partition is None else self.picking.picked()
+        params = dict(self.params)
+        return Settings(
+            self.model, self.device, self.new_model, params, self.models, self.classifying, picked
+        )
 
     def job(self, step: str, point: tuple[float, ...] | None = None) -> Callable[[Any], Finished]:
         """Return the work of a step, checked as far as that is quick; call it with a Control."""
         if step not in STEPS:
             raise ParameterError(f"there is no step {step!r}; there are {', '.join(STEPS)}")
-        perform, source, settings = STEPS[step].perform, self.source(point), self.settings()
+        settings = self.settings()
         STEPS[step].check(settings)
-        return lambda control: perform(source, settings, control)
+        source = self._picked_source() if STEPS[step].at_picks else self.source(point)
+        return partial(STEPS[step].perform, source, settings)
+
+    def saving(self, path: Path) -> Callable[[Control], Finished]:
+        """Return the work of writing the annotation to a file; call it with a Control."""
+        settings = self.settings()
+        return partial(self.classifying.save, path, self._picked_source(), settings)
+
+    def load_annotation(self, path: Path) -> str:
+        """Put back pieces and classes of a file, or take its examples; return a sentence."""
+        return self.classifying.load(path, self.picking)
+
+    def pick(self, layer: Any) -> None:
+        """Start to pick the superpixels of a Labels layer.
+
+        Of the layer that the granularity changes, a kept copy is taken; it and other kept levels
+        split as their tree does, as long as nothing else has changed them.
+        """
+        if layer is not None and layer is self.granularity.layer:
+            layer.visible = False
+            layer = self.granularity.keep()
+            layer.visible = True
+        tree = self.granularity.tree_of(layer)
+        try:
+            self.picking.take(layer, tree)
+        except ImageError:
+            if tree is None:
+                raise
+            self.picking.take(layer)  # edited since: its pieces are no cut of the tree any more
+
+    def _picked_source(self) -> Source:
+        """Return the image at the place of the picked superpixels."""
+        self.picking.pieces  # noqa: B018  (says what to do if there are none)
+        source = self.source(self.picking.point())
+        base = self.picking.pieces.base
+        shape = tuple(length for length in source.shape[:-2] if length > 1) + source.shape[-2:]
+        if shape != base.shape:
+            raise ImageError(
+                f"the superpixels of {self.picking.layer.name!r} have shape {base.shape}, but the "
+                f"image {source.name!r} {shape}: choose the image that they were made of, and "
+                "how its slices were taken"
+            )
+        return source
 
     def take(self, step: str, finished: Finished) -> None:
         """Keep a step's results and tell whoever listens."""
         self.last[step] = finished.results
         if finished.tree is not None:
             self.granularity.take(finished.tree)
+        picked = self.picking.partition
+        if finished.classes and picked and finished.classes.base is picked.base:
+            self.picking.show(results(finished.classes, self.picking))
         self.finished.emit(step, finished)
 
     def run(self, step: str, point: tuple[float, ...] | None = None) -> list[Result]:

@@ -43,7 +43,8 @@ class Step:
 
     ``essential`` are the fields (class and name) that are always visible; all others of
     ``params`` are folded under "Advanced". ``hidden`` fields have no row of their own. A step
-    also ``uses`` the parameters of other steps.
+    also ``uses`` the parameters of other steps. Its image is the slice that the viewer shows, or
+    the one of the picked superpixels (``at_picks``).
     """
 
     title: str
@@ -54,6 +55,7 @@ class Step:
     check: Callable[[Settings], object] = lambda settings: None
     hidden: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    at_picks: bool = False
 
 
 def _common(source: Source, settings: Settings) -> dict[str, Any]:
@@ -260,6 +262,11 @@ def contours(source: Source, settings: Settings, control: Control) -> Finished:
     return Finished([result], f"contours ({_model_note(settings)}), strength 0 to 1")
 
 
+def classes(source: Source, settings: Settings, control: Control) -> Finished:
+    """Carry the classes of the painted superpixels to all others."""
+    return settings.classifying.propagate(source, settings, control)
+
+
 STEPS: dict[str, Step] = {
     "pseudo_labels": Step(
         "1  Compute pseudo-labels",
@@ -299,6 +306,14 @@ STEPS: dict[str, Step] = {
         (HierarchyParams,),
         ("fine_size", "size_exponent"),
         hierarchy,
+    ),
+    "classes": Step(
+        "Propagate",
+        "Give every superpixel the class of the painted ones that look like it.",
+        (),
+        (),
+        classes,
+        at_picks=True,
     ),
     "contours": Step(
         "Contours",
