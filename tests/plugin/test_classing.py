@@ -72,8 +72,8 @@ def test_two_painted_superpixels_find_the_disc(session):
     for each in (found, probability):
         np.testing.assert_allclose(each.data_to_world((3, 4)), session.layer.data_to_world((3, 4)))
     # Once more, with merged superpixels: the same layers follow.
-    count = len(session.layers)
     session.picking.select(session.picking.along((30, 25), (30, 55)))
+    count = len(session.layers)
     session.picking.merge()
     session.run("classes")
     assert len(session.layers) == count

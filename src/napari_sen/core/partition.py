@@ -116,12 +116,12 @@ class Partition:
     def classes(self) -> dict[int, int]:
         """Return the class of every piece that has one: label -> class.
 
-        A piece whose leaves are not all of one class has none.
+        That of its painted leaves; none if they are of several.
         """
-        pairs = np.unique(np.stack([self.table()[1:], self._class]), axis=1)
+        painted = self._class > 0
+        pairs = np.unique(np.stack([self.table()[1:][painted], self._class[painted]]), axis=1)
         names, first, count = np.unique(pairs[0], return_index=True, return_counts=True)
-        value = pairs[1][first]
-        kept = (count == 1) & (value > 0)
+        value, kept = pairs[1][first], count == 1
         return dict(zip(names[kept].tolist(), value[kept].tolist(), strict=True))
 
     def label_at(self, index: Sequence[int]) -> int:

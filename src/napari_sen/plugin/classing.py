@@ -86,10 +86,11 @@ class Classifying:
         names, group = np.unique(picked.pieces, return_inverse=True)
         features = description.features(group, len(names))
         low = np.full(len(names), 255)
-        np.minimum.at(low, group, picked.classes)
+        known = picked.classes > 0
+        np.minimum.at(low, group[known], picked.classes[known])
         high = np.zeros(len(names), np.int64)
         np.maximum.at(high, group, picked.classes)
-        painted = np.flatnonzero((low == high) & (high > 0))
+        painted = np.flatnonzero(low == high)  # and not of several classes
         return features, Examples(features[painted], high[painted], description.names), group
 
     def _describe(

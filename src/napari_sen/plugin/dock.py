@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -18,14 +18,15 @@ from .panels import (
     StatusPanel,
     StepPanel,
     SuperpixelsPanel,
-    TrainPanel,
     VerticalScroll,
     hint,
 )
+from .part_chooser import PartChooser
 from .pick_panel import PickPanel
-from .results import Finished, Result
+from .results import Finished, Preview, Result
 from .session import Session
 from .steps import STEPS
+from .train_panel import TrainPanel
 from .workers import JobRunner
 
 if TYPE_CHECKING:
@@ -75,8 +76,10 @@ class SenDock(QWidget):
         self._searcher = JobRunner(self)
         self._step = ""
         self._pending: list[Result] = []
+        self._preview: Any = None
         self._message = ""
         self.image = ImageChooser(napari_viewer, self.session)
+        self.part = PartChooser(napari_viewer, self.session)
         self.choices = ModelChooser(self.session)
         self.panels = {
             key: PANELS.get(key, StepPanel)(key, self.session, napari_viewer) for key in self.steps
@@ -98,6 +101,7 @@ class SenDock(QWidget):
             first.setTextFormat(Qt.TextFormat.RichText)
             column.addWidget(first)
         column.addWidget(self.image)
+        column.addWidget(self.part)
         column.addWidget(self.choices)
         for panel in self.panels.values():
             column.addWidget(panel)
@@ -115,13 +119,16 @@ class SenDock(QWidget):
                 panel.save.connect(self._save)
                 panel.told.connect(self._end)
                 panel.failed.connect(self._fail)
+            if isinstance(panel, TrainPanel):
+                panel.pause.connect(self._pause)
+                panel.finish.connect(self._finish)
         self.status.cancel.connect(self.cancel)
         self.image.changed.connect(self._image_changed)
         self.runner.progressed.connect(self.status.progress)
         self.runner.live.connect(self._show_live)
         self.runner.succeeded.connect(self._take)
         self.runner.failed.connect(self._fail)
-        self.runner.cancelled.connect(lambda: self._end("Cancelled; nothing was kept."))
+        self.runner.cancelled.connect(self._cancelled)
         self._searcher.succeeded.connect(catalogue.update)
         self._searcher.failed.connect(self._fail)
 
@@ -146,6 +153,7 @@ class SenDock(QWidget):
     def _launch(self, key: str, job: Callable[[Control], Finished]) -> None:
         self.runner.start(job)
         self._step = key
+        self._preview = None
         self.status.begin(STEPS[key].title)
         self._enable(False)
 
@@ -155,19 +163,46 @@ class SenDock(QWidget):
             self.runner.cancel()
             self.status.stopping()
 
+    def _pause(self, on: bool) -> None:
+        self.runner.pause(on)
+        self.status.paused(on)
+
+    def _finish(self) -> None:
+        """End the training early and keep its model."""
+        self.runner.finish()
+        self.status.stopping()
+
     def _enable(self, on: bool) -> None:
         for panel in self.panels.values():
             panel.button.setEnabled(on)
+            panel.set_running(not on and panel.key == self._step)
 
     def _image_changed(self) -> None:
         for panel in self.panels.values():
             panel.image_changed()
 
     def _show_live(self, item: object) -> None:
-        self.panels[self._step].show_live(item)
+        if isinstance(item, Preview):
+            self._show_preview(item)
+        else:
+            self.panels[self._step].show_live(item)
+
+    def _show_preview(self, item: Preview) -> None:
+        """Show what the model sees while it is trained, in a layer of its own."""
+        new = item.result.to_layer()
+        if self._preview is not None and self._preview in self.viewer.layers:
+            self._preview.data = new.data
+        else:
+            self._preview = self.viewer.add_layer(new)
+
+    def _drop_preview(self) -> None:
+        if self._preview is not None and self._preview in self.viewer.layers:
+            self.viewer.layers.remove(self._preview)
+        self._preview = None
 
     def _take(self, finished: Finished) -> None:
         self.session.take(self._step, finished)
+        self._preview = None  # the last picture stays
         if isinstance(finished.found, Found):
             catalogue.update(finished.found)
         self._pending, self._message = list(finished.results), finished.message
@@ -181,14 +216,21 @@ class SenDock(QWidget):
         self.viewer.add_layer(self._pending.pop(0).to_layer())
         QTimer.singleShot(0, self._add_next)
 
+    def _cancelled(self) -> None:
+        self._drop_preview()
+        self._end("Cancelled; nothing was kept.")
+
     def _fail(self, message: str) -> None:
         from napari.utils.notifications import show_error
 
         show_error(message)
+        if not self.runner.is_busy:
+            self._drop_preview()
         self._end(f"Not done: {message}.")
 
     def _end(self, text: str) -> None:
         if not self.runner.is_busy:
+            self._step = ""
             self.status.idle(text)
             self._enable(True)
             self.idle.emit(text)
@@ -207,6 +249,7 @@ class SenDock(QWidget):
         self._searcher.cancel()
         self._pending = []
         self.image.leave()
+        self.part.leave()
         self.choices.leave()
         for panel in self.panels.values():
             panel.leave()

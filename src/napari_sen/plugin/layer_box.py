@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
@@ -29,18 +29,24 @@ class LayerBox(QComboBox):
         Whose layers are offered.
     accept : callable
         Which layers are.
-    none : str
-        Text of the first entry, which stands for no layer; "" for no such entry.
+    fixed : sequence of (str, object)
+        First entries, text and value, that are no layers; without them the newest layer is
+        chosen.
     """
 
     chosen = Signal(object)
 
     def __init__(
-        self, viewer: Any, accept: Callable[[Any], bool], name: str, tooltip: str, none: str = ""
+        self,
+        viewer: Any,
+        accept: Callable[[Any], bool],
+        name: str,
+        tooltip: str,
+        fixed: Sequence[tuple[str, object]] = (),
     ) -> None:
         super().__init__()
         combo(self, name, tooltip)
-        self._viewer, self._accept, self._none = viewer, accept, none
+        self._viewer, self._accept, self._fixed = viewer, accept, tuple(fixed)
         self._layers: list[Any] = []
         self._now: Any = None
         for event in self._signals():
@@ -50,15 +56,18 @@ class LayerBox(QComboBox):
 
     @property
     def layer(self) -> Any:
-        """The layer chosen, or None."""
-        index = self.currentIndex() - bool(self._none)
+        """The layer chosen, the value of a fixed entry, or None."""
+        index = self.currentIndex()
+        if 0 <= index < len(self._fixed):
+            return self._fixed[index][1]
+        index -= len(self._fixed)
         return self._layers[index] if 0 <= index < len(self._layers) else None
 
     def choose(self, layer: Any) -> None:
         """Choose a layer, if it is among those offered."""
         index = next((i for i, other in enumerate(self._layers) if other is layer), None)
         if index is not None:
-            self.setCurrentIndex(index + bool(self._none))
+            self.setCurrentIndex(index + len(self._fixed))
 
     def refresh(self, event: Any = None) -> None:
         """Follow the viewer's layers; keep the choice as long as its layer is there."""
@@ -69,12 +78,11 @@ class LayerBox(QComboBox):
             layer.events.name.connect(self.refresh)
         blocker = QSignalBlocker(self)
         self.clear()
-        if self._none:
-            self.addItem(self._none)
+        self.addItems([text for text, _ in self._fixed])
         self.addItems([layer.name for layer in self._layers])
-        here = [i for i, layer in enumerate(self._layers) if layer is before]
-        newest = -1 if self._none else len(self._layers) - 1
-        self.setCurrentIndex((here[0] if here else newest) + bool(self._none))
+        values = [value for _, value in self._fixed] + self._layers
+        here = [i for i, value in enumerate(values) if value is before]
+        self.setCurrentIndex(here[0] if here else 0 if self._fixed else len(values) - 1)
         blocker.unblock()
         self._choose()
 

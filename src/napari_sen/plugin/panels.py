@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -22,10 +21,9 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from ..params import Params
-from .curve import LossCurve
+from .folding import folded
 from .forms import ParamsForm, SizeEditor
 from .level import LevelSlider
-from .results import Loss
 from .session import Session
 from .steps import STEPS
 
@@ -34,7 +32,6 @@ __all__ = [
     "StatusPanel",
     "StepPanel",
     "SuperpixelsPanel",
-    "TrainPanel",
     "VerticalScroll",
     "hint",
 ]
@@ -95,15 +92,7 @@ class StepPanel(QFrame):
             form.fill(layout, names)
         if layout.rowCount() == 0:
             return None
-        folded = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
-        folded.setDuration(0)
-        folded.setContent(content)
-        inner = folded.layout()
-        assert inner is not None
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.setSpacing(2)
-        folded.collapse(animate=False)
-        return folded
+        return folded("Advanced", content)
 
     def read(self) -> None:
         """Put what is edited into the session; ParameterError if something is not legal."""
@@ -122,6 +111,9 @@ class StepPanel(QFrame):
 
     def image_changed(self) -> None:
         """Follow another image, or another pixel size."""
+
+    def set_running(self, on: bool) -> None:
+        """Follow whether this step is going on."""
 
     def leave(self) -> None:
         """Let go of the viewer."""
@@ -142,36 +134,6 @@ class SuperpixelsPanel(StepPanel):
         if self._session.layer is not None:
             source = self._session.source()
             self.size_editor.set_pixel(source.spacing[-1], source.unit)
-
-
-class TrainPanel(StepPanel):
-    """Adds the new model's name and the loss curve."""
-
-    def _extra(self, layout: QFormLayout) -> None:
-        self.name = QLineEdit(self._session.new_model)
-        self.name.setToolTip("The trained model is saved under this name and offered above")
-        self.name.setAccessibleName("Name of the new model")
-        layout.addRow("Save as", self.name)
-
-    def __init__(self, key: str, session: Session, viewer: Any) -> None:
-        super().__init__(key, session, viewer)
-        self.curve = LossCurve()
-        self.curve.hide()
-        layout = self.layout()
-        assert layout is not None
-        layout.addWidget(self.curve)
-
-    def read(self) -> None:
-        """Read the name as well, and make room for the curve."""
-        super().read()
-        self._session.new_model = self.name.text().strip()
-        self.curve.clear()
-
-    def show_live(self, item: object) -> None:
-        """Add to the loss curve."""
-        if isinstance(item, Loss):
-            self.curve.show()
-            self.curve.append(item.step, item.loss)
 
 
 class HierarchyPanel(StepPanel):
@@ -263,6 +225,10 @@ class StatusPanel(QWidget):
         self.bar.setRange(0, 0)
         self.button.setEnabled(False)
         self.text.setText("Stopping ...")
+
+    def paused(self, on: bool) -> None:
+        """Show that the work waits, or goes on."""
+        self.text.setText("Paused." if on else "Going on ...")
 
     def idle(self, text: str) -> None:
         """Show how it ended."""

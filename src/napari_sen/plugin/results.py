@@ -14,7 +14,7 @@ from .layers import Placement
 if TYPE_CHECKING:
     from ..core.hierarchy import Hierarchy
 
-__all__ = ["Classes", "Finished", "Loss", "Result", "Tree"]
+__all__ = ["Classes", "Finished", "Loss", "Preview", "Result", "Tree"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,19 @@ class Finished:
 
 @dataclass(frozen=True)
 class Loss:
-    """The loss of one training step, shown while training goes on."""
+    """The loss of one training step, shown while training goes on.
+
+    ``validation`` is the loss on held-out images, where it was computed.
+    """
 
     step: int
     loss: float
+    validation: float | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture of what the model sees after so many steps, while training goes on."""
+
+    step: int
+    result: Result

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from psygnal import Signal
 
@@ -39,8 +39,9 @@ from .results import Finished, Result
 from .settings import Settings
 from .shelf import ModelShelf
 from .steps import STEPS
+from .training import TrainingChoice
 
-__all__ = ["Session"]
+__all__ = ["TRAIN_ON", "Session"]
 
 KINDS: tuple[type[Params], ...] = (
     PseudoLabelParams,
@@ -55,6 +56,17 @@ KINDS: tuple[type[Params], ...] = (
 )
 
 
+# What can be trained on, and how a person reads it.
+TrainOn = Literal["image", "layers", "folder"]
+TRAIN_ON: dict[TrainOn, str] = {
+    "image": "The image above",
+    "layers": "The layers selected in the list",
+    "folder": "A folder of images",
+}
+# Side of the part of the image whose embedding is shown while a model is trained, in pixels.
+PREVIEW_SIDE = 256
+
+
 class Session:
     """Image, settings and results of one dock.
 
@@ -66,12 +78,25 @@ class Session:
         Its axis that holds channels.
     stack : {"slice", "each", "volume"}
         How to treat more than two axes.
+    region : None, "view" or napari.layers.Shapes
+        The whole image, what the viewer shows of it, or what lies in the shapes.
+    mask : napari.layers.Labels or None
+        Only where its labels are not 0.
+    channels : list of napari.layers.Image
+        Further layers that are channels of the image.
     model : str or None
         ``"auto"``, a model's name, or None for colour alone.
     device : str
         ``"auto"`` or a device's name.
     new_model : str
         Name under which a trained model is saved.
+    train_on : {"image", "layers", "folder"}
+        What it is trained on: the chosen image, ``train_layers``, or the images in
+        ``train_folder``.
+    start_model : str or None
+        The model that a training goes on from.
+    resume : bool
+        Whether the next training goes on with the unfinished one of its name.
     params : dict
         The parameter set of each class.
     last : dict
@@ -93,9 +118,17 @@ class Session:
         self.layer: Any = None
         self.channel_axis: int | None = None
         self.stack: Stack = "slice"
+        self.region: Any = None
+        self.mask: Any = None
+        self.channels: list[Any] = []
         self.model: str | None = "auto"
         self.device = "auto"
         self.new_model = "my-model"
+        self.train_on: TrainOn = "image"
+        self.train_layers: list[Any] = []
+        self.train_folder = ""
+        self.start_model: str | None = None
+        self.resume = False
         self.params: dict[type[Params], Params] = {kind: kind() for kind in KINDS}
         self.last: dict[str, list[Result]] = {}
         self.granularity = Granularity()
@@ -109,6 +142,7 @@ class Session:
             return
         self.layer = layer
         self.channel_axis = None if layer is None else guess_channel_axis(layer)
+        self.channels = []
         self.layer_changed.emit(layer)
 
     def set(self, *params: Params) -> None:
@@ -122,23 +156,36 @@ class Session:
         """Return the chosen image as the API reads it; ``point`` says which slice is shown."""
         if self.layer is None:
             raise ImageError("there is no image: open one, or take a sample from the File menu")
-        return source_of(self.layer, channel_axis=self.channel_axis, stack=self.stack, point=point)
+        return source_of(
+            self.layer,
+            channel_axis=self.channel_axis,
+            stack=self.stack,
+            point=point,
+            region=self.region,
+            mask=self.mask,
+            channels=self.channels,
+        )
 
-    def settings(self) -> Settings:
+    def settings(self, training: TrainingChoice | None = None) -> Settings:
         """Return a copy of the settings."""
         picked = None if self.picking.partition is None else self.picking.picked()
         params = dict(self.params)
         return Settings(
-            self.model, self.device, self.new_model, params, self.models, self.classifying, picked
-        )
+            self.model, self.device, self.new_model, params, self.models, self.classifying,
+            picked, training or TrainingChoice(),
+        )  # fmt: skip
 
     def job(self, step: str, point: tuple[float, ...] | None = None) -> Callable[[Any], Finished]:
         """Return the work of a step, checked as far as that is quick; call it with a Control."""
         if step not in STEPS:
             raise ParameterError(f"there is no step {step!r}; there are {', '.join(STEPS)}")
-        settings = self.settings()
+        settings = self.settings(self._training(point) if step == "train" else None)
         STEPS[step].check(settings)
-        source = self._picked_source() if STEPS[step].at_picks else self.source(point)
+        source: Source | None = None
+        if STEPS[step].at_picks:
+            source = self._picked_source()
+        elif not STEPS[step].own_images:
+            source = self.source(point)
         return partial(STEPS[step].perform, source, settings)
 
     def saving(self, path: Path) -> Callable[[Control], Finished]:
@@ -167,6 +214,24 @@ class Session:
             if tree is None:
                 raise
             self.picking.take(layer)  # edited since: its pieces are no cut of the tree any more
+
+    def _training(self, point: tuple[float, ...] | None) -> TrainingChoice:
+        """Return what to train on."""
+        layers = {"image": [self.layer], "layers": self.train_layers, "folder": []}[self.train_on]
+        sources = tuple(self._whole(layer, point) for layer in layers if layer is not None)
+        preview = None
+        if self.layer is not None:
+            preview = source_of(
+                self.layer, channel_axis=self.channel_axis, point=point, middle=PREVIEW_SIDE
+            )
+        folder = Path(self.train_folder).expanduser() if self.train_on == "folder" else None
+        return TrainingChoice(sources, folder, preview, self.start_model, self.resume)
+
+    def _whole(self, layer: Any, point: tuple[float, ...] | None) -> Source:
+        """Return all slices of a layer to train on, or the current one of the chosen layer."""
+        if layer is self.layer:
+            return self.source(point)
+        return source_of(layer, channel_axis=guess_channel_axis(layer), stack="each")
 
     def _picked_source(self) -> Source:
         """Return the image at the place of the picked superpixels."""

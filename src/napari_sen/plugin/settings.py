@@ -12,6 +12,7 @@ from .shelf import ModelShelf
 
 if TYPE_CHECKING:
     from .classing import Classifying
+    from .training import TrainingChoice
 
 __all__ = ["Settings"]
 
@@ -26,7 +27,8 @@ class Settings:
     params: Mapping[type[Params], Any] = field(repr=False)
     models: ModelShelf = field(repr=False)
     classifying: Classifying = field(repr=False)
-    picked: Picked | None = field(default=None, repr=False)
+    picked: Picked | None = field(repr=False)
+    training: TrainingChoice = field(repr=False)
 
     def __getitem__(self, kind: type[Params]) -> Any:
         """Return the parameters of one class."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.image import interpret
 from ..core.regions import region_table
-from ..errors import ImageError, OutputError
+from ..errors import ImageError
 from ..params import (
     ContourParams,
     EmbedParams,
@@ -27,12 +27,12 @@ from ..params import (
     PseudoLabelParams,
     SegmentParams,
     TrainParams,
-    check_model_name,
 )
 from .control import Control
 from .layers import Source, for_display, pyramid
-from .results import Finished, Loss, Result, Tree
+from .results import Finished, Result, Tree
 from .settings import Settings
+from .training import check, train
 
 __all__ = ["STEPS", "Step"]
 
@@ -44,18 +44,19 @@ class Step:
     ``essential`` are the fields (class and name) that are always visible; all others of
     ``params`` are folded under "Advanced". ``hidden`` fields have no row of their own. A step
     also ``uses`` the parameters of other steps. Its image is the slice that the viewer shows, or
-    the one of the picked superpixels (``at_picks``).
+    the one of the picked superpixels (``at_picks``), or it finds its own (``own_images``).
     """
 
     title: str
     about: str
     params: tuple[type[Params], ...]
     essential: tuple[str, ...]
-    perform: Callable[[Source, Settings, Control], Finished]
+    perform: Callable[[Any, Settings, Control], Finished]
     check: Callable[[Settings], object] = lambda settings: None
     hidden: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     at_picks: bool = False
+    own_images: bool = False
 
 
 def _common(source: Source, settings: Settings) -> dict[str, Any]:
@@ -66,6 +67,12 @@ def _common(source: Source, settings: Settings) -> dict[str, Any]:
 def _by_slice(source: Source) -> dict[str, Any]:
     """Return how to read the image where volumes are taken slice by slice."""
     return source.reading | ({"slices": "each"} if source.slices else {})
+
+
+def _inside(values: np.ndarray, source: Source) -> np.ndarray:
+    """Return ``values``, 0 outside the mask; for steps that take no mask."""
+    inside = source.mask
+    return values if inside is None else np.where(inside, values, 0).astype(values.dtype)
 
 
 def _model_note(settings: Settings) -> str:
@@ -98,7 +105,7 @@ def pseudo_labels(source: Source, settings: Settings, control: Control) -> Finis
     results = [
         _labels(
             source,
-            labels,
+            _inside(labels, source),
             # Short, and what differs last: napari's list cuts long names in the middle.
             f"{source.name} pseudo {spacing:g} px, m={compactness:g}",
             visible=index == 0,
@@ -106,38 +113,6 @@ def pseudo_labels(source: Source, settings: Settings, control: Control) -> Finis
         for index, ((spacing, compactness), labels) in enumerate(maps.items())
     ]
     return Finished(results, f"{len(results)} pseudo-label maps; the first one is shown")
-
-
-def train(source: Source, settings: Settings, control: Control) -> Finished:
-    """Train a model on the image, save it under the user's models, tell how it went."""
-    from ..learn.model import Model, user_folder
-    from ..pipeline.train import training_steps
-    from .catalogue import look_up
-
-    path = user_folder() / f"{settings.new_model}.safetensors"
-    if path.exists():
-        raise OutputError(f"there is a model {settings.new_model!r} already: take another name")
-    trained: Model | None = None
-    for step in training_steps(
-        [source.image],
-        **_by_slice(source),
-        name=settings.new_model,
-        network=settings[NetworkParams],
-        mean_shift=settings[MeanShiftParams],
-        loss=settings[LossParams],
-        pseudo_labels=settings[PseudoLabelParams],
-        schedule=settings[TrainParams],
-        device=settings.device,
-        progress=control.progress,
-    ):
-        if isinstance(step, Model):
-            trained = step
-        else:
-            control.live(Loss(step.step, step.loss))
-    assert trained is not None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    trained.save(path)
-    return Finished([], f"model {settings.new_model} is trained and can be chosen", look_up())
 
 
 def embed(source: Source, settings: Settings, control: Control) -> Finished:
@@ -151,9 +126,12 @@ def embed(source: Source, settings: Settings, control: Control) -> Finished:
         source.image,
         **_common(source, settings),
         clustered=params.clustered,
+        mask=source.mask,
         progress=control.progress,
     )
     control.progress(0, 1, "colours")
+    if source.mask is not None:
+        embedding[~source.mask] = 0
     picture = source.placement.shape(pca_rgb(embedding))
     name = f"{source.name} embedding ({'clustered' if params.clustered else 'PCA'})"
     result = Result("image", name, picture, source.placement, {"rgb": True})
@@ -175,6 +153,7 @@ def superpixels(source: Source, settings: Settings, control: Control) -> Finishe
         image,
         **common,
         **options,
+        mask=source.mask,
         spacing=source.spacing if source.is_scaled else None,
         progress=control.progress,
     )
@@ -203,6 +182,7 @@ def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
         source.image,
         **_common(source, settings),
         **settings[HierarchyParams].to_dict(),
+        mask=source.mask,
         spacing=source.spacing if source.is_scaled else None,
         progress=control.progress,
     )
@@ -255,7 +235,7 @@ def contours(source: Source, settings: Settings, control: Control) -> Finished:
     result = Result(
         "image",
         f"{source.name} contours",
-        source.placement.shape(strength),
+        source.placement.shape(_inside(strength, source)),
         source.placement,
         options,
     )
@@ -281,9 +261,10 @@ STEPS: dict[str, Step] = {
         (TrainParams, NetworkParams, MeanShiftParams, LossParams),
         ("steps",),
         train,
-        lambda settings: check_model_name(settings.new_model),
+        check,
         hidden=("planes",),
         uses=("pseudo_labels",),
+        own_images=True,
     ),
     "embed": Step(
         "3  Embed",
