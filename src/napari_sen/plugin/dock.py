@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt, QTimer, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from ..errors import SenError
+from ..large.annotation_file import SUFFIX as ANNOTATION
 from .catalogue import Found, catalogue, look_up
 from .choosers import ImageChooser, ModelChooser
 from .control import Control
@@ -23,6 +24,9 @@ from .panels import (
 )
 from .part_chooser import PartChooser
 from .pick_panel import PickPanel
+from .preferences import preferences
+from .reading import inbox
+from .remembered import forget, keep, recall
 from .results import Finished, Preview, Result
 from .session import Session
 from .steps import STEPS
@@ -57,6 +61,13 @@ PANELS: dict[str, type[StepPanel]] = {
 }
 
 
+def import_file(path: Path) -> str:
+    """Copy a model file among the user's models; imports torch, so not for the GUI thread."""
+    from ..learn.registry import import_model
+
+    return import_model(path)
+
+
 class SenDock(QWidget):
     """The steps on one image: pseudo-labels, train, embed, superpixels, hierarchy, contours.
 
@@ -74,6 +85,7 @@ class SenDock(QWidget):
         self.session.picking.layers = napari_viewer.layers
         self.runner = JobRunner(self)
         self._searcher = JobRunner(self)
+        self._importer = JobRunner(self)
         self._step = ""
         self._pending: list[Result] = []
         self._preview: Any = None
@@ -88,8 +100,17 @@ class SenDock(QWidget):
         self._lay_out()
         self._bind()
         self._image_changed()
+        if session is None and preferences().remember:
+            recall(self.session)
+            self._write()
         if catalogue.found is None:
             self._searcher.start(lambda control: look_up())
+        inbox.arrived.connect(self._open)
+        # Python's half of the widget may outlive Qt's, and must not be called then.
+        follow = self._open
+        self.destroyed.connect(lambda: inbox.arrived.disconnect(follow))
+        for path in inbox.take():
+            self._open(path)
 
     def _lay_out(self) -> None:
         inside = QWidget()
@@ -105,6 +126,10 @@ class SenDock(QWidget):
         column.addWidget(self.choices)
         for panel in self.panels.values():
             column.addWidget(panel)
+        defaults = self.defaults = QPushButton("Defaults")
+        defaults.setToolTip("Set everything in this dock back to its default")
+        defaults.clicked.connect(self._reset)
+        column.addWidget(defaults)
         column.addStretch()
         scroll = VerticalScroll(inside)
         layout = QVBoxLayout(self)
@@ -131,6 +156,8 @@ class SenDock(QWidget):
         self.runner.cancelled.connect(self._cancelled)
         self._searcher.succeeded.connect(catalogue.update)
         self._searcher.failed.connect(self._fail)
+        self._importer.succeeded.connect(self._imported)
+        self._importer.failed.connect(self._fail)
 
     def start(self, key: str) -> None:
         """Run a step; what is wrong with its input is said at once, before any work."""
@@ -138,10 +165,42 @@ class SenDock(QWidget):
             for each in (*STEPS[key].uses, key):
                 if each in self.panels:
                     self.panels[each].read()
+            wanted = preferences()
+            self.session.models.limit = wanted.memory
             job = self.session.job(key, tuple(self.viewer.dims.point))
             self._launch(key, job)
+            if wanted.remember:
+                keep(self.session)
         except SenError as error:
             self._fail(str(error))
+
+    def _write(self) -> None:
+        """Show in all forms what the session has."""
+        self.choices.write()
+        for panel in self.panels.values():
+            panel.write()
+
+    def _reset(self) -> None:
+        """Set all forms back to the defaults, and forget what was remembered."""
+        forget()
+        self.session.reset()
+        self._write()
+        self._end("All settings are back at their defaults.")
+
+    def _open(self, path: Path) -> None:
+        """Take a file that was dropped: an annotation, or a model."""
+        panel = self.panels.get("classes")
+        if path.name.endswith(ANNOTATION):
+            if isinstance(panel, PickPanel):
+                panel.open(path)
+        elif not self._importer.is_busy:
+            self._importer.start(lambda control: (import_file(path), look_up()))
+
+    def _imported(self, outcome: tuple[str, Found]) -> None:
+        from napari.utils.notifications import show_info
+
+        catalogue.update(outcome[1])
+        show_info(f"Model {outcome[0]} can be chosen now.")
 
     def _save(self, path: Path) -> None:
         """Write the annotation to a file."""
@@ -213,7 +272,10 @@ class SenDock(QWidget):
         if not self._pending:
             self._end(f"Done: {self._message}.")
             return
-        self.viewer.add_layer(self._pending.pop(0).to_layer())
+        layer = self._pending.pop(0).to_layer()
+        if getattr(layer, "contour", 0):
+            layer.contour = preferences().contour
+        self.viewer.add_layer(layer)
         QTimer.singleShot(0, self._add_next)
 
     def _cancelled(self) -> None:
@@ -247,6 +309,7 @@ class SenDock(QWidget):
         """Stop the running step and follow neither viewer nor catalogue any longer."""
         self.runner.cancel()
         self._searcher.cancel()
+        self._importer.cancel()
         self._pending = []
         self.image.leave()
         self.part.leave()

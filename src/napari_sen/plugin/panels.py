@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from ..params import Params
+from ..params import Params, SegmentParams
 from .folding import folded
 from .forms import ParamsForm, SizeEditor
 from .level import LevelSlider
@@ -98,6 +98,11 @@ class StepPanel(QFrame):
         """Put what is edited into the session; ParameterError if something is not legal."""
         self._session.set(*(self._value(kind) for kind in self.forms))
 
+    def write(self) -> None:
+        """Show what the session has."""
+        for kind, form in self.forms.items():
+            form.set_value(self._session.params[kind])
+
     def _value(self, kind: type[Params]) -> Params:
         hidden = {
             name: getattr(self._session.params[kind], name)
@@ -125,6 +130,13 @@ class SuperpixelsPanel(StepPanel):
     def _extra(self, layout: QFormLayout) -> None:
         self.size_editor = SizeEditor()
         layout.addRow("Size by", self.size_editor)
+
+    def write(self) -> None:
+        """Show the number as well."""
+        super().write()
+        params = self._session.params[SegmentParams]
+        assert isinstance(params, SegmentParams)
+        self.size_editor.set_number(params.n_segments)
 
     def _value(self, kind: type[Params]) -> Params:
         return self.forms[kind].value(**self.size_editor.value())

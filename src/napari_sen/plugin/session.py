@@ -41,7 +41,7 @@ from .shelf import ModelShelf
 from .steps import STEPS
 from .training import TrainingChoice
 
-__all__ = ["TRAIN_ON", "Session"]
+__all__ = ["KINDS", "TRAIN_ON", "Session"]
 
 KINDS: tuple[type[Params], ...] = (
     PseudoLabelParams,
@@ -121,20 +121,24 @@ class Session:
         self.region: Any = None
         self.mask: Any = None
         self.channels: list[Any] = []
-        self.model: str | None = "auto"
-        self.device = "auto"
-        self.new_model = "my-model"
-        self.train_on: TrainOn = "image"
         self.train_layers: list[Any] = []
-        self.train_folder = ""
-        self.start_model: str | None = None
         self.resume = False
-        self.params: dict[type[Params], Params] = {kind: kind() for kind in KINDS}
+        self.reset()
         self.last: dict[str, list[Result]] = {}
         self.granularity = Granularity()
         self.models = ModelShelf()
         self.picking = Picking()
         self.classifying = Classifying()
+
+    def reset(self) -> None:
+        """Set parameters and choices to their defaults."""
+        self.params: dict[type[Params], Params] = {kind: kind() for kind in KINDS}
+        self.model: str | None = "auto"
+        self.device = "auto"
+        self.new_model = "my-model"
+        self.train_on: TrainOn = "image"
+        self.train_folder = ""
+        self.start_model: str | None = None
 
     def choose(self, layer: Any) -> None:
         """Take another layer (or None), and guess from its labels which axis holds channels."""

@@ -39,6 +39,7 @@ class TrainPanel(StepPanel):
         super().__init__(key, session, viewer)
         self._viewer = viewer
         self._running = False
+        self._wanted: str | None = None  # a choice that is not offered yet
         self.curve = LossCurve()
         self.curve.hide()
         self.pausing = QPushButton("Pause")
@@ -108,6 +109,16 @@ class TrainPanel(StepPanel):
         ]
         self.curve.clear()
 
+    def write(self) -> None:
+        """Show the rest as well."""
+        super().write()
+        session = self._session
+        self.name.setText(session.new_model)
+        self.on.setCurrentIndex(max(self.on.findData(session.train_on), 0))
+        self.folder.setText(session.train_folder)
+        self._wanted = session.start_model
+        self.show_found(catalogue.found or Found())
+
     def show_live(self, item: object) -> None:
         """Add to the loss curve."""
         if isinstance(item, Loss):
@@ -124,12 +135,14 @@ class TrainPanel(StepPanel):
 
     def show_found(self, found: Found) -> None:
         """Offer the models to go on from; keep the choice."""
-        chosen = self.start.currentText()
+        chosen = self._wanted or self.start.currentText()
         self.start.clear()
         self.start.addItem(NOTHING, None)
         for name in found.models:
             self.start.addItem(name, name)
         self.start.setCurrentIndex(max(self.start.findText(chosen), 0))
+        if found.models:
+            self._wanted = None
         self._refresh()
 
     def leave(self) -> None:
