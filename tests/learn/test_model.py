@@ -248,3 +248,25 @@ def test_devices(monkeypatch):
     assert resolve_device("cuda:1").index == 1
     with pytest.raises(DeviceError, match="has cpu, cuda:0, cuda:1"):
         resolve_device("cuda:2")
+
+
+def test_a_model_file_is_copied_among_the_users_own(saved, user_folder, tmp_path):
+    from napari_sen.learn.registry import import_model
+
+    source = tmp_path / "colleague.safetensors"
+    source.write_bytes(saved.read_bytes())
+    assert import_model(source) == "colleague"
+    assert import_model(source) == "colleague"  # the same once more is no conflict
+    assert load_model("colleague").dim == load_model(saved).dim
+    source.write_bytes(b"nothing")
+    with pytest.raises(ModelError, match="colleague"):
+        import_model(source)
+    bad = tmp_path / "-x.safetensors"
+    bad.write_bytes(saved.read_bytes())
+    with pytest.raises(ModelError, match="rename the file"):
+        import_model(bad)
+    other = tmp_path / "other" / "colleague.safetensors"
+    other.parent.mkdir()
+    tiny_model("another", seed=3).save(other)
+    with pytest.raises(OutputError, match="another model 'colleague' already"):
+        import_model(other)

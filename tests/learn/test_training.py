@@ -244,3 +244,19 @@ def test_a_diverging_training_stops_with_advice(monkeypatch):
     monkeypatch.setattr("napari_sen.learn.training._learning_rate", lambda *_: float("inf"))
     with pytest.raises(WorkError, match="learning_rate below 1"):
         train(train=schedule)
+
+
+def test_snapshots_on_the_way_change_nothing(uninterrupted):
+    asked = []
+
+    def third(step):
+        asked.append(step.step)
+        return step.step == 3
+
+    found = list(run(sources(6), **(SETTINGS | {"device": "cpu"}), snapshot=third))
+    assert asked == [1, 2, 3, 4, 5, 6]
+    kinds = [type(item).__name__ for item in found]
+    assert kinds == ["Step"] * 3 + ["Model"] + ["Step"] * 3 + ["Model"]
+    assert_same(weights(found[-1]), weights(uninterrupted[1]))
+    early, last = weights(found[3]), weights(found[-1])
+    assert not all(torch.equal(early[name], last[name]) for name in early)

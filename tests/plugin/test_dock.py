@@ -160,9 +160,12 @@ def test_train_then_embed_then_superpixels(dock, artifacts, monkeypatch, tmp_pat
     metadata = load_model("tiny").metadata
     assert metadata["training"]["pseudo_labels"]["spacings"] == [9.0]
     choose_model(dock.dock, "tiny")
+    (preview,) = dock.added(1)
+    assert preview.name == "photo training preview"
+    assert preview.data.shape == (96, 128, 3)
 
     assert dock.click("embed") == "Done: 4 values per pixel, shown as 3 colours."
-    (picture,) = dock.added(1)
+    (picture,) = dock.added(2)
     assert isinstance(picture, Image)
     assert picture.rgb
     assert picture.data.shape == (96, 128, 3)
@@ -207,15 +210,99 @@ def test_cancel_adds_nothing_and_the_dock_is_usable_again(dock, fake_step):
     assert dock.click("superpixels").startswith("Done")
 
 
-@pytest.mark.usefixtures("one_torch_thread")
-def test_cancelling_real_work(dock):
-    """Training is stopped between two steps, long before its last."""
-    set_tiny(dock.dock.panels["train"], steps=1_000_000)
+@pytest.fixture
+def training(dock, monkeypatch, tmp_path):
+    """A tiny training of a million steps, begun, its first picture shown."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    dock.panel = dock.dock.panels["train"]
+    dock.folder = tmp_path / "napari-sen"
+    set_tiny(dock.panel, steps=1_000_000)
+    dock.panel.name.setText("long")
     with dock.qtbot.waitSignal(dock.dock.runner.live, timeout=60_000):
         dock.press("train")
+    dock.qtbot.waitUntil(lambda: "photo training preview" in dock.viewer.layers, timeout=20_000)
+    return dock
+
+
+def click(dock, button):
+    from qtpy.QtCore import Qt
+
+    dock.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+@pytest.mark.usefixtures("one_torch_thread")
+def test_cancelling_a_training_leaves_nothing(training):
+    dock = training
     with dock.qtbot.waitSignal(dock.dock.idle, timeout=5000) as ended:
         dock.dock.status.button.click()
     assert ended.args == ["Cancelled; nothing was kept."]
+    assert [layer.name for layer in dock.viewer.layers] == ["photo"]
+    assert not list(dock.folder.rglob("*.*"))
+    assert not dock.panel.resume.isEnabled()
+
+
+@pytest.mark.usefixtures("one_torch_thread")
+def test_pause_stop_and_resume_a_training(training):
+    dock, panel = training, training.panel
+    place = dock.viewer.layers["photo training preview"].data_to_world((0, 0))
+    np.testing.assert_allclose(place, dock.viewer.layers["photo"].data_to_world((0, 0)))
+    click(dock, panel.pausing)
+    assert dock.dock.status.text.text() == "Paused."
+    dock.qtbot.wait(150)  # the step that was going on ends
+    steps = panel.curve.points[-1][0]
+    dock.qtbot.wait(300)
+    assert panel.curve.points[-1][0] == steps
+    click(dock, panel.pausing)
+    dock.qtbot.waitUntil(lambda: panel.curve.points[-1][0] > steps, timeout=20_000)
+    with dock.qtbot.waitSignal(dock.dock.idle, timeout=20_000) as ended:
+        click(dock, panel.stop)
+    assert "model long is saved after" in ended.args[0]
+    assert "of 1000000 steps; Resume goes on" in ended.args[0]
+    assert dock.dock.choices.model.findText("long") >= 0
+    done = panel.curve.points[-1][0]
+    text = dock.click("train")
+    assert "unfinished training 'long': press Resume" in text
+    # What the form says now does not matter: it goes on as it began.
+    set_tiny(panel, steps=7)
+    assert panel.resume.isEnabled()
+    with dock.qtbot.waitSignal(dock.dock.runner.live, timeout=60_000):
+        click(dock, panel.resume)
+    dock.qtbot.waitUntil(lambda: len(panel.curve.points) > 0)
+    assert panel.curve.points[0][0] == done + 1
+    with dock.qtbot.waitSignal(dock.dock.idle, timeout=5000):
+        dock.dock.status.button.click()
+    assert panel.resume.isEnabled()  # the state that there was is kept
+    assert (dock.folder / "models" / "long.safetensors").is_file()
+
+
+@pytest.mark.usefixtures("one_torch_thread")
+def test_training_on_layers_or_a_folder(dock, monkeypatch, tmp_path, photo):
+    from imageio.v3 import imwrite
+
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    panel = dock.dock.panels["train"]
+    set_tiny(panel)
+    dock.viewer.add_image(photo[:60], name="second", rgb=True)
+    dock.viewer.layers.selection = {dock.viewer.layers["photo"], dock.viewer.layers["second"]}
+    panel.on.setCurrentText("The layers selected in the list")
+    panel.name.setText("two")
+    assert dock.click("train").startswith("Done: model two")
+    assert load_model("two").metadata["training"]["images"] == 2
+    folder = tmp_path / "images"
+    text = ""
+    panel.on.setCurrentText("A folder of images")
+    panel.folder.setText(str(folder))
+    panel.name.setText("folder")
+    text = dock.click("train")
+    assert f"there is no folder {folder}" in text
+    folder.mkdir()
+    for k in range(3):
+        imwrite(folder / f"{k}.png", photo)
+    panel.start.setCurrentText("two")
+    assert dock.click("train").startswith("Done: model folder")
+    metadata = load_model("folder").metadata
+    assert metadata["training"]["images"] == 3
+    assert metadata["training"]["start"]["name"] == "two"
 
 
 def test_bad_input_is_a_notification(dock, errors):

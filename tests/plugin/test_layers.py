@@ -9,7 +9,6 @@ from napari.layers import Image, Labels
 from napari_sen.errors import ImageError, ParameterError
 from napari_sen.plugin.layers import (
     PYRAMID_ABOVE,
-    features_of,
     for_display,
     full_resolution,
     guess_channel_axis,
@@ -201,13 +200,3 @@ def test_large_labels_become_a_pyramid():
     assert [level.shape[1] for level in levels] == [8194, 4097, 2049]
     assert pyramid(flat[:, :PYRAMID_ABOVE]) is not None
     assert isinstance(pyramid(flat[:, :PYRAMID_ABOVE]), np.ndarray)
-
-
-def test_features_against_a_hand_made_map():
-    labels = np.array([[1, 1, 0], [3, 1, 3]])
-    table = features_of(labels, 0.25, "µm")
-    assert table["index"].tolist() == [1, 3]
-    assert table["area (px)"].tolist() == [3, 2]
-    assert table["area (µm²)"].tolist() == [0.75, 0.5]
-    np.testing.assert_allclose(table["centroid-0"], [1 / 3, 1])
-    np.testing.assert_allclose(table["centroid-1"], [2 / 3, 1])

@@ -49,6 +49,41 @@ def test_superpixels_by_number(session):
     assert layer.units == session.layer.units
 
 
+def test_the_table_tells_other_plugins_what_each_superpixel_is(session, monkeypatch):
+    session.model = "natural"
+    session.set(SegmentParams(n_segments=30))
+    (result,) = session.run("superpixels")
+    table = result.to_layer().features
+    assert list(table.columns[:7]) == [
+        "index", "area (px)", "area (µm²)", "centroid-0", "centroid-1", "mean red", "mean green",
+    ]  # fmt: skip
+    assert [name for name in table if name.startswith("embedding-")] == [
+        f"embedding-{k}" for k in range(16)
+    ]
+    image = session.layer.data
+    third = result.data == 3
+    row = table[table["index"] == 3].iloc[0]
+    assert row["mean green"] == pytest.approx(image[third][:, 1].mean())
+    from napari_sen import embed
+
+    expected = embed(image, spacing=(0.5, 0.5), model="natural")[third].mean(axis=0)
+    np.testing.assert_allclose(row[[f"embedding-{k}" for k in range(16)]], expected, atol=1e-5)
+
+
+def test_the_network_runs_once_for_one_image(session, monkeypatch):
+    from napari_sen.learn.model import Model
+
+    runs = []
+    embed = Model.embed
+    monkeypatch.setattr(Model, "embed", lambda *a, **k: runs.append(1) or embed(*a, **k))
+    session.model = "auto"
+    session.run("superpixels")
+    session.set(SegmentParams(n_segments=77))
+    session.run("superpixels")
+    session.run("embed")
+    assert len(runs) == 1
+
+
 def test_superpixels_by_diameter(session):
     session.set(SegmentParams(size=8.0))
     (result,) = session.run("superpixels")

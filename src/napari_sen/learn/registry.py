@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import difflib
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from platformdirs import user_data_path
 
-from ..errors import ModelError
-from .model_file import read_metadata
+from ..errors import ModelError, OutputError, ParameterError
+from ..params import check_model_name
+from .model_file import read_metadata, read_model
+from .replacing import replacing
 
-__all__ = ["ModelInfo", "bundled_models_folder", "find_model", "models", "user_folder"]
+__all__ = [
+    "ModelInfo",
+    "bundled_models_folder",
+    "find_model",
+    "import_model",
+    "models",
+    "user_folder",
+]
 
 SUFFIX = ".safetensors"
 
@@ -60,6 +70,40 @@ def models() -> list[ModelInfo]:
             continue
         result.append(ModelInfo(name, path, bundled, network["planes"], network["dim"]))
     return result
+
+
+def import_model(path: str | os.PathLike[str]) -> str:
+    """Copy a model file, once it is checked, among the user's own models; return its name.
+
+    Raises
+    ------
+    ModelError
+        If it is no model file, or its name cannot be a model's.
+    OutputError
+        If there is another model of this name, or the copy cannot be written.
+    """
+    source = Path(path)
+    read_model(source)
+    try:
+        name = check_model_name(source.stem)
+    except ParameterError as error:
+        raise ModelError(f"rename the file {source.name}: {error}") from error
+    goal = user_folder() / f"{name}{SUFFIX}"
+    try:
+        if goal.exists():
+            if goal.read_bytes() != source.read_bytes():
+                raise OutputError(f"there is another model {name!r} already: rename the file")
+            return name
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        card = source.with_suffix(".md")
+        if card.is_file():
+            shutil.copyfile(card, goal.with_suffix(".md"))
+        with replacing(goal) as partial:
+            shutil.copyfile(source, partial)
+    except OSError as error:
+        where = f"{source.name} to {goal.parent}"
+        raise OutputError(f"cannot copy {where}: {error.strerror}") from error
+    return name
 
 
 def find_model(name_or_path: str | os.PathLike[str]) -> Path:

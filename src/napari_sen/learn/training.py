@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -86,6 +86,7 @@ def run(
     name: str = "model",
     data_sets: Sequence[Mapping[str, Any]] = (),
     progress: Progress | None = None,
+    snapshot: Callable[[Step], bool] | None = None,
 ) -> Iterator[Step | Model]:
     """Train a model; yields a :class:`Step` per step and, last, the :class:`Model`.
 
@@ -117,6 +118,8 @@ def run(
         What the model is trained on, for its metadata: name, licence, number of images.
     progress : callable, optional
         May raise :class:`~napari_sen.errors.Cancelled`; the state is saved first.
+    snapshot : callable, optional
+        Asked after every step; where it returns True, the Model so far is yielded as well.
 
     Raises
     ------
@@ -175,16 +178,14 @@ def run(
                 if trainer.done % train.checkpoint_every == 0 or trainer.done == train.steps:
                     store.save(trainer.done, trainer.tensors())
             yield record
+            if snapshot is not None and snapshot(record):
+                yield trainer.model(name, settings, data_sets, len(images))
         report(progress, train.steps, train.steps, "training")
     except (Cancelled, GeneratorExit):  # both come between two steps
         if store is not None:
             store.save(trainer.done, trainer.tensors())
         raise
-    del settings["images"]
-    yield Model(
-        trainer.average.network, trainer.average.mean_shift,
-        describe(name, trainer.average, settings, data_sets, len(images)),
-    )  # fmt: skip
+    yield trainer.model(name, settings, data_sets, len(images))
 
 
 class _Trainer:
@@ -279,6 +280,19 @@ class _Trainer:
         generator = np.random.default_rng([self.train.seed, 0, 3])
         with self._autocast():
             return self.recipe.loss(self.average, self.held_out, generator).total.item()
+
+    def model(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        data_sets: Sequence[Mapping[str, Any]],
+        n_images: int,
+    ) -> Model:
+        """Return a model of the averaged weights as they are now."""
+        learner = deepcopy(self.average)
+        told = {key: value for key, value in settings.items() if key != "images"}
+        metadata = describe(name, learner, told, data_sets, n_images)
+        return Model(learner.network, learner.mean_shift, metadata)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all that the next step depends on."""

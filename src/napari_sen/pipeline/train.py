@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +144,12 @@ def training_steps(
     slices: str | None = None,
     device: str = "auto",
     progress: Progress | None = None,
+    snapshot: Callable[[Step], bool] | None = None,
 ) -> Iterator[Step | Model]:
-    """Train step by step: yields a record per step and, last, the Model; see :func:`train`."""
+    """Train step by step: yields a record per step and, last, the Model; see :func:`train`.
+
+    ``snapshot`` is asked after every step: where it returns True, the Model so far is yielded too.
+    """
     first = None if start is None else choose_model(start, required=True)
     planes = (network or NetworkParams()).planes if first is None else first.planes
     schedule = schedule or TrainParams()
@@ -169,6 +173,7 @@ def training_steps(
         name=name,
         data_sets=data_sets,
         progress=progress,
+        snapshot=snapshot,
     )
 
 

@@ -162,6 +162,7 @@ class ModelChooser(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
+        self._wanted: tuple[str | None, str] | None = None
         self.model = _combo(
             "Model",
             "auto: the bundled model natural; none: colour alone; or a model by its name, "
@@ -188,18 +189,28 @@ class ModelChooser(QWidget):
     def show_found(self, found: Found) -> None:
         """Offer what was found; keep the choice as long as it is among it."""
         models = [("auto", AUTO), ("none (colour only)", None)]
-        self._fill(self.model, models + [(name, name) for name in found.models])
-        self._fill(self.device, [("auto", AUTO), *((name, name) for name in found.devices)])
+        model, device = self._wanted or (self._session.model, self._session.device)
+        self._fill(self.model, models + [(name, name) for name in found.models], model)
+        self._fill(self.device, [("auto", AUTO), *((name, name) for name in found.devices)], device)
+        if found.models:
+            self._wanted = None
         self._read_model()
         self._read_device()
 
-    def _fill(self, box: QComboBox, entries: list[tuple[str, str | None]]) -> None:
-        chosen = box.currentText()
+    def write(self) -> None:
+        """Show what the session has, as soon as it is offered."""
+        self._wanted = self._session.model, self._session.device
+        self.show_found(catalogue.found or Found())
+
+    def _fill(
+        self, box: QComboBox, entries: list[tuple[str, str | None]], chosen: str | None
+    ) -> None:
         blocker = QSignalBlocker(box)
         box.clear()
         for text, value in entries:
             box.addItem(text, value)
-        box.setCurrentIndex(max(box.findText(chosen), 0))
+        values = [value for _, value in entries]
+        box.setCurrentIndex(values.index(chosen) if chosen in values else 0)
         blocker.unblock()
 
     def _read_model(self, *_: object) -> None:

@@ -12,6 +12,8 @@ __all__ = ["Control"]
 
 # At most so many seconds between two progress messages: Qt's queue must not fill up.
 MESSAGE_INTERVAL = 0.05
+# A paused job looks so often whether it was cancelled.
+PAUSE_POLL = 0.05
 
 
 class Control:
@@ -19,6 +21,9 @@ class Control:
 
     def __init__(self) -> None:
         self._stop = threading.Event()
+        self._finish = threading.Event()
+        self._go = threading.Event()
+        self._go.set()
         self._last = (0.0, "")
         self.tell: Callable[[object], None] = lambda message: None
         self.is_unwanted: Callable[[], bool] = lambda: False
@@ -32,10 +37,32 @@ class Control:
         """Whether the job was asked to stop."""
         return self._stop.is_set() or self.is_unwanted()
 
+    def pause(self, on: bool) -> None:
+        """Let the job wait at its next report, or go on."""
+        self._go.clear() if on else self._go.set()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the job was asked to wait."""
+        return not self._go.is_set()
+
+    def finish(self) -> None:
+        """Ask the job to end early and keep what it has; for jobs that can."""
+        self._finish.set()
+        self._go.set()
+
+    @property
+    def is_finishing(self) -> bool:
+        """Whether the job was asked to end early."""
+        return self._finish.is_set()
+
     def progress(self, done: int, total: int, stage: str) -> None:
         """Report ``done`` of ``total`` steps of ``stage``; raise Cancelled if asked to stop."""
         if self.is_cancelled:
             raise Cancelled
+        while not self._go.wait(PAUSE_POLL):
+            if self.is_cancelled:
+                raise Cancelled
         now, (last, last_stage) = time.monotonic(), self._last
         if stage != last_stage or done >= total or now - last >= MESSAGE_INTERVAL:
             self._last = (now, stage)

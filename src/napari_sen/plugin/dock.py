@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt, QTimer, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from ..errors import SenError
+from ..large.annotation_file import SUFFIX as ANNOTATION
 from .catalogue import Found, catalogue, look_up
 from .choosers import ImageChooser, ModelChooser
 from .control import Control
-from .panels import StatusPanel, VerticalScroll, hint, make_panel
-from .results import Finished, Result
+from .panels import (
+    HierarchyPanel,
+    StatusPanel,
+    StepPanel,
+    SuperpixelsPanel,
+    VerticalScroll,
+    hint,
+)
+from .part_chooser import PartChooser
+from .pick_panel import PickPanel
+from .preferences import preferences
+from .reading import inbox
+from .remembered import forget, keep, recall
+from .results import Finished, Preview, Result
 from .session import Session
 from .steps import STEPS
+from .train_panel import TrainPanel
 from .workers import JobRunner
 
 if TYPE_CHECKING:
@@ -25,6 +40,7 @@ __all__ = [
     "ContoursDock",
     "EmbedDock",
     "HierarchyDock",
+    "PickDock",
     "PseudoLabelsDock",
     "SenDock",
     "SuperpixelsDock",
@@ -35,6 +51,21 @@ FIRST_HINT = (
     "New here? Choose an image and press <b>4&nbsp;&nbsp;Superpixels</b>. "
     "Steps 1 and 2 are for teaching a model of your own."
 )
+
+
+PANELS: dict[str, type[StepPanel]] = {
+    "train": TrainPanel,
+    "superpixels": SuperpixelsPanel,
+    "hierarchy": HierarchyPanel,
+    "classes": PickPanel,
+}
+
+
+def import_file(path: Path) -> str:
+    """Copy a model file among the user's models; imports torch, so not for the GUI thread."""
+    from ..learn.registry import import_model
+
+    return import_model(path)
 
 
 class SenDock(QWidget):
@@ -51,20 +82,35 @@ class SenDock(QWidget):
         self.viewer = napari_viewer
         self.session = session or Session()
         self.session.granularity.layers = napari_viewer.layers
+        self.session.picking.layers = napari_viewer.layers
         self.runner = JobRunner(self)
         self._searcher = JobRunner(self)
+        self._importer = JobRunner(self)
         self._step = ""
         self._pending: list[Result] = []
+        self._preview: Any = None
         self._message = ""
         self.image = ImageChooser(napari_viewer, self.session)
+        self.part = PartChooser(napari_viewer, self.session)
         self.choices = ModelChooser(self.session)
-        self.panels = {key: make_panel(key, self.session) for key in self.steps}
+        self.panels = {
+            key: PANELS.get(key, StepPanel)(key, self.session, napari_viewer) for key in self.steps
+        }
         self.status = StatusPanel()
         self._lay_out()
         self._bind()
         self._image_changed()
+        if session is None and preferences().remember:
+            recall(self.session)
+            self._write()
         if catalogue.found is None:
             self._searcher.start(lambda control: look_up())
+        inbox.arrived.connect(self._open)
+        # Python's half of the widget may outlive Qt's, and must not be called then.
+        follow = self._open
+        self.destroyed.connect(lambda: inbox.arrived.disconnect(follow))
+        for path in inbox.take():
+            self._open(path)
 
     def _lay_out(self) -> None:
         inside = QWidget()
@@ -76,9 +122,14 @@ class SenDock(QWidget):
             first.setTextFormat(Qt.TextFormat.RichText)
             column.addWidget(first)
         column.addWidget(self.image)
+        column.addWidget(self.part)
         column.addWidget(self.choices)
         for panel in self.panels.values():
             column.addWidget(panel)
+        defaults = self.defaults = QPushButton("Defaults")
+        defaults.setToolTip("Set everything in this dock back to its default")
+        defaults.clicked.connect(self._reset)
+        column.addWidget(defaults)
         column.addStretch()
         scroll = VerticalScroll(inside)
         layout = QVBoxLayout(self)
@@ -89,15 +140,24 @@ class SenDock(QWidget):
     def _bind(self) -> None:
         for panel in self.panels.values():
             panel.run.connect(self.start)
+            if isinstance(panel, PickPanel):
+                panel.save.connect(self._save)
+                panel.told.connect(self._end)
+                panel.failed.connect(self._fail)
+            if isinstance(panel, TrainPanel):
+                panel.pause.connect(self._pause)
+                panel.finish.connect(self._finish)
         self.status.cancel.connect(self.cancel)
         self.image.changed.connect(self._image_changed)
         self.runner.progressed.connect(self.status.progress)
         self.runner.live.connect(self._show_live)
         self.runner.succeeded.connect(self._take)
         self.runner.failed.connect(self._fail)
-        self.runner.cancelled.connect(lambda: self._end("Cancelled; nothing was kept."))
+        self.runner.cancelled.connect(self._cancelled)
         self._searcher.succeeded.connect(catalogue.update)
         self._searcher.failed.connect(self._fail)
+        self._importer.succeeded.connect(self._imported)
+        self._importer.failed.connect(self._fail)
 
     def start(self, key: str) -> None:
         """Run a step; what is wrong with its input is said at once, before any work."""
@@ -105,14 +165,54 @@ class SenDock(QWidget):
             for each in (*STEPS[key].uses, key):
                 if each in self.panels:
                     self.panels[each].read()
+            wanted = preferences()
+            self.session.models.limit = wanted.memory
             job = self.session.job(key, tuple(self.viewer.dims.point))
             self._launch(key, job)
+            if wanted.remember:
+                keep(self.session)
+        except SenError as error:
+            self._fail(str(error))
+
+    def _write(self) -> None:
+        """Show in all forms what the session has."""
+        self.choices.write()
+        for panel in self.panels.values():
+            panel.write()
+
+    def _reset(self) -> None:
+        """Set all forms back to the defaults, and forget what was remembered."""
+        forget()
+        self.session.reset()
+        self._write()
+        self._end("All settings are back at their defaults.")
+
+    def _open(self, path: Path) -> None:
+        """Take a file that was dropped: an annotation, or a model."""
+        panel = self.panels.get("classes")
+        if path.name.endswith(ANNOTATION):
+            if isinstance(panel, PickPanel):
+                panel.open(path)
+        elif not self._importer.is_busy:
+            self._importer.start(lambda control: (import_file(path), look_up()))
+
+    def _imported(self, outcome: tuple[str, Found]) -> None:
+        from napari.utils.notifications import show_info
+
+        catalogue.update(outcome[1])
+        show_info(f"Model {outcome[0]} can be chosen now.")
+
+    def _save(self, path: Path) -> None:
+        """Write the annotation to a file."""
+        try:
+            self._launch("classes", self.session.saving(path))
         except SenError as error:
             self._fail(str(error))
 
     def _launch(self, key: str, job: Callable[[Control], Finished]) -> None:
         self.runner.start(job)
         self._step = key
+        self._preview = None
         self.status.begin(STEPS[key].title)
         self._enable(False)
 
@@ -122,19 +222,46 @@ class SenDock(QWidget):
             self.runner.cancel()
             self.status.stopping()
 
+    def _pause(self, on: bool) -> None:
+        self.runner.pause(on)
+        self.status.paused(on)
+
+    def _finish(self) -> None:
+        """End the training early and keep its model."""
+        self.runner.finish()
+        self.status.stopping()
+
     def _enable(self, on: bool) -> None:
         for panel in self.panels.values():
             panel.button.setEnabled(on)
+            panel.set_running(not on and panel.key == self._step)
 
     def _image_changed(self) -> None:
         for panel in self.panels.values():
             panel.image_changed()
 
     def _show_live(self, item: object) -> None:
-        self.panels[self._step].show_live(item)
+        if isinstance(item, Preview):
+            self._show_preview(item)
+        else:
+            self.panels[self._step].show_live(item)
+
+    def _show_preview(self, item: Preview) -> None:
+        """Show what the model sees while it is trained, in a layer of its own."""
+        new = item.result.to_layer()
+        if self._preview is not None and self._preview in self.viewer.layers:
+            self._preview.data = new.data
+        else:
+            self._preview = self.viewer.add_layer(new)
+
+    def _drop_preview(self) -> None:
+        if self._preview is not None and self._preview in self.viewer.layers:
+            self.viewer.layers.remove(self._preview)
+        self._preview = None
 
     def _take(self, finished: Finished) -> None:
         self.session.take(self._step, finished)
+        self._preview = None  # the last picture stays
         if isinstance(finished.found, Found):
             catalogue.update(finished.found)
         self._pending, self._message = list(finished.results), finished.message
@@ -145,17 +272,27 @@ class SenDock(QWidget):
         if not self._pending:
             self._end(f"Done: {self._message}.")
             return
-        self.viewer.add_layer(self._pending.pop(0).to_layer())
+        layer = self._pending.pop(0).to_layer()
+        if getattr(layer, "contour", 0):
+            layer.contour = preferences().contour
+        self.viewer.add_layer(layer)
         QTimer.singleShot(0, self._add_next)
+
+    def _cancelled(self) -> None:
+        self._drop_preview()
+        self._end("Cancelled; nothing was kept.")
 
     def _fail(self, message: str) -> None:
         from napari.utils.notifications import show_error
 
         show_error(message)
+        if not self.runner.is_busy:
+            self._drop_preview()
         self._end(f"Not done: {message}.")
 
     def _end(self, text: str) -> None:
         if not self.runner.is_busy:
+            self._step = ""
             self.status.idle(text)
             self._enable(True)
             self.idle.emit(text)
@@ -172,10 +309,20 @@ class SenDock(QWidget):
         """Stop the running step and follow neither viewer nor catalogue any longer."""
         self.runner.cancel()
         self._searcher.cancel()
+        self._importer.cancel()
         self._pending = []
         self.image.leave()
+        self.part.leave()
         self.choices.leave()
+        for panel in self.panels.values():
+            panel.leave()
         self.session.granularity.clear()
+
+
+class PickDock(SenDock):
+    """Picking, merging and classes alone."""
+
+    steps = ("classes",)
 
 
 class PseudoLabelsDock(SenDock):

@@ -290,6 +290,10 @@ class SizeEditor(QWidget):
             box.setValue(float(f"{20 * pixel:.3g}") if math.isfinite(pixel) else 20.0)
             blocker.unblock()
 
+    def set_number(self, number: int) -> None:
+        """Show a number of superpixels."""
+        _write(self.number, number)
+
     def value(self) -> dict[str, Any]:
         """Return ``{"n_segments": ...}`` or ``{"size": ...}``."""
         if self.how.currentIndex() == self.DIAMETER:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import MutableSequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,7 @@ class Granularity:
         self.tree: Tree | None = None
         self.number = SegmentParams().n_segments
         self.layer: Any = None
+        self._trees: WeakKeyDictionary[Any, Tree] = WeakKeyDictionary()
 
     @property
     def hierarchy(self) -> Hierarchy:
@@ -90,9 +92,14 @@ class Granularity:
         assert self.tree is not None
         kept = self._result(f"{self.tree.name} {number} superpixels", data).to_layer()
         kept.visible = False
+        self._trees[kept] = self.tree
         place = [k for k, layer in enumerate(self.layers) if layer is self.layer]
         self.layers.insert(place[0] if place else len(self.layers), kept)
         return kept
+
+    def tree_of(self, layer: Any) -> Tree | None:
+        """Return the tree whose cut a kept layer shows; None for other layers."""
+        return self._trees.get(layer)
 
     def boundary_map(self) -> Any:
         """Add, as an image, at which height each border disappears; return that layer."""

@@ -5,13 +5,23 @@ No Qt in here, and no napari import: layers are used by their public attributes 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, ParameterError
+from .region import (
+    Window,
+    inside_shapes,
+    mask_array,
+    middle_window,
+    shapes_window,
+    view_window,
+)
 
 __all__ = [
     "PYRAMID_ABOVE",
@@ -19,7 +29,6 @@ __all__ = [
     "Placement",
     "Source",
     "Stack",
-    "features_of",
     "for_display",
     "full_resolution",
     "guess_channel_axis",
@@ -69,11 +78,40 @@ class Source:
     spacing: tuple[float, ...]
     unit: str
     placement: Placement = field(default_factory=Placement)
+    masks: tuple[Callable[[], NDArray[np.bool_]], ...] = ()
 
     @property
     def image(self) -> Any:
         """Return ``data[index]``: reads from disk where the layer is lazy, so not for the GUI."""
         return self.data[self.index] if self.index else self.data
+
+    @property
+    def mask(self) -> NDArray[np.bool_] | None:
+        """Return which pixels of the label map are meant; None for all. Reads as ``image``."""
+        if not self.masks:
+            return None
+        inside = np.ones(self.shape, bool)
+        for mask in self.masks:
+            inside &= mask()
+        if not inside.any():
+            raise ImageError(
+                "the mask leaves nothing of the image: choose another, or another region"
+            )
+        return inside
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape of a label map of ``image``, without reading that."""
+        shape = []
+        for axis, length in enumerate(self.data.shape):
+            part = self.index[axis] if axis < len(self.index) else slice(None)
+            if isinstance(part, slice):
+                shape.append(len(range(*part.indices(length))))
+        if self.rgb:
+            shape.pop()
+        elif self.channel_axis is not None:
+            del shape[self.channel_axis]
+        return tuple(shape)
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -168,9 +206,14 @@ def guess_channel_axis(layer: Any) -> int | None:
 
 
 def placement_of(
-    layer: Any, channel_axis: int | None = None, position: dict[int, int] | None = None
+    layer: Any,
+    channel_axis: int | None = None,
+    position: dict[int, int] | None = None,
+    corner: dict[int, int] | None = None,
 ) -> Placement:
     """Return where a result without channels, and at ``position`` (axis -> index), belongs.
+
+    ``corner`` tells the first pixel (axis -> index) of axes of which only a part is there.
 
     napari lines layers up by their last axes. So a leading channel axis is dropped, while one
     between or after other axes stays as a single pixel as wide as all channels.
@@ -178,7 +221,7 @@ def placement_of(
     position = position or {}
     axes = tuple(axis for axis in range(layer.ndim) if axis != channel_axis or axis != 0)
     offset, stretch = np.zeros(layer.ndim), np.ones(layer.ndim)
-    for axis, index in position.items():
+    for axis, index in (position | (corner or {})).items():
         offset[axis] = index
     single = set(position)
     if channel_axis:
@@ -195,6 +238,10 @@ def source_of(
     channel_axis: int | None = None,
     stack: Stack = "slice",
     point: tuple[float, ...] | None = None,
+    region: Any = None,
+    middle: int | None = None,
+    mask: Any = None,
+    channels: Sequence[Any] = (),
 ) -> Source:
     """Return what the API needs to know of an Image layer.
 
@@ -208,6 +255,14 @@ def source_of(
         What to do with more than two axes beside the channels.
     point : tuple of float, optional
         The viewer's ``dims.point`` in world units; says which slice is the current one.
+    region : "view" or napari.layers.Shapes, optional
+        Only what the viewer shows, or what lies in the shapes.
+    middle : int, optional
+        Only the square of this side in the middle.
+    mask : napari.layers.Labels, optional
+        Only where its labels are not 0.
+    channels : sequence of napari.layers.Image, optional
+        Further layers of the same shape: each is a channel, ``layer`` is the first.
 
     Raises
     ------
@@ -233,6 +288,7 @@ def source_of(
             "at least 2: choose 'none' as its channel axis"
         )
     data = full_resolution(layer)
+    spatial = tuple(data.shape[axis] for axis in space)
     position: dict[int, int] = {}
     index: tuple[int | slice, ...] = ()
     slices: Literal["each", "volume"] | None = None
@@ -242,12 +298,25 @@ def source_of(
             index = tuple(position.get(axis, slice(None)) for axis in range(layer.ndim))
         else:
             slices = stack
+    window, masks = _part(layer, space[-2:], spatial[-2:], region, middle)
+    corner = {}
+    if window is not None:
+        index = index or (slice(None),) * layer.ndim
+        corner = {axis: part.start for axis, part in zip(space[-2:], window, strict=True)}
+        parts = dict(zip(space[-2:], window, strict=True))
+        index = tuple(parts.get(axis, part) for axis, part in enumerate(index))
+    if mask is not None:
+        places = tuple(index[axis] if index else slice(None) for axis in space)
+        masks += (partial(mask_array, full_resolution(mask), places, spatial),)
     n_spatial = 3 if slices == "volume" else 2
     spacing = pixel_size(layer)[space[-n_spatial:]]
     unit = f"{layer.units[space[-1]]:~}"
     inside = channel_axis
     if channel_axis is not None:
         inside = channel_axis - sum(axis < channel_axis for axis in position)
+    if channels:
+        data = ChannelStack(_matching(layer, data, channel_axis, channels))
+        index, inside = (slice(None), *index), 0
     return Source(
         name=layer.name,
         data=data,
@@ -257,8 +326,56 @@ def source_of(
         slices=slices,
         spacing=tuple(float(step) for step in spacing),
         unit="px" if unit in ("pixel", "px", "") else unit,
-        placement=placement_of(layer, channel_axis, position),
+        placement=placement_of(layer, channel_axis, position, corner),
+        masks=masks,
     )
+
+
+class ChannelStack:
+    """Arrays of one shape as the channels of an image, along a new first axis."""
+
+    def __init__(self, arrays: Sequence[Any]) -> None:
+        self.arrays = arrays
+        self.shape = (len(arrays), *arrays[0].shape)
+        self.dtype = np.result_type(*(array.dtype for array in arrays))
+
+    def __getitem__(self, index: tuple[Any, ...]) -> NDArray[Any]:
+        """Return a part of every channel, in memory."""
+        return np.stack([np.asarray(array[index[1:]]) for array in self.arrays])
+
+
+def _matching(
+    layer: Any, data: Any, channel_axis: int | None, channels: Sequence[Any]
+) -> list[Any]:
+    """Return the arrays of the layers that are channels; ImageError if they do not match."""
+    if layer.rgb or channel_axis is not None:
+        raise ImageError(f"layer {layer.name!r} has channels already: choose no further layers")
+    for other in channels:
+        if other.rgb or full_resolution(other).shape != data.shape:
+            raise ImageError(
+                f"layer {other.name!r} cannot be a channel beside {layer.name!r}: it is RGB or of "
+                "another shape"
+            )
+    return [data, *(full_resolution(other) for other in channels)]
+
+
+def _part(
+    layer: Any,
+    axes: list[int],
+    shape: tuple[int, ...],
+    region: Any,
+    middle: int | None,
+) -> tuple[Window | None, tuple[Callable[[], NDArray[np.bool_]], ...]]:
+    """Return the part of the image that a region means, and which of its pixels."""
+    plane, sides = (axes[0], axes[1]), (shape[0], shape[1])
+    if middle is not None:
+        return middle_window(sides, middle), ()
+    if region is None:
+        return None, ()
+    if isinstance(region, str):
+        return view_window(layer, plane, sides), ()
+    window, outlines = shapes_window(region, layer, plane, sides)
+    return window, (partial(inside_shapes, outlines, window),)
 
 
 def _current(
@@ -285,25 +402,3 @@ def pyramid(labels: NDArray) -> NDArray | list[NDArray]:
     while max(levels[-1].shape[-2:]) > PYRAMID_ABOVE:
         levels.append(levels[-1][..., ::2, ::2])
     return labels if len(levels) == 1 else levels
-
-
-def features_of(labels: NDArray, pixel: float, unit: str) -> dict[str, NDArray]:
-    """Return the table of a label map: ``index``, area and centroid (in pixels) of each label.
-
-    ``index`` is the column by which napari finds a label's row. ``pixel`` is the area (volume)
-    of one pixel in ``unit`` squared (cubed).
-    """
-    flat = labels.ravel()
-    count = np.bincount(flat)
-    index = np.flatnonzero(count)
-    index = index[index > 0]
-    table: dict[str, NDArray] = {"index": index, "area (px)": count[index]}
-    if unit != "px":
-        table[f"area ({unit}{'³' if labels.ndim == 3 else '²'})"] = count[index] * pixel
-    for axis, length in enumerate(labels.shape):
-        weights = np.arange(length, dtype=np.float64).reshape(
-            [-1 if other == axis else 1 for other in range(labels.ndim)]
-        )
-        sums = np.bincount(flat, np.broadcast_to(weights, labels.shape).ravel())
-        table[f"centroid-{axis}"] = sums[index] / count[index]
-    return table

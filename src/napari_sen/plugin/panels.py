@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
@@ -10,7 +11,6 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -20,15 +20,21 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from ..params import Params
-from .curve import LossCurve
+from ..params import Params, SegmentParams
+from .folding import folded
 from .forms import ParamsForm, SizeEditor
 from .level import LevelSlider
-from .results import Loss
 from .session import Session
 from .steps import STEPS
 
-__all__ = ["StatusPanel", "StepPanel", "VerticalScroll", "make_panel"]
+__all__ = [
+    "HierarchyPanel",
+    "StatusPanel",
+    "StepPanel",
+    "SuperpixelsPanel",
+    "VerticalScroll",
+    "hint",
+]
 
 
 def hint(text: str) -> QLabel:
@@ -45,7 +51,7 @@ class StepPanel(QFrame):
 
     run = Signal(str)
 
-    def __init__(self, key: str, session: Session) -> None:
+    def __init__(self, key: str, session: Session, viewer: Any) -> None:
         super().__init__()
         self.key, self._session = key, session
         step = STEPS[key]
@@ -86,19 +92,16 @@ class StepPanel(QFrame):
             form.fill(layout, names)
         if layout.rowCount() == 0:
             return None
-        folded = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
-        folded.setDuration(0)
-        folded.setContent(content)
-        inner = folded.layout()
-        assert inner is not None
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.setSpacing(2)
-        folded.collapse(animate=False)
-        return folded
+        return folded("Advanced", content)
 
     def read(self) -> None:
         """Put what is edited into the session; ParameterError if something is not legal."""
         self._session.set(*(self._value(kind) for kind in self.forms))
+
+    def write(self) -> None:
+        """Show what the session has."""
+        for kind, form in self.forms.items():
+            form.set_value(self._session.params[kind])
 
     def _value(self, kind: type[Params]) -> Params:
         hidden = {
@@ -114,6 +117,12 @@ class StepPanel(QFrame):
     def image_changed(self) -> None:
         """Follow another image, or another pixel size."""
 
+    def set_running(self, on: bool) -> None:
+        """Follow whether this step is going on."""
+
+    def leave(self) -> None:
+        """Let go of the viewer."""
+
 
 class SuperpixelsPanel(StepPanel):
     """Adds the size, as a number or as a diameter."""
@@ -121,6 +130,13 @@ class SuperpixelsPanel(StepPanel):
     def _extra(self, layout: QFormLayout) -> None:
         self.size_editor = SizeEditor()
         layout.addRow("Size by", self.size_editor)
+
+    def write(self) -> None:
+        """Show the number as well."""
+        super().write()
+        params = self._session.params[SegmentParams]
+        assert isinstance(params, SegmentParams)
+        self.size_editor.set_number(params.n_segments)
 
     def _value(self, kind: type[Params]) -> Params:
         return self.forms[kind].value(**self.size_editor.value())
@@ -132,55 +148,15 @@ class SuperpixelsPanel(StepPanel):
             self.size_editor.set_pixel(source.spacing[-1], source.unit)
 
 
-class TrainPanel(StepPanel):
-    """Adds the new model's name and the loss curve."""
-
-    def _extra(self, layout: QFormLayout) -> None:
-        self.name = QLineEdit(self._session.new_model)
-        self.name.setToolTip("The trained model is saved under this name and offered above")
-        self.name.setAccessibleName("Name of the new model")
-        layout.addRow("Save as", self.name)
-
-    def __init__(self, key: str, session: Session) -> None:
-        super().__init__(key, session)
-        self.curve = LossCurve()
-        self.curve.hide()
-        layout = self.layout()
-        assert layout is not None
-        layout.addWidget(self.curve)
-
-    def read(self) -> None:
-        """Read the name as well, and make room for the curve."""
-        super().read()
-        self._session.new_model = self.name.text().strip()
-        self.curve.clear()
-
-    def show_live(self, item: object) -> None:
-        """Add to the loss curve."""
-        if isinstance(item, Loss):
-            self.curve.show()
-            self.curve.append(item.step, item.loss)
-
-
 class HierarchyPanel(StepPanel):
     """Adds the slider over the tree."""
 
-    def __init__(self, key: str, session: Session) -> None:
-        super().__init__(key, session)
+    def __init__(self, key: str, session: Session, viewer: Any) -> None:
+        super().__init__(key, session, viewer)
         self.level = LevelSlider(session.granularity)
         layout = self.layout()
         assert layout is not None
         layout.addWidget(self.level)
-
-
-def make_panel(key: str, session: Session) -> StepPanel:
-    """Return the panel of a step."""
-    kinds: dict[str, type[StepPanel]] = {
-        "superpixels": SuperpixelsPanel,
-        "hierarchy": HierarchyPanel,
-        "train": TrainPanel,
-    }
-    return kinds.get(key, StepPanel)(key, session)
 
 
 class VerticalScroll(QScrollArea):
@@ -261,6 +237,10 @@ class StatusPanel(QWidget):
         self.bar.setRange(0, 0)
         self.button.setEnabled(False)
         self.text.setText("Stopping ...")
+
+    def paused(self, on: bool) -> None:
+        """Show that the work waits, or goes on."""
+        self.text.setText("Paused." if on else "Going on ...")
 
     def idle(self, text: str) -> None:
         """Show how it ended."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .catalogue import Found
 from .layers import Placement
 
 if TYPE_CHECKING:
     from ..core.hierarchy import Hierarchy
 
-__all__ = ["Finished", "Loss", "Result", "Tree"]
+__all__ = ["Classes", "Finished", "Loss", "Preview", "Result", "Tree"]
 
 
 @dataclass(frozen=True)
@@ -46,22 +49,48 @@ class Tree:
     name: str
 
 
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """How likely each leaf of the picked superpixels is of each class.
+
+    ``numbers`` are the classes (C,), ``probability`` is (n, C).
+    """
+
+    base: NDArray[np.int32]
+    numbers: NDArray[np.int64]
+    probability: NDArray[np.float32]
+
+
 @dataclass(frozen=True)
 class Finished:
     """The results of a step and one sentence about them.
 
-    With them, where the step made such: the models there are now, and a merge tree.
+    With them, where the step made such: the models there are now, a merge tree, and the classes
+    of superpixels.
     """
 
     results: list[Result]
     message: str
     found: Found | None = None
     tree: Tree | None = None
+    classes: Classes | None = None
 
 
 @dataclass(frozen=True)
 class Loss:
-    """The loss of one training step, shown while training goes on."""
+    """The loss of one training step, shown while training goes on.
+
+    ``validation`` is the loss on held-out images, where it was computed.
+    """
 
     step: int
     loss: float
+    validation: float | None = None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture of what the model sees after so many steps, while training goes on."""
+
+    step: int
+    result: Result

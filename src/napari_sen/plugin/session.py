@@ -11,7 +11,9 @@ Widgets bind to it, a notebook can drive it, and it is tested without a display:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
 
 from psygnal import Signal
 
@@ -28,14 +30,18 @@ from ..params import (
     SegmentParams,
     TrainParams,
 )
+from .classing import Classifying, results
 from .control import Control
 from .granularity import Granularity
 from .layers import Source, Stack, guess_channel_axis, source_of
+from .picking import Picking
 from .results import Finished, Result
 from .settings import Settings
+from .shelf import ModelShelf
 from .steps import STEPS
+from .training import TrainingChoice
 
-__all__ = ["Session"]
+__all__ = ["KINDS", "TRAIN_ON", "Session"]
 
 KINDS: tuple[type[Params], ...] = (
     PseudoLabelParams,
@@ -50,6 +56,17 @@ KINDS: tuple[type[Params], ...] = (
 )
 
 
+# What can be trained on, and how a person reads it.
+TrainOn = Literal["image", "layers", "folder"]
+TRAIN_ON: dict[TrainOn, str] = {
+    "image": "The image above",
+    "layers": "The layers selected in the list",
+    "folder": "A folder of images",
+}
+# Side of the part of the image whose embedding is shown while a model is trained, in pixels.
+PREVIEW_SIDE = 256
+
+
 class Session:
     """Image, settings and results of one dock.
 
@@ -61,18 +78,37 @@ class Session:
         Its axis that holds channels.
     stack : {"slice", "each", "volume"}
         How to treat more than two axes.
+    region : None, "view" or napari.layers.Shapes
+        The whole image, what the viewer shows of it, or what lies in the shapes.
+    mask : napari.layers.Labels or None
+        Only where its labels are not 0.
+    channels : list of napari.layers.Image
+        Further layers that are channels of the image.
     model : str or None
         ``"auto"``, a model's name, or None for colour alone.
     device : str
         ``"auto"`` or a device's name.
     new_model : str
         Name under which a trained model is saved.
+    train_on : {"image", "layers", "folder"}
+        What it is trained on: the chosen image, ``train_layers``, or the images in
+        ``train_folder``.
+    start_model : str or None
+        The model that a training goes on from.
+    resume : bool
+        Whether the next training goes on with the unfinished one of its name.
     params : dict
         The parameter set of each class.
     last : dict
         The latest results of each step.
     granularity : Granularity
         The latest merge tree, and which level of it is shown.
+    models : ModelShelf
+        The models used so far, with the embeddings that they gave last.
+    picking : Picking
+        The superpixels that are merged, split and put into classes.
+    classifying : Classifying
+        Carries the classes to all superpixels.
     """
 
     layer_changed = Signal(object)
@@ -82,12 +118,27 @@ class Session:
         self.layer: Any = None
         self.channel_axis: int | None = None
         self.stack: Stack = "slice"
+        self.region: Any = None
+        self.mask: Any = None
+        self.channels: list[Any] = []
+        self.train_layers: list[Any] = []
+        self.resume = False
+        self.reset()
+        self.last: dict[str, list[Result]] = {}
+        self.granularity = Granularity()
+        self.models = ModelShelf()
+        self.picking = Picking()
+        self.classifying = Classifying()
+
+    def reset(self) -> None:
+        """Set parameters and choices to their defaults."""
+        self.params: dict[type[Params], Params] = {kind: kind() for kind in KINDS}
         self.model: str | None = "auto"
         self.device = "auto"
         self.new_model = "my-model"
-        self.params: dict[type[Params], Params] = {kind: kind() for kind in KINDS}
-        self.last: dict[str, list[Result]] = {}
-        self.granularity = Granularity()
+        self.train_on: TrainOn = "image"
+        self.train_folder = ""
+        self.start_model: str | None = None
 
     def choose(self, layer: Any) -> None:
         """Take another layer (or None), and guess from its labels which axis holds channels."""
@@ -95,6 +146,7 @@ class Session:
             return
         self.layer = layer
         self.channel_axis = None if layer is None else guess_channel_axis(layer)
+        self.channels = []
         self.layer_changed.emit(layer)
 
     def set(self, *params: Params) -> None:
@@ -108,25 +160,105 @@ class Session:
         """Return the chosen image as the API reads it; ``point`` says which slice is shown."""
         if self.layer is None:
             raise ImageError("there is no image: open one, or take a sample from the File menu")
-        return source_of(self.layer, channel_axis=self.channel_axis, stack=self.stack, point=point)
+        return source_of(
+            self.layer,
+            channel_axis=self.channel_axis,
+            stack=self.stack,
+            point=point,
+            region=self.region,
+            mask=self.mask,
+            channels=self.channels,
+        )
 
-    def settings(self) -> Settings:
+    def settings(self, training: TrainingChoice | None = None) -> Settings:
         """Return a copy of the settings."""
-        return Settings(self.model, self.device, self.new_model, dict(self.params))
+        picked = None if self.picking.partition is None else self.picking.picked()
+        params = dict(self.params)
+        return Settings(
+            self.model, self.device, self.new_model, params, self.models, self.classifying,
+            picked, training or TrainingChoice(),
+        )  # fmt: skip
 
     def job(self, step: str, point: tuple[float, ...] | None = None) -> Callable[[Any], Finished]:
         """Return the work of a step, checked as far as that is quick; call it with a Control."""
         if step not in STEPS:
             raise ParameterError(f"there is no step {step!r}; there are {', '.join(STEPS)}")
-        perform, source, settings = STEPS[step].perform, self.source(point), self.settings()
+        settings = self.settings(self._training(point) if step == "train" else None)
         STEPS[step].check(settings)
-        return lambda control: perform(source, settings, control)
+        source: Source | None = None
+        if STEPS[step].at_picks:
+            source = self._picked_source()
+        elif not STEPS[step].own_images:
+            source = self.source(point)
+        return partial(STEPS[step].perform, source, settings)
+
+    def saving(self, path: Path) -> Callable[[Control], Finished]:
+        """Return the work of writing the annotation to a file; call it with a Control."""
+        settings = self.settings()
+        return partial(self.classifying.save, path, self._picked_source(), settings)
+
+    def load_annotation(self, path: Path) -> str:
+        """Put back pieces and classes of a file, or take its examples; return a sentence."""
+        return self.classifying.load(path, self.picking)
+
+    def pick(self, layer: Any) -> None:
+        """Start to pick the superpixels of a Labels layer.
+
+        Of the layer that the granularity changes, a kept copy is taken; it and other kept levels
+        split as their tree does, as long as nothing else has changed them.
+        """
+        if layer is not None and layer is self.granularity.layer:
+            layer.visible = False
+            layer = self.granularity.keep()
+            layer.visible = True
+        tree = self.granularity.tree_of(layer)
+        try:
+            self.picking.take(layer, tree)
+        except ImageError:
+            if tree is None:
+                raise
+            self.picking.take(layer)  # edited since: its pieces are no cut of the tree any more
+
+    def _training(self, point: tuple[float, ...] | None) -> TrainingChoice:
+        """Return what to train on."""
+        layers = {"image": [self.layer], "layers": self.train_layers, "folder": []}[self.train_on]
+        sources = tuple(self._whole(layer, point) for layer in layers if layer is not None)
+        preview = None
+        if self.layer is not None:
+            preview = source_of(
+                self.layer, channel_axis=self.channel_axis, point=point, middle=PREVIEW_SIDE
+            )
+        folder = Path(self.train_folder).expanduser() if self.train_on == "folder" else None
+        return TrainingChoice(sources, folder, preview, self.start_model, self.resume)
+
+    def _whole(self, layer: Any, point: tuple[float, ...] | None) -> Source:
+        """Return all slices of a layer to train on, or the current one of the chosen layer."""
+        if layer is self.layer:
+            return self.source(point)
+        return source_of(layer, channel_axis=guess_channel_axis(layer), stack="each")
+
+    def _picked_source(self) -> Source:
+        """Return the image at the place of the picked superpixels."""
+        self.picking.pieces  # noqa: B018  (says what to do if there are none)
+        source = self.source(self.picking.point())
+        base = self.picking.pieces.base
+        shape = tuple(length for length in source.shape[:-2] if length > 1) + source.shape[-2:]
+        if shape != base.shape:
+            raise ImageError(
+                f"the superpixels of {self.picking.layer.name!r} have shape {base.shape}, but the "
+                f"image {source.name!r} {shape}: choose the image that they were made of, and "
+                "how its slices were taken"
+            )
+        return source
 
     def take(self, step: str, finished: Finished) -> None:
         """Keep a step's results and tell whoever listens."""
         self.last[step] = finished.results
         if finished.tree is not None:
             self.granularity.take(finished.tree)
+        picked = self.picking.partition
+        if finished.classes and picked and finished.classes.base is picked.base:
+            self.picking.show(results(finished.classes, self.picking))
         self.finished.emit(step, finished)
 
     def run(self, step: str, point: tuple[float, ...] | None = None) -> list[Result]:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..params import Params
+from .picking import Picked
+from .shelf import ModelShelf
+
+if TYPE_CHECKING:
+    from .classing import Classifying
+    from .training import TrainingChoice
 
 __all__ = ["Settings"]
 
@@ -19,6 +25,10 @@ class Settings:
     device: str
     new_model: str
     params: Mapping[type[Params], Any] = field(repr=False)
+    models: ModelShelf = field(repr=False)
+    classifying: Classifying = field(repr=False)
+    picked: Picked | None = field(repr=False)
+    training: TrainingChoice = field(repr=False)
 
     def __getitem__(self, kind: type[Params]) -> Any:
         """Return the parameters of one class."""

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from ..errors import ImageError, OutputError
+from ..core.image import interpret
+from ..core.regions import region_table
+from ..errors import ImageError
 from ..params import (
     ContourParams,
     EmbedParams,
@@ -24,12 +27,12 @@ from ..params import (
     PseudoLabelParams,
     SegmentParams,
     TrainParams,
-    check_model_name,
 )
 from .control import Control
-from .layers import Source, features_of, for_display, pyramid
-from .results import Finished, Loss, Result, Tree
+from .layers import Source, for_display, pyramid
+from .results import Finished, Result, Tree
 from .settings import Settings
+from .training import check, train
 
 __all__ = ["STEPS", "Step"]
 
@@ -40,21 +43,25 @@ class Step:
 
     ``essential`` are the fields (class and name) that are always visible; all others of
     ``params`` are folded under "Advanced". ``hidden`` fields have no row of their own. A step
-    also ``uses`` the parameters of other steps.
+    also ``uses`` the parameters of other steps. Its image is the slice that the viewer shows, or
+    the one of the picked superpixels (``at_picks``), or it finds its own (``own_images``).
     """
 
     title: str
     about: str
     params: tuple[type[Params], ...]
     essential: tuple[str, ...]
-    perform: Callable[[Source, Settings, Control], Finished]
+    perform: Callable[[Any, Settings, Control], Finished]
     check: Callable[[Settings], object] = lambda settings: None
     hidden: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
+    at_picks: bool = False
+    own_images: bool = False
 
 
 def _common(source: Source, settings: Settings) -> dict[str, Any]:
-    return {**source.reading, "model": settings.model, "device": settings.device}
+    model = settings.models.get(settings.model, source)
+    return {**source.reading, "model": model, "device": settings.device}
 
 
 def _by_slice(source: Source) -> dict[str, Any]:
@@ -62,19 +69,28 @@ def _by_slice(source: Source) -> dict[str, Any]:
     return source.reading | ({"slices": "each"} if source.slices else {})
 
 
+def _inside(values: np.ndarray, source: Source) -> np.ndarray:
+    """Return ``values``, 0 outside the mask; for steps that take no mask."""
+    inside = source.mask
+    return values if inside is None else np.where(inside, values, 0).astype(values.dtype)
+
+
 def _model_note(settings: Settings) -> str:
     return "colour only" if settings.model is None else f"model {settings.model}"
 
 
 def _labels(
-    source: Source, labels: np.ndarray, name: str, *, visible: bool = True, table: bool = False
+    source: Source,
+    labels: np.ndarray,
+    name: str,
+    *,
+    visible: bool = True,
+    table: dict[str, Any] | None = None,
 ) -> Result:
-    shown = for_display(labels)
     options: dict[str, Any] = {"visible": visible}
-    if table:
-        pixel = float(np.prod(source.spacing))
-        options["features"] = features_of(shown, pixel, source.unit)
-    data = pyramid(source.placement.shape(shown))
+    if table is not None:
+        options["features"] = table
+    data = pyramid(source.placement.shape(for_display(labels)))
     return Result("labels", name, data, source.placement, options, contour=1)
 
 
@@ -89,7 +105,7 @@ def pseudo_labels(source: Source, settings: Settings, control: Control) -> Finis
     results = [
         _labels(
             source,
-            labels,
+            _inside(labels, source),
             # Short, and what differs last: napari's list cuts long names in the middle.
             f"{source.name} pseudo {spacing:g} px, m={compactness:g}",
             visible=index == 0,
@@ -97,38 +113,6 @@ def pseudo_labels(source: Source, settings: Settings, control: Control) -> Finis
         for index, ((spacing, compactness), labels) in enumerate(maps.items())
     ]
     return Finished(results, f"{len(results)} pseudo-label maps; the first one is shown")
-
-
-def train(source: Source, settings: Settings, control: Control) -> Finished:
-    """Train a model on the image, save it under the user's models, tell how it went."""
-    from ..learn.model import Model, user_folder
-    from ..pipeline.train import training_steps
-    from .catalogue import look_up
-
-    path = user_folder() / f"{settings.new_model}.safetensors"
-    if path.exists():
-        raise OutputError(f"there is a model {settings.new_model!r} already: take another name")
-    trained: Model | None = None
-    for step in training_steps(
-        [source.image],
-        **_by_slice(source),
-        name=settings.new_model,
-        network=settings[NetworkParams],
-        mean_shift=settings[MeanShiftParams],
-        loss=settings[LossParams],
-        pseudo_labels=settings[PseudoLabelParams],
-        schedule=settings[TrainParams],
-        device=settings.device,
-        progress=control.progress,
-    ):
-        if isinstance(step, Model):
-            trained = step
-        else:
-            control.live(Loss(step.step, step.loss))
-    assert trained is not None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    trained.save(path)
-    return Finished([], f"model {settings.new_model} is trained and can be chosen", look_up())
 
 
 def embed(source: Source, settings: Settings, control: Control) -> Finished:
@@ -142,9 +126,12 @@ def embed(source: Source, settings: Settings, control: Control) -> Finished:
         source.image,
         **_common(source, settings),
         clustered=params.clustered,
+        mask=source.mask,
         progress=control.progress,
     )
     control.progress(0, 1, "colours")
+    if source.mask is not None:
+        embedding[~source.mask] = 0
     picture = source.placement.shape(pca_rgb(embedding))
     name = f"{source.name} embedding ({'clustered' if params.clustered else 'PCA'})"
     result = Result("image", name, picture, source.placement, {"rgb": True})
@@ -161,15 +148,25 @@ def superpixels(source: Source, settings: Settings, control: Control) -> Finishe
         del options["n_segments"]
     else:
         del options["size"]
+    image, common = source.image, _common(source, settings)
     labels = napari_sen.segment(
-        source.image,
-        **_common(source, settings),
+        image,
+        **common,
         **options,
+        mask=source.mask,
         spacing=source.spacing if source.is_scaled else None,
         progress=control.progress,
     )
-    result = _labels(source, labels, f"{source.name} superpixels", table=True)
-    count = len(result.options["features"]["index"])
+    control.progress(0, 1, "table")
+    table = region_table(
+        labels,
+        intensity=intensities(image, source),
+        embedding=_remembered(image, source, common, settings, control),
+        spacing=source.spacing,
+        unit=source.unit,
+    )
+    result = _labels(source, labels, f"{source.name} superpixels", table=table)
+    count = len(table["index"])
     return Finished([result], f"{count} superpixels ({_model_note(settings)})")
 
 
@@ -185,6 +182,7 @@ def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
         source.image,
         **_common(source, settings),
         **settings[HierarchyParams].to_dict(),
+        mask=source.mask,
         spacing=source.spacing if source.is_scaled else None,
         progress=control.progress,
     )
@@ -193,6 +191,34 @@ def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
         f"{tree.n_parts} to {tree.n_leaves} superpixels, by the slider ({_model_note(settings)})",
         tree=Tree(tree, source.placement, source.name),
     )
+
+
+def intensities(image: Any, source: Source) -> dict[str, np.ndarray]:
+    """Return the image's channels by name, each in the shape of its label map; no alpha."""
+    data = interpret(np.asarray(image), **source.reading).data
+    count = data.shape[-1]
+    names = ("red", "green", "blue") if source.rgb else tuple(f"channel {c}" for c in range(count))
+    if count == 1:
+        names = ("intensity",)
+    return {name: data[..., c] for c, name in enumerate(names)}
+
+
+def _remembered(
+    image: Any,
+    source: Source,
+    common: dict[str, Any],
+    settings: Settings,
+    control: Control,
+) -> np.ndarray | None:
+    """Return the embedding of an image just segmented; None if none was, or it is too large."""
+    import napari_sen
+
+    model, options = common["model"], settings[SegmentParams]
+    if model is None or options.embedding_weight == 0:
+        return None
+    if prod(source.shape) * model.dim * 4 > model.limit:
+        return None
+    return napari_sen.embed(image, **common, progress=control.progress)
 
 
 def contours(source: Source, settings: Settings, control: Control) -> Finished:
@@ -209,11 +235,16 @@ def contours(source: Source, settings: Settings, control: Control) -> Finished:
     result = Result(
         "image",
         f"{source.name} contours",
-        source.placement.shape(strength),
+        source.placement.shape(_inside(strength, source)),
         source.placement,
         options,
     )
     return Finished([result], f"contours ({_model_note(settings)}), strength 0 to 1")
+
+
+def classes(source: Source, settings: Settings, control: Control) -> Finished:
+    """Carry the classes of the painted superpixels to all others."""
+    return settings.classifying.propagate(source, settings, control)
 
 
 STEPS: dict[str, Step] = {
@@ -230,9 +261,10 @@ STEPS: dict[str, Step] = {
         (TrainParams, NetworkParams, MeanShiftParams, LossParams),
         ("steps",),
         train,
-        lambda settings: check_model_name(settings.new_model),
+        check,
         hidden=("planes",),
         uses=("pseudo_labels",),
+        own_images=True,
     ),
     "embed": Step(
         "3  Embed",
@@ -255,6 +287,14 @@ STEPS: dict[str, Step] = {
         (HierarchyParams,),
         ("fine_size", "size_exponent"),
         hierarchy,
+    ),
+    "classes": Step(
+        "Propagate",
+        "Give every superpixel the class of the painted ones that look like it.",
+        (),
+        (),
+        classes,
+        at_picks=True,
     ),
     "contours": Step(
         "Contours",

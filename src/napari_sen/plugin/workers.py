@@ -121,6 +121,16 @@ class JobRunner(QObject):
         self.started.emit()
         worker.start()
 
+    def pause(self, on: bool) -> None:
+        """Let the running job wait, or go on."""
+        for control in self._running:
+            control.pause(on)
+
+    def finish(self) -> None:
+        """Ask the running job to end early and keep what it has."""
+        for control in self._running:
+            control.finish()
+
     def cancel(self) -> None:
         """Ask the running job, if there is one, to stop; its result will be ignored."""
         _cancel_all(self._running)

@@ -1,0 +1,311 @@
+"""Pieces of an image that a person merges, splits back and puts into classes, with undo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, sparse
+from scipy.sparse.csgraph import connected_components
+
+from ..errors import ImageError, ParameterError
+from . import _kernel  # type: ignore[attr-defined]
+from .graph import as_volume, checked_labels
+from .hierarchy import Hierarchy
+
+__all__ = ["UNDO_STEPS", "Partition"]
+
+# So many steps back; each keeps only what it changed.
+UNDO_STEPS = 500
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What one step changed: those leaves, and their node and class before and after."""
+
+    leaves: NDArray[np.intp]
+    before: tuple[NDArray[np.int64], NDArray[np.uint8]]
+    after: tuple[NDArray[np.int64], NDArray[np.uint8]]
+
+
+class Partition:
+    """The pieces of an image, each made of leaves that are never cut.
+
+    Merging makes a new node above the merged ones, and splitting goes back to a node's children;
+    nodes are never removed, so the node and the class of every leaf are the whole state, and a
+    step is undone by putting back what it changed. Pieces are named by their labels.
+
+    Parameters
+    ----------
+    labels : (Y, X) or (Z, Y, X) int array
+        The pieces: 0 is outside; gaps are allowed, and a label need not be in one piece.
+    tree : Hierarchy, optional
+        Of the same image, whose cut ``labels`` are: pieces can then be split down to its finest
+        superpixels.
+
+    Raises
+    ------
+    ImageError
+        If the labels hold no piece, or are no cut of the tree.
+    """
+
+    def __init__(self, labels: Any, tree: Hierarchy | None = None) -> None:
+        array, _ = checked_labels(labels)
+        self._children: dict[int, tuple[int, ...]] = {}
+        self._done: list[_Step] = []
+        self._undone: list[_Step] = []
+        if tree is None:
+            names = np.flatnonzero(np.bincount(array.ravel()))
+            names = names[names > 0]
+            index = np.zeros(names[-1] + 1, np.int32)
+            index[names] = np.arange(1, len(names) + 1)
+            self.base: NDArray[np.int32] = index[array]
+            self._node = np.arange(len(names), dtype=np.int64)
+            self._label = names.astype(np.int64).tolist()
+        else:
+            self._from_tree(array, tree)
+        self._next = max(self._label) + 1
+        self._class = np.zeros(len(self._node), np.uint8)
+        self._boxes: list[tuple[slice, ...]] = ndimage.find_objects(self.base)
+        self._edges: NDArray[np.int32] | None = None
+
+    def _from_tree(self, array: NDArray[np.int32], tree: Hierarchy) -> None:
+        self.base = tree.labels
+        n, pieces = tree.n_leaves, int(array.max())
+        if array.shape != tree.labels.shape or not tree.n_parts <= pieces <= n:
+            raise ImageError("these labels are no cut of the tree: take them from tree.cut(...)")
+        merges = n - pieces
+        node = np.arange(n)
+        for k, (a, b) in enumerate(tree.linkage[:merges, :2].astype(np.int64).tolist()):
+            self._children[n + k] = (a, b)
+        # From the last merge down, every node learns the piece that it belongs to.
+        top = np.arange(n + merges)
+        for parent in range(n + merges - 1, n - 1, -1):
+            for child in self._children[parent]:
+                top[child] = top[parent]
+        self._node = top[node].astype(np.int64)
+        one_of = np.zeros(n + 1, np.int64)
+        one_of[self.base.ravel()] = array.ravel()
+        self._label = [0] * (n + merges)
+        for leaf, name in enumerate(one_of[1:].tolist()):
+            self._label[int(self._node[leaf])] = name
+        if not np.array_equal(self.table()[self.base], array):
+            raise ImageError("these labels are no cut of the tree: take them from tree.cut(...)")
+
+    @property
+    def n_leaves(self) -> int:
+        """Number of leaves."""
+        return len(self._node)
+
+    @property
+    def pieces(self) -> NDArray[np.int64]:
+        """Labels of the pieces, rising."""
+        return np.sort(np.asarray(self._label)[np.unique(self._node)])
+
+    def table(self) -> NDArray[np.int64]:
+        """Return the label of every leaf's piece, (n + 1,), 0 first: ``table[base]`` shows it."""
+        return np.concatenate([[0], np.asarray(self._label)[self._node]])
+
+    def class_table(self) -> NDArray[np.uint8]:
+        """Return the class of every leaf, (n + 1,), 0 first; 0 is none."""
+        return np.concatenate([np.zeros(1, np.uint8), self._class])
+
+    def classes(self) -> dict[int, int]:
+        """Return the class of every piece that has one: label -> class.
+
+        That of its painted leaves; none if they are of several.
+        """
+        painted = self._class > 0
+        pairs = np.unique(np.stack([self.table()[1:][painted], self._class[painted]]), axis=1)
+        names, first, count = np.unique(pairs[0], return_index=True, return_counts=True)
+        value, kept = pairs[1][first], count == 1
+        return dict(zip(names[kept].tolist(), value[kept].tolist(), strict=True))
+
+    def label_at(self, index: Sequence[int]) -> int:
+        """Return the label of the piece at a pixel; 0 outside pieces and image."""
+        inside = all(0 <= i < length for i, length in zip(index, self.base.shape, strict=True))
+        return int(self.table()[self.base[tuple(index)]]) if inside else 0
+
+    def leaves_of(self, labels: Iterable[int]) -> NDArray[np.intp]:
+        """Return the leaves (0...n - 1) of pieces."""
+        return np.flatnonzero(np.isin(self.table()[1:], list(labels)))
+
+    def box(self, leaves: NDArray[np.integer]) -> tuple[slice, ...]:
+        """Return the smallest box of pixels around leaves (at least one)."""
+        boxes = [self._boxes[leaf] for leaf in leaves.tolist()]
+        return tuple(
+            slice(min(box[axis].start for box in boxes), max(box[axis].stop for box in boxes))
+            for axis in range(self.base.ndim)
+        )
+
+    def merge(self, labels: Iterable[int]) -> NDArray[np.intp]:
+        """Merge those pieces that touch each other; return the leaves that changed.
+
+        Every group of touching pieces becomes one, under its smallest label.
+
+        Raises
+        ------
+        ParameterError
+            If no two of them touch.
+        """
+        nodes = np.unique(self._node[self.leaves_of(labels)])
+        group = self._touching(nodes)
+        changed = []
+        node = self._node.copy()
+        for number in np.flatnonzero(np.bincount(group) > 1):
+            children = tuple(nodes[group == number].tolist())
+            parent = len(self._label)
+            self._label.append(min(self._label[child] for child in children))
+            self._children[parent] = children
+            leaves = np.flatnonzero(np.isin(self._node, children))
+            node[leaves] = parent
+            changed.append(leaves)
+        if not changed:
+            raise ParameterError(
+                "nothing to merge: select two or more superpixels that touch each other"
+            )
+        return self._do(np.concatenate(changed), node, self._class)
+
+    def split(self, labels: Iterable[int]) -> NDArray[np.intp]:
+        """Split pieces into what they were merged from; return the leaves that changed.
+
+        Raises
+        ------
+        ParameterError
+            If none of them was merged of others.
+        """
+        nodes = np.unique(self._node[self.leaves_of(labels)]).tolist()
+        node = self._node.copy()
+        changed = []
+        for parent in nodes:
+            if parent not in self._children:
+                continue
+            leaves = np.flatnonzero(self._node == parent)
+            below = self._descend(self._children[parent])
+            node[leaves] = below[leaves]
+            self._name_children(parent)
+            changed.append(leaves)
+        if not changed:
+            raise ParameterError(
+                "nothing to split: none of the selected superpixels was merged of others"
+            )
+        return self._do(np.concatenate(changed), node, self._class)
+
+    def _descend(self, children: tuple[int, ...]) -> NDArray[np.int64]:
+        """Return, for the leaves below ``children``, which of these they belong to."""
+        below = np.full(self.n_leaves, -1, np.int64)
+        for child in children:
+            todo = [child]
+            while todo:
+                node = todo.pop()
+                if node < self.n_leaves:
+                    below[node] = child
+                else:
+                    todo.extend(self._children[node])
+        return below
+
+    def _name_children(self, parent: int) -> None:
+        """Give children that have no label yet one: the first the parent's, the others new."""
+        nameless = [child for child in self._children[parent] if self._label[child] == 0]
+        for number, child in enumerate(nameless):
+            self._label[child] = self._new_label() if number else self._label[parent]
+
+    def _new_label(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+    def paint(self, labels: Iterable[int], value: int) -> NDArray[np.intp]:
+        """Put pieces into class ``value`` (1...255; 0 takes them out); return changed leaves."""
+        if not 0 <= value <= 255:
+            raise ParameterError(f"a class is a number from 0 to 255, got {value}")
+        leaves = self.leaves_of(labels)
+        classes = self._class.copy()
+        classes[leaves] = value
+        return self._do(leaves, self._node, classes)
+
+    def restore(
+        self, labels: NDArray[np.integer], classes: NDArray[np.integer]
+    ) -> NDArray[np.intp]:
+        """Take over the piece and class of every leaf (as in a file); return changed leaves.
+
+        Raises
+        ------
+        ImageError
+            If they are not of this many leaves, or a label or class is out of range.
+        """
+        same = labels.shape == classes.shape == (self.n_leaves,)
+        if not same or labels.min() < 1 or classes.min() < 0 or classes.max() > 255:
+            raise ImageError("these pieces belong to another label image")
+        self._next = max(self._next, int(labels.max()) + 1)
+        node = self._node.copy()
+        now = self.table()[1:]
+        differ = now != labels
+        # Pieces that are the same under the same label keep what they were merged of.
+        for name in np.unique([labels[differ], now[differ]]).tolist():
+            leaves = np.flatnonzero(labels == name)
+            if len(leaves) == 0:
+                continue
+            parent = len(self._label)
+            self._label.append(name)
+            self._children[parent] = tuple(leaves.tolist())
+            for leaf in leaves.tolist():
+                self._label[leaf] = self._label[leaf] or self._new_label()
+            node[leaves] = parent
+        return self._do(np.arange(self.n_leaves), node, classes.astype(np.uint8))
+
+    def _touching(self, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the group of each of ``nodes``: those that touch, directly or by others."""
+        if self._edges is None:
+            volume = as_volume(self.base, self.base.ndim)
+            self._edges = _kernel.region_graph(volume, self.n_leaves, None)[0]
+        ends = self._node[self._edges]
+        inside = np.isin(ends, nodes).all(axis=1)
+        pairs = np.searchsorted(nodes, ends[inside])
+        graph = sparse.coo_array((np.ones(len(pairs)), pairs.T), shape=(len(nodes),) * 2)
+        group: NDArray[np.int64] = connected_components(graph, directed=False)[1]
+        return group
+
+    def _do(
+        self, leaves: NDArray[np.intp], node: NDArray[np.int64], classes: NDArray[np.uint8]
+    ) -> NDArray[np.intp]:
+        """Change the state and remember how it was; return the leaves that really changed."""
+        differ = (self._node[leaves] != node[leaves]) | (self._class[leaves] != classes[leaves])
+        leaves = leaves[differ]
+        if len(leaves):
+            before = self._node[leaves], self._class[leaves]
+            self._done.append(_Step(leaves, before, (node[leaves], classes[leaves])))
+            del self._done[:-UNDO_STEPS]
+            self._undone.clear()
+            self._node, self._class = node.copy(), classes.copy()
+        return leaves
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to undo."""
+        return bool(self._done)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is an undone step."""
+        return bool(self._undone)
+
+    def undo(self) -> NDArray[np.intp]:
+        """Take back the last step; return the leaves that changed, none if there is no step."""
+        if not self._done:
+            return np.empty(0, np.intp)
+        step = self._done.pop()
+        self._undone.append(step)
+        self._node[step.leaves], self._class[step.leaves] = step.before
+        return step.leaves
+
+    def redo(self) -> NDArray[np.intp]:
+        """Do the last undone step again; return the leaves that changed."""
+        if not self._undone:
+            return np.empty(0, np.intp)
+        step = self._undone.pop()
+        self._done.append(step)
+        self._node[step.leaves], self._class[step.leaves] = step.after
+        return step.leaves

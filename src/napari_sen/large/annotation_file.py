@@ -1,0 +1,147 @@
+"""Painted superpixels as a JSON file: pieces, classes, and the examples that they give."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ImageError, OutputError
+from ..learn.classes import Examples
+from ..learn.replacing import replacing
+
+__all__ = ["SUFFIX", "Annotation", "digest_of", "load_annotation", "save_annotation"]
+
+FORMAT = "napari-sen annotation 1"
+SUFFIX = ".sen.json"
+LARGEST = 500_000_000
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What a person did to the superpixels of an image.
+
+    Attributes
+    ----------
+    class_names : tuple of str
+        Names of the classes 1, 2, ...
+    digest : str
+        Of the leaves' label map (:func:`digest_of`): the file fits these superpixels only.
+    pieces, classes : (n,) int array
+        Piece and class (0 for none) of every leaf.
+    examples : Examples
+        The painted superpixels' features, which serve other images as well.
+    others : Examples
+        Examples of other images, loaded before.
+    """
+
+    class_names: tuple[str, ...]
+    digest: str
+    pieces: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    examples: Examples
+    others: Examples
+
+
+def digest_of(base: NDArray[np.integer]) -> str:
+    """Return a checksum of a label map, of its shape and values alone."""
+    values = np.ascontiguousarray(base, dtype="<i4")
+    digest = hashlib.sha256(repr(values.shape).encode())
+    digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def save_annotation(path: str | PathLike[str], annotation: Annotation) -> None:
+    """Write an annotation to ``NAME.sen.json``; a file of that name is replaced when complete.
+
+    Raises
+    ------
+    OutputError
+        If the name ends otherwise, or the file cannot be written there.
+    """
+    path = Path(path)
+    if not path.name.endswith(SUFFIX):
+        raise OutputError(f"cannot write {path}: its name has to end in {SUFFIX}")
+    names = annotation.examples.names or annotation.others.names
+    content = {
+        "format": FORMAT,
+        "class_names": list(annotation.class_names),
+        "digest": annotation.digest,
+        "pieces": annotation.pieces.tolist(),
+        "classes": annotation.classes.tolist(),
+        "features": list(names),
+        "examples": _rows(annotation.examples),
+        "others": _rows(annotation.others),
+    }
+    try:
+        with replacing(path) as partial:
+            partial.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}; choose another") from error
+
+
+def _rows(examples: Examples) -> list[dict[str, Any]]:
+    return [
+        {"class": int(value), "features": row.tolist()}
+        for value, row in zip(examples.classes, examples.features, strict=True)
+    ]
+
+
+def load_annotation(path: str | PathLike[str]) -> Annotation:
+    """Read an annotation that :func:`save_annotation` wrote, and check it.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, damaged, or no annotation.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ImageError("it is too large")
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise ImageError(f"it is not of the format {FORMAT!r}")
+        return _read(content)
+    except FileNotFoundError as error:
+        raise ImageError(f"cannot read the annotation {path}: there is no such file") from error
+    except ImageError as error:
+        raise ImageError(f"cannot read the annotation {path}: {error}") from error
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ImageError(
+            f"cannot read the annotation {path}: it is damaged ({type(error).__name__})"
+        ) from error
+
+
+def _read(content: dict[str, Any]) -> Annotation:
+    names = tuple(str(name) for name in content["class_names"])
+    pieces, classes = (_integers(content[key]) for key in ("pieces", "classes"))
+    columns = tuple(str(name) for name in content["features"])
+    examples, others = (_examples(content[key], columns) for key in ("examples", "others"))
+    found = (classes, examples.classes, others.classes)
+    highest = max(int(values.max(initial=0)) for values in found)
+    if not 1 <= len(names) <= 255 or highest > len(names) or len(pieces) != len(classes):
+        raise ImageError("its classes do not fit its superpixels")
+    return Annotation(names, str(content["digest"]), pieces, classes, examples, others)
+
+
+def _examples(rows: Any, columns: tuple[str, ...]) -> Examples:
+    if not rows:
+        return Examples.none()
+    features = np.array([row["features"] for row in rows], float).reshape(len(rows), len(columns))
+    return Examples(features, _integers([row["class"] for row in rows]), columns)
+
+
+def _integers(values: Any) -> NDArray[np.int64]:
+    array = np.array(values)
+    if array.size == 0:
+        return np.empty(0, np.int64)
+    if array.ndim != 1 or array.dtype.kind != "i" or array.min() < 0:
+        raise ImageError("its labels and classes must be whole numbers from 0 up")
+    return array.astype(np.int64)

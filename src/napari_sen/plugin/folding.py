@@ -1,0 +1,24 @@
+"""Parts of the dock that are folded until they are wanted."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QWidget
+from superqt import QCollapsible
+
+__all__ = ["folded"]
+
+
+def folded(title: str, content: QWidget) -> QCollapsible:
+    """Return ``content`` under a title that unfolds it, by mouse or keyboard."""
+    fold = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
+    fold.setDuration(0)
+    fold.setContent(content)
+    inner = fold.layout()
+    assert inner is not None
+    inner.setContentsMargins(0, 0, 0, 0)
+    inner.setSpacing(2)
+    button = fold.toggleButton()
+    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    fold.collapse(animate=False)
+    return fold

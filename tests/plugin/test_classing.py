@@ -1,0 +1,168 @@
+"""Classes carried to all superpixels, by the session alone, without a display."""
+
+import numpy as np
+import pytest
+from napari.components import LayerList
+from napari.layers import Image
+
+from napari_sen.errors import DataError, ImageError, ParameterError
+from napari_sen.params import SegmentParams
+from napari_sen.plugin.control import Control
+from napari_sen.plugin.session import Session
+
+PLACE = {"scale": (0.5, 0.5), "translate": (3, 4), "rotate": 30, "units": "um"}
+
+
+def scene(rng, shape=(60, 80), colours=((200, 40, 40), (40, 60, 200))):
+    """A red disc on blue, with noise; and where the disc is."""
+    rows, columns = np.indices(shape)
+    disc = (rows - 30) ** 2 + (columns - 40) ** 2 < 20**2
+    image = np.where(disc[..., None], *colours) + rng.normal(0, 12, (*shape, 3))
+    return np.clip(image, 0, 255).astype(np.uint8), disc
+
+
+@pytest.fixture
+def session(rng):
+    image, disc = scene(rng)
+    session = started(image)
+    session.disc = disc
+    return session
+
+
+def started(image, **options):
+    """A session that picks the superpixels of an image."""
+    session = Session()
+    session.model = None
+    session.layers = session.picking.layers = session.granularity.layers = LayerList()
+    layer = Image(image, name="scene", **{**PLACE, **options})
+    session.layers.append(layer)
+    session.choose(layer)
+    session.set(SegmentParams(n_segments=60))
+    (result,) = session.run("superpixels")
+    session.layers.append(result.to_layer())
+    session.pick(session.layers[-1])
+    return session
+
+
+def piece_at(session, row, column):
+    return session.picking.pieces.label_at((row, column))
+
+
+def paint_two(session):
+    session.picking.paint([piece_at(session, 2, 2)], 1)
+    session.picking.paint([piece_at(session, 30, 40)], 2)
+
+
+def layer(session, suffix):
+    return session.layers[f"scene superpixels {suffix}"]
+
+
+def test_two_painted_superpixels_find_the_disc(session):
+    paint_two(session)
+    session.run("classes")
+    found = layer(session, "propagated")
+    truth = session.disc + 1
+    assert (found.data == truth).mean() > 0.95
+    probability = layer(session, "p(object)")
+    assert probability.data.dtype == np.float32
+    assert probability.data[30, 40] > 0.7
+    assert probability.data[2, 2] < 0.3
+    total = probability.data + layer(session, "p(background)").data
+    np.testing.assert_allclose(total, 1, rtol=1e-5)
+    for each in (found, probability):
+        np.testing.assert_allclose(each.data_to_world((3, 4)), session.layer.data_to_world((3, 4)))
+    # Once more, with merged superpixels: the same layers follow.
+    session.picking.select(session.picking.along((30, 25), (30, 55)))
+    count = len(session.layers)
+    session.picking.merge()
+    session.run("classes")
+    assert len(session.layers) == count
+    assert layer(session, "propagated") is found
+
+
+def test_the_embedding_is_used_and_described_once(session, monkeypatch):
+    import napari_sen.plugin.classing as classing
+
+    calls = []
+    describe = classing.describe
+    monkeypatch.setattr(classing, "describe", lambda *a, **k: calls.append(k) or describe(*a, **k))
+    session.model = "natural"
+    paint_two(session)
+    session.run("classes")
+    session.picking.paint([piece_at(session, 55, 75)], 1)
+    session.run("classes")
+    assert len(calls) == 1
+    assert calls[0]["model"].name == "natural"
+    session.model = None
+    session.run("classes")
+    assert len(calls) == 2
+
+
+def test_what_is_missing_is_said(session):
+    with pytest.raises(DataError, match="paint superpixels of two classes"):
+        session.run("classes")
+    session.picking.leave()
+    with pytest.raises(ParameterError, match="start picking first"):
+        session.run("classes")
+
+
+def test_superpixels_of_another_image(session, rng):
+    paint_two(session)
+    session.choose(Image(rng.random((20, 30)), name="other"))
+    with pytest.raises(ImageError, match="choose the image that they were made of"):
+        session.run("classes")
+
+
+def test_an_annotation_comes_back_on_its_superpixels(session, tmp_path, rng):
+    session.picking.select(session.picking.along((30, 30), (30, 50)))
+    session.picking.merge()
+    paint_two(session)
+    session.picking.rename_class(2, "disc")
+    path = tmp_path / "scene.sen.json"
+    done = session.saving(path)(Control())
+    assert done.message == "2 painted superpixels saved to scene.sen.json"
+    classes = layer(session, "classes").data.copy()
+
+    again = started(session.layer.data)
+    assert "put back" in again.load_annotation(path)
+    np.testing.assert_array_equal(layer(again, "classes").data, classes)
+    np.testing.assert_array_equal(again.picking.layer.data, session.picking.layer.data)
+    assert again.picking.class_names == ["background", "disc"]
+    again.picking.undo()
+    assert again.picking.pieces.classes() == {}
+
+
+def test_an_annotation_serves_other_images(session, tmp_path, rng):
+    paint_two(session)
+    path = tmp_path / "scene.sen.json"
+    session.saving(path)(Control())
+    image, disc = scene(rng)
+    other = started(np.roll(image, 9, axis=1))
+    assert "serve as examples" in other.load_annotation(path)
+    other.run("classes")
+    assert (layer(other, "propagated").data == np.roll(disc, 9, axis=1) + 1).mean() > 0.95
+    # What is kept then has the examples of both.
+    other.picking.paint([piece_at(other, 2, 2)], 1)
+    other.saving(tmp_path / "two.sen.json")(Control())
+    third = started(image)
+    third.load_annotation(tmp_path / "two.sen.json")
+    assert len(third.classifying.others.classes) == 3
+
+
+def test_a_slice_of_a_stack_is_described_where_it_was_made(rng):
+    image, disc = scene(rng)
+    grey = np.stack([np.zeros((60, 80)), image[..., 0], np.zeros((60, 80))]).astype(np.uint8)
+    session = Session()
+    session.model = None
+    session.picking.layers = LayerList()
+    stack = Image(grey, name="scene", scale=(3, 1, 1))
+    session.choose(stack)
+    session.set(SegmentParams(n_segments=60))
+    (result,) = session.run("superpixels", point=(3, 0, 0))
+    superpixels = result.to_layer()
+    session.picking.layers.append(superpixels)
+    session.pick(superpixels)
+    session.layers = session.picking.layers
+    paint_two(session)
+    session.run("classes")
+    assert (layer(session, "propagated").data[0] == disc + 1).mean() > 0.95

@@ -1,0 +1,169 @@
+"""Picking in a real viewer: mouse on the canvas, keys, buttons, files."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from .mouse import drag, key
+from .test_classing import scene
+from .test_dock import choose_model, screenshot
+
+pytestmark = pytest.mark.gui
+
+CONTROL = Qt.KeyboardModifier.ControlModifier
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+
+
+@pytest.fixture
+def dock(opened, rng):
+    """Forty superpixels of a red disc on blue, colour alone, picking started."""
+    image, opened.disc = scene(rng)
+    opened.viewer.window.resize(1400, 950)
+    opened.viewer.add_image(image, name="scene", rgb=True, scale=(0.5, 0.5), units="um")
+    choose_model(opened.dock, "none (colour only)")
+    opened.dock.panels["superpixels"].size_editor.number.setValue(40)
+    opened.click("superpixels")
+    opened.viewer.reset_view()
+    opened.panel = opened.dock.panels["classes"]
+    opened.picking = opened.dock.session.picking
+    press(opened, opened.panel.toggle)
+    return opened
+
+
+def press(opened, button):
+    opened.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def labels(dock):
+    return dock.viewer.layers["scene superpixels"]
+
+
+def at(dock, *pixel):
+    return int(labels(dock).data[pixel])
+
+
+def test_click_drag_merge_split_undo_by_mouse_and_keys(dock, artifacts):
+    layer = labels(dock)
+    assert dock.viewer.layers.selection.active is layer
+    before = layer.data.copy()
+    drag(dock, layer, (30, 40))
+    assert dock.picking.selected == {at(dock, 30, 40)}
+    camera = dock.viewer.scene.camera.center
+    drag(dock, layer, (30, 25), (30, 40), (30, 55))
+    assert dock.picking.selected == set(np.unique(before[30, 25:56]).tolist())
+    assert dock.viewer.scene.camera.center == camera  # dragging does not move the picture
+    count = len(dock.picking.selected)
+    assert count > 2
+    drag(dock, layer, (4, 4), modifiers=SHIFT)
+    assert len(dock.picking.selected) == count + 1
+    drag(dock, layer, (4, 4), modifiers=SHIFT)
+    key(dock, "M")
+    assert len(np.unique(layer.data)) == 40 - count + 1
+    assert np.unique(layer.data[30, 25:56]).size == 1
+    screenshot(dock, artifacts / "pick-merged.png")
+    key(dock, "S")
+    np.testing.assert_array_equal(layer.data, before)
+    key(dock, "Z", CONTROL)
+    assert np.unique(layer.data[30, 25:56]).size == 1
+    key(dock, "Z", CONTROL)
+    np.testing.assert_array_equal(layer.data, before)
+    key(dock, "Z", CONTROL | SHIFT)
+    assert np.unique(layer.data[30, 25:56]).size == 1
+    key(dock, "Escape")
+    assert dock.picking.selected == set()
+    assert not dock.panel.actions_["merge"].isEnabled()
+
+
+def test_paint_propagate_save_and_load(dock, artifacts, tmp_path, monkeypatch):
+    layer, panel = labels(dock), dock.panel
+    press(dock, panel.paint)
+    assert dock.picking.tool == "paint"
+    panel.classes.setCurrentRow(0)
+    drag(dock, layer, (3, 3), (3, 40))
+    panel.classes.setCurrentRow(1)
+    drag(dock, layer, (30, 35), (30, 45))
+    classes = dock.viewer.layers["scene superpixels classes"].data
+    assert (classes[3, 3], classes[30, 40]) == (1, 2)
+    panel.classes.item(1).setText("disc")
+    text = dock.click("classes")
+    assert text.startswith("Done: 40 superpixels classified from ")
+    found = dock.viewer.layers["scene superpixels propagated"].data
+    assert (found == dock.disc + 1).mean() > 0.93
+    assert dock.viewer.layers["scene superpixels p(disc)"].data[30, 40] > 0.7
+    for theme in ("light", "dark"):
+        dock.viewer.theme = theme
+        show(dock, panel)
+        screenshot(dock, artifacts / f"pick-classes-{theme}.png")
+
+    from qtpy.QtWidgets import QFileDialog
+
+    path = tmp_path / "mine"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(path), ""))
+    with dock.qtbot.waitSignal(dock.dock.idle):
+        press(dock, panel.store)
+    saved = tmp_path / "mine.sen.json"
+    assert saved.is_file()
+    while dock.picking.pieces.can_undo:
+        press(dock, panel.actions_["undo"])
+    assert not (dock.viewer.layers["scene superpixels classes"].data > 0).any()
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a: (str(saved), ""))
+    press(dock, panel.load)
+    np.testing.assert_array_equal(dock.viewer.layers["scene superpixels classes"].data, classes)
+    assert "put back" in dock.dock.status.text.text()
+
+
+def show(dock, widget):
+    from qtpy.QtWidgets import QScrollArea
+
+    dock.viewer.window.resize(1400, 950)
+    dock.dock.findChild(QScrollArea).ensureWidgetVisible(widget, 0, 2000)
+
+
+def test_what_is_missing_is_a_notification(dock):
+    text = dock.click("classes")
+    assert "paint superpixels of two classes" in text
+    drag(dock, labels(dock), (2, 2))
+    key(dock, "M")
+    assert "touch each other" in dock.dock.status.text.text()
+    key(dock, "9")
+    assert "no class 9" in dock.dock.status.text.text()
+
+
+def test_it_stops_with_its_layer(dock):
+    layer = labels(dock)
+    drag(dock, layer, (2, 2))
+    dock.viewer.layers.remove(layer)
+    dock.qtbot.waitUntil(lambda: not dock.panel.toggle.isChecked())
+    assert dock.picking.partition is None
+    assert layer.editable
+    dock.qtbot.waitUntil(lambda: "scene superpixels selection" not in dock.viewer.layers)
+    press(dock, dock.panel.toggle)
+    assert "make superpixels first" in dock.dock.status.text.text()
+    assert not dock.panel.toggle.isChecked()
+
+
+def test_another_press_gives_the_layer_back(dock):
+    layer = labels(dock)
+    drag(dock, layer, (2, 2))
+    press(dock, dock.panel.toggle)
+    dock.qtbot.waitUntil(lambda: "scene superpixels selection" not in dock.viewer.layers)
+    drag(dock, layer, (30, 40))
+    assert dock.picking.selected == set()
+    assert layer.mouse_pan
+
+
+def test_a_level_of_the_tree_is_kept_and_splits_as_the_tree(dock):
+    press(dock, dock.panel.toggle)
+    dock.click("hierarchy")
+    live = dock.dock.session.granularity.layer
+    dock.dock.session.granularity.show(5)
+    dock.panel.box.choose(live)
+    press(dock, dock.panel.toggle)
+    layer = dock.picking.layer
+    assert layer.name == "scene 5 superpixels"
+    assert not live.visible
+    drag(dock, layer, (30, 40))
+    key(dock, "S")
+    assert len(np.unique(layer.data)) == 6
+    dock.dock.session.granularity.show(9)
+    assert len(np.unique(layer.data)) == 6
