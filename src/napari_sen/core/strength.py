@@ -14,11 +14,12 @@ from ..progress import Progress, report
 from . import _kernel  # type: ignore[attr-defined]
 from .lattice import check_spacing
 
-__all__ = ["gradient_magnitude", "half_disc_difference"]
+__all__ = ["PERCENTILES", "STEP", "gradient_magnitude", "half_disc_difference", "half_disc_reach"]
 
 ORIENTATIONS = 8
 BINS = 12
 PERCENTILES = (1.0, 99.0)
+RADII, SMOOTHING, STEP = (5, 10, 20), 1.0, 3  # px
 _OUTSIDE = 0xFFFF
 
 
@@ -98,11 +99,12 @@ def _ends(array: NDArray[Any], axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
 def half_disc_difference(
     features: NDArray[Any],
     *,
-    radii: Sequence[int] = (5, 10, 20),
+    radii: Sequence[int] = RADII,
     weights: Sequence[float] | None = None,
-    smoothing: float = 1.0,
-    step: int = 3,
+    smoothing: float = SMOOTHING,
+    step: int = STEP,
     mask: NDArray[np.bool_] | None = None,
+    limits: NDArray[Any] | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
     """Return how much the histograms on both sides of a line differ, texture included.
@@ -127,6 +129,9 @@ def half_disc_difference(
         Discs are compared at every so many pixels; between them the result is interpolated.
     mask : (*spatial) bool array, optional
         Pixels outside enter no histogram; there the result is 0.
+    limits : (2, C) array, optional
+        Where the histograms begin and end. A part of an image, which begins at a multiple of
+        ``step`` and reaches :func:`half_disc_reach` further, passes the percentiles of the whole.
     progress : callable, optional
         Called as ``progress(done, total, "boundaries")``; may raise Cancelled.
 
@@ -146,7 +151,7 @@ def half_disc_difference(
     if share.shape != (channels,):
         raise ImageError(f"{channels} channels need as many weights, got {weights!r}")
     share = share / (share.sum() * len(radii))
-    codes = _bin_codes(values, mask)
+    codes = _bin_codes(values, mask, limits)
     planes = codes if codes.ndim == 4 else codes[None]
     discs = [(radius, _disc_runs(radius)) for radius in radii]
     total, done = len(planes) * channels * len(discs), 0
@@ -172,19 +177,30 @@ def half_disc_difference(
 def _refined(coarse: NDArray[np.float32], step: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Return a plane known at every ``step``-th pixel at all of them, by linear interpolation."""
     for axis, length in enumerate(shape):
-        place = np.arange(length, dtype=np.float32) / np.float32(step)
-        before = place.astype(np.intp)
+        before, rest = np.divmod(np.arange(length), step)
         after = np.minimum(before + 1, coarse.shape[axis] - 1)
-        share = (place - before).reshape((-1, 1) if axis == 0 else (1, -1))
+        share = (rest / step).astype(np.float32).reshape((-1, 1) if axis == 0 else (1, -1))
         first, second = coarse.take(before, axis=axis), coarse.take(after, axis=axis)
         coarse = first + share * (second - first)
     return coarse
 
 
-def _bin_codes(values: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> NDArray[np.uint16]:
+def half_disc_reach(
+    radii: Sequence[int] = RADII, smoothing: float = SMOOTHING, step: int = STEP
+) -> int:
+    """Return how many pixels further :func:`half_disc_difference` sees, a multiple of ``step``."""
+    coarse = int(4.0 * smoothing / step + 0.5) + 1  # scipy's rule, and the interpolation
+    return (coarse + -(-max(radii) // step)) * step
+
+
+def _bin_codes(
+    values: NDArray[np.float32], mask: NDArray[np.bool_] | None, limits: NDArray[Any] | None
+) -> NDArray[np.uint16]:
     """Return 16 times each value's position among the bins; a mark outside the mask."""
-    inside = values.reshape(-1, values.shape[-1]) if mask is None else values[mask]
-    low, high = np.percentile(inside, PERCENTILES, axis=0).astype(np.float32)
+    if limits is None:
+        inside = values.reshape(-1, values.shape[-1]) if mask is None else values[mask]
+        limits = np.percentile(inside, PERCENTILES, axis=0)
+    low, high = np.asarray(limits, dtype=np.float32)
     span = np.where(high > low, high - low, np.float32(1))
     position = np.clip((values - low) / span, 0, 1) * np.float32(16 * (BINS - 1))
     codes: NDArray[np.uint16] = np.rint(position).astype(np.uint16)

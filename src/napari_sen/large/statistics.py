@@ -1,9 +1,4 @@
-"""Statistics of an image that is never in memory as a whole, exactly those of the whole.
-
-Percentiles are found by radix selection: values are mapped to unsigned keys of the same order,
-and the 16 highest bits not yet known are counted over the image in each pass. So 8 and 16 bits
-take one pass, 32 two, 64 four, whatever the size of the image.
-"""
+"""Statistics of an image that is never in memory as a whole, exactly those of the whole."""
 
 from __future__ import annotations
 
@@ -16,13 +11,11 @@ from numpy.typing import NDArray
 
 from ..core.features import PERCENTILES, Statistics, sample_step, with_projection
 from ..errors import ImageError
+from .percentiles import Digits, Percentiles, count_digits
 from .source import Source
 from .tiles import Box
 
 __all__ = ["Count", "Selection", "count_tile", "needs_pass"]
-
-_DIGIT = 16
-_BINS = 1 << _DIGIT
 
 
 def needs_pass(source: Source) -> bool:
@@ -37,7 +30,7 @@ class Count:
     Attributes
     ----------
     digits : dict
-        (channel, higher digits) to the (65536,) counts of the next digit.
+        See :func:`~napari_sen.large.percentiles.count_digits`.
     bad, first_bad : int
         Pixels with a value that is not finite, and the first one's flat place (-1: none).
     low, high : float
@@ -46,7 +39,7 @@ class Count:
         Flat places of the sampled pixels, and their values (n, C); for more than 3 channels.
     """
 
-    digits: dict[tuple[int, int], NDArray[np.int64]]
+    digits: Digits
     bad: int = 0
     first_bad: int = -1
     low: float = np.inf
@@ -74,20 +67,7 @@ def count_tile(
     if source.rgb:
         return found
     rows = values.reshape(-1, source.channels) if inside is None else values[inside]
-    width = 8 * source.dtype.itemsize
-    for channel in range(source.channels):
-        keys = _keys(_finite(rows[:, channel]))
-        down = max(0, width - _DIGIT * (level + 1))
-        digit = (keys >> np.array(down, keys.dtype)) & np.array(
-            min(_BINS, 1 << width) - 1, keys.dtype
-        )
-        for known, prefix in prefixes:
-            if known != channel:
-                continue
-            chosen = digit
-            if level:
-                chosen = digit[keys >> np.array(down + _DIGIT, keys.dtype) == prefix]
-            found.digits[channel, prefix] = np.bincount(chosen.astype(np.int64), minlength=_BINS)
+    found.digits = count_digits(rows, prefixes, level)
     return found
 
 
@@ -102,30 +82,25 @@ class Selection:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        width = 8 * source.dtype.itemsize
-        self.passes = 1 if source.rgb else -(-width // _DIGIT)
-        self.level = 0
-        # Of every channel the order statistics on both sides of each percentile.
-        self._ranks: list[list[int]] = []
-        self._fractions: list[list[float]] = []
-        self._prefixes = [[0] * 2 * len(PERCENTILES) for _ in range(source.channels)]
-        self._counts: dict[tuple[int, int], NDArray[np.int64]] = {}
+        self._percentiles = Percentiles(source.channels, source.dtype, PERCENTILES)
+        self.passes = 1 if source.rgb else self._percentiles.passes
         self._bad, self._first_bad = 0, -1
         self._extremes = [np.inf, -np.inf]
         self._sample: list[tuple[NDArray[np.int64], NDArray[Any]]] = []
 
     @property
+    def level(self) -> int:
+        """Number of passes that are closed."""
+        return self._percentiles.level
+
+    @property
     def prefixes(self) -> list[tuple[int, int]]:
-        """Return the (channel, higher digits) that the next pass has to count."""
-        return sorted({(c, p) for c, some in enumerate(self._prefixes) for p in some})
+        """Return what the next pass has to count."""
+        return self._percentiles.prefixes
 
     def add(self, found: Count) -> None:
         """Take what a tile counted; the order of tiles does not matter."""
-        for key, digits in found.digits.items():
-            if key in self._counts:
-                self._counts[key] += digits
-            else:
-                self._counts[key] = digits.copy()
+        self._percentiles.add(found.digits)
         self._bad += found.bad
         if found.first_bad >= 0:
             self._first_bad = min(found.first_bad, self._first_bad % (1 << 62))
@@ -137,59 +112,19 @@ class Selection:
         """Close a pass: raise ImageError for values that cannot be used, else narrow down."""
         if self.level == 0:
             self._judge()
-        self.level += 1
-        if self._source.rgb:
-            return
-        for channel, prefixes in enumerate(self._prefixes):
-            if self.level == 1:
-                self._set_ranks(channel)
-            for k, prefix in enumerate(prefixes):
-                counts = self._counts[channel, prefix]
-                if not counts.any():
-                    continue
-                before = np.cumsum(counts)
-                digit = int(np.searchsorted(before, self._ranks[channel][k], side="right"))
-                self._ranks[channel][k] -= int(before[digit] - counts[digit])
-                prefixes[k] = prefix << _DIGIT | digit
-        self._counts = {}
+        self._percentiles.end_pass()
 
     def result(self) -> Statistics:
         """Return the statistics once all passes are closed."""
         channels = self._source.channels
-        low, high = np.zeros(channels), np.ones(channels)
         if self._source.rgb:
-            return Statistics(low, high)
-        for channel in range(channels):
-            keys = np.array(self._prefixes[channel], np.uint64)
-            values = _values(keys, self._source.dtype).astype(np.float64).reshape(-1, 2)
-            if not self._fractions[channel]:
-                values[...] = 0
-            fractions = self._fractions[channel] or [0.0, 0.0]
-            low[channel], high[channel] = (
-                _between(below, above, fraction)
-                for (below, above), fraction in zip(values.tolist(), fractions, strict=True)
-            )
-        stats = Statistics(low, high)
+            return Statistics(np.zeros(channels), np.ones(channels))
+        stats = Statistics(*self._percentiles.result())
         if channels <= 3:
             return stats
         places = np.concatenate([places for places, _ in self._sample])
         sample = np.concatenate([values for _, values in self._sample])
         return with_projection(stats, sample[np.argsort(places)])
-
-    def _set_ranks(self, channel: int) -> None:
-        count = int(self._counts[channel, 0].sum())
-        if count == 0:
-            self._ranks.append([0] * 4)
-            self._fractions.append([])
-            return
-        ranks, fractions = [], []
-        for percent in PERCENTILES:
-            place = (count - 1) * (percent / 100)  # as numpy's linear percentile
-            below = int(np.floor(place))
-            ranks += [below, min(below + 1, count - 1)]
-            fractions.append(place - below)
-        self._ranks.append(ranks)
-        self._fractions.append(fractions)
 
     def _judge(self) -> None:
         if self._bad:
@@ -251,42 +186,3 @@ def _sample(
     if inside is not None:
         chosen &= inside
     found.places, found.sample = places[chosen], values[chosen]
-
-
-def _finite(values: NDArray[Any]) -> NDArray[Any]:
-    values = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("="), copy=False))
-    return values[np.isfinite(values)] if values.dtype.kind == "f" else values
-
-
-def _unsigned(dtype: np.dtype) -> np.dtype:
-    return np.dtype(f"u{dtype.itemsize}")
-
-
-def _keys(values: NDArray[Any]) -> NDArray[Any]:
-    """Map values to unsigned keys of the same width and order."""
-    kind = _unsigned(values.dtype)
-    keys: NDArray[Any] = values.view(kind)
-    top = np.array(1 << (8 * kind.itemsize - 1), kind)
-    if values.dtype.kind == "i":
-        keys = keys ^ top
-    elif values.dtype.kind == "f":
-        keys = np.where(keys & top, ~keys, keys | top)
-    return keys
-
-
-def _values(keys: NDArray[np.uint64], dtype: np.dtype) -> NDArray[Any]:
-    """Map keys back to values."""
-    kind = _unsigned(dtype)
-    bits: NDArray[Any] = keys.astype(kind)
-    top = np.array(1 << (8 * kind.itemsize - 1), kind)
-    if dtype.kind == "i":
-        bits = bits ^ top
-    elif dtype.kind == "f":
-        bits = np.where(bits & top, bits ^ top, ~bits)
-    return bits.view(dtype.newbyteorder("="))
-
-
-def _between(low: float, high: float, fraction: float) -> float:
-    """Interpolate as numpy does, rounding included."""
-    span = high - low
-    return low + span * fraction if fraction < 0.5 else high - span * (1 - fraction)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ParameterError
 from ..large.store import resolve
 from ..params import require
 from ..progress import Progress, part
@@ -19,7 +20,7 @@ from .prepare import Prepared, image_kind, prepare
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["embed", "embed_slice"]
+__all__ = ["embed", "embed_slice", "warn_of_mean_shift"]
 
 log = logging.getLogger("napari_sen")
 
@@ -35,8 +36,13 @@ def embed(
     slices: str | None = None,
     spacing: Sequence[float] | None = None,
     device: str = "auto",
+    tile: int | Sequence[int] | None = None,
+    out: str | PathLike[str] | None = None,
+    scheduler: Any = None,
+    resume: bool = False,
+    overwrite: bool = False,
     progress: Progress | None = None,
-) -> NDArray[np.float32]:
+) -> Any:
     """Return the embedding of every pixel: unit vectors, near for pixels that belong together.
 
     Parameters
@@ -53,13 +59,16 @@ def embed(
         not enter the image's statistics.
     device : str
         "auto" (CUDA where there is one), "cpu", "cuda", ...
+    tile, out, scheduler, resume, overwrite
+        As for :func:`napari_sen.segment`: images that do not fit in memory go in tiles.
     progress : callable, optional
         Called as ``progress(done, total, "embedding")``; may raise Cancelled.
 
     Returns
     -------
     (..., D) float32 array
-        The image's shape without its channels, and D; rows of length 1.
+        The image's shape without its channels, and D; rows of length 1. A NumPy array; in tiles
+        a dask array over an OME-Zarr store, equal to the whole's but for rounding (1e-5).
 
     Raises
     ------
@@ -67,6 +76,28 @@ def embed(
         If an argument cannot be used; the message names the remedy.
     """
     require("clustered", clustered, bool, {})
+    if (resume or overwrite) and out is None:
+        raise ParameterError("resume and overwrite speak of an output: give out= as well")
+    options = {"out": out, "tile": tile, "scheduler": scheduler}
+    from .lazy import embed_run, is_tiled, open_result
+
+    if is_tiled(image, **options):
+        run = embed_run(
+            image,
+            model=model,
+            clustered=clustered,
+            mask=mask,
+            channel_axis=channel_axis,
+            rgb=rgb,
+            slices=slices,
+            spacing=spacing,
+            device=device,
+            resume=resume,
+            overwrite=overwrite,
+            **options,
+        )
+        run.run(progress)
+        return open_result(run.path)[0]
     file = resolve(image)
     kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing)
     chosen = choose_model(model, device, kind=kind, required=True)
@@ -80,11 +111,7 @@ def embed(
         spacing=spacing,
         model=chosen,
     )
-    if clustered and not chosen.mean_shift_trained:
-        log.warning(
-            "the mean shift of model %s was not trained: its clustered embedding tells regions "
-            "apart worse than the plain one", chosen.name,
-        )  # fmt: skip
+    warn_of_mean_shift(chosen, clustered)
     canvas = prepared.canvas
     result = None
     for done, index in enumerate(canvas.slices()):
@@ -96,6 +123,15 @@ def embed(
         result[index] = rows
     assert result is not None
     return result
+
+
+def warn_of_mean_shift(model: Model, clustered: bool) -> None:
+    """Log it where a mean shift is asked for that was never trained."""
+    if clustered and not model.mean_shift_trained:
+        log.warning(
+            "the mean shift of model %s was not trained: its clustered embedding tells regions "
+            "apart worse than the plain one", model.name,
+        )  # fmt: skip
 
 
 def embed_slice(

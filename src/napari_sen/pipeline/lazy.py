@@ -13,17 +13,19 @@ from ..errors import ParameterError
 from ..large.executor import check_scheduler
 from ..large.image_file import ImageFile
 from ..large.memory import available_memory
-from ..large.place import find_place
+from ..large.place import Place, find_place
 from ..large.source import Source, open_source
 from ..large.store import open_image
 from ..params import SegmentParams
-from .choose import choose_compared
+from .choose import choose_compared, choose_model, suit
+from .embed import warn_of_mean_shift
+from .embed_tiled import EmbedRun
 from .tiled import SegmentRun
 
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["is_tiled", "open_result", "segment_run"]
+__all__ = ["embed_run", "is_tiled", "open_result", "segment_run"]
 
 # Bytes a pixel at the peak of the in-memory path: without a model, and with one.
 _PER_PIXEL = {False: 120, True: 700}
@@ -109,23 +111,18 @@ def segment_run(
     if params.mode != "flat":
         raise ParameterError(f"{params.mode} superpixels are not made in tiles: use mode='flat'")
     check_scheduler(scheduler)
-    file, source = _opened(image, rgb=rgb, channel_axis=channel_axis, slices=slices)
-    scaled = spacing is not None or file.spacing is not None
-    kind = "natural" if source.rgb and not scaled else "microscopy"
+    file, source, kind = _opened(
+        image, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing
+    )
     chosen = choose_compared(model, params, device, kind)
-    inside = None
-    if mask is not None:
-        _, inside = _opened(mask, what="the mask", slices=slices or "each", rgb=False)
-    if not (scheduler is None or isinstance(scheduler, int)) and source.path is None:
-        _check_travels(source)
-    inputs = [given for given in (source.path, inside and inside.path) if given]
-    place = find_place(out, inputs=inputs, resume=resume, overwrite=overwrite)
+    inside = _opened_mask(mask, slices)
+    _check_travels(source, scheduler)
     return SegmentRun(
         file,
         source,
         inside,
-        params,
-        place,
+        suit(params, chosen, kind),
+        _place(out, source, inside, resume=resume, overwrite=overwrite),
         model=chosen,
         spacing=spacing,
         tile=tile,
@@ -135,14 +132,80 @@ def segment_run(
     )
 
 
-def _opened(image: Any, *, what: str = "the image", **how: Any) -> tuple[ImageFile, Source]:
-    file = open_image(image, what=what)
-    path = os.fspath(image) if isinstance(image, str | os.PathLike) else None
-    return file, open_source(file, path=path, **how)
+def embed_run(
+    image: Any,
+    *,
+    model: Model | str | PathLike[str] = "auto",
+    clustered: bool = False,
+    mask: Any = None,
+    spacing: Sequence[float] | None = None,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+    slices: str | None = None,
+    device: str = "auto",
+    tile: int | Sequence[int] | None = None,
+    out: str | PathLike[str] | None = None,
+    scheduler: Any = None,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> EmbedRun:
+    """Return a tiled run of :func:`napari_sen.embed`, checked, that has not begun yet.
+
+    As :func:`segment_run`, with the arguments of :func:`napari_sen.embed`.
+    """
+    check_scheduler(scheduler)
+    file, source, kind = _opened(
+        image, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing
+    )
+    chosen = choose_model(model, device, kind=kind, required=True)
+    assert chosen is not None
+    warn_of_mean_shift(chosen, clustered)
+    inside = _opened_mask(mask, slices)
+    _check_travels(source, scheduler)
+    return EmbedRun(
+        file,
+        source,
+        inside,
+        _place(out, source, inside, resume=resume, overwrite=overwrite, name="embedding"),
+        chosen,
+        clustered=clustered,
+        spacing=spacing,
+        tile=tile,
+        device=device,
+        scheduler=scheduler,
+        overwrite=overwrite,
+    )
 
 
-def _check_travels(source: Source) -> None:
-    if isinstance(source.array, np.ndarray):
+def _place(out: Any, source: Source, mask: Source | None, **how: Any) -> Place:
+    inputs = [given for given in (source.path, mask and mask.path) if given]
+    return find_place(out, inputs=inputs, **how)
+
+
+def _opened(
+    image: Any, *, spacing: Sequence[float] | None, **how: Any
+) -> tuple[ImageFile, Source, str]:
+    """Return an image, lazily, as a source, and its kind."""
+    file = open_image(image)
+    source = open_source(file, path=_path(image), **how)
+    scaled = spacing is not None or file.spacing is not None
+    return file, source, "natural" if source.rgb and not scaled else "microscopy"
+
+
+def _opened_mask(mask: Any, slices: str | None) -> Source | None:
+    if mask is None:
+        return None
+    file = open_image(mask, what="the mask")
+    return open_source(file, path=_path(mask), rgb=False, slices=slices or "each")
+
+
+def _path(image: Any) -> str | None:
+    return os.fspath(image) if isinstance(image, str | os.PathLike) else None
+
+
+def _check_travels(source: Source, scheduler: Any) -> None:
+    is_local = scheduler is None or isinstance(scheduler, int)
+    if not is_local and source.path is None and isinstance(source.array, np.ndarray):
         raise ParameterError(
             "an array in memory cannot be worked on by a cluster: write it to zarr and give its "
             "path"

@@ -215,7 +215,6 @@ class Run:
                     done += 1
                     yield Step(done, total, "statistics")
             selection.end_pass()
-            selection.level = level + 1
         self._keep(selection.result())
 
     def statistics(self) -> Statistics:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,25 +15,36 @@ from numpy.typing import NDArray
 from ..core.features import check_planes
 from ..core.lattice import check_spacing
 from ..core.snic import checked_mask
+from ..core.strength import PERCENTILES
 from ..errors import ImageError, ParameterError
 from ..large.grid import Grid
 from ..large.image_file import ImageFile
+from ..large.percentiles import Percentiles
 from ..large.place import ATTRIBUTE, Place
 from ..large.pyramid import Pyramid
 from ..large.seams import Fragments, joined, merge_fragments
 from ..large.seeds import Seeds
 from ..large.source import Source
-from ..large.tiles import TileGrid, tile_sides
+from ..large.tiles import TILE, TileGrid, tile_sides
 from ..params import SegmentParams
 from .run import Run, Step
-from .tiles import Job, repair_tile, seam_tile, seed_slice, segment_tile, superpixel_count
+from .tiles import (
+    Job,
+    count_colour,
+    repair_tile,
+    seam_tile,
+    seed_slice,
+    segment_tile,
+    superpixel_count,
+)
 
 if TYPE_CHECKING:
     from ..learn.model import Model
 
 __all__ = ["SegmentRun"]
 
-HALO = 4  # seed spacings: see docs/explanation/decisions/010-tiles.md
+HALO = {2: 6, 3: 5}  # seed spacings by number of spatial axes: see decision 010
+_SAMPLED = 1024  # tiles that are enough for the limits of histograms
 _LARGEST = 1 << 25  # px of a tile with its halo that no one asked for by name
 
 
@@ -95,7 +107,7 @@ class SegmentRun(Run):
             "parameters": self.params.to_dict(),
             "spacing": list(self.spacing),
             "tile": tile,
-            "halo": HALO,
+            "halo": HALO[self.source.n_spatial],
         }
 
     @property
@@ -115,6 +127,8 @@ class SegmentRun(Run):
             )
             yield from self.pieces("mask", task, self._n_slices)
             seeds = self._masked_seeds()
+        if self.params.boundary_weight:
+            yield from self._limits()
         job = self._job(seeds)
         self.create(job.target, self.grid, seeds.total)
         yield from self.pieces(
@@ -122,6 +136,31 @@ class SegmentRun(Run):
         )
         yield from self._seams(job)
         yield from self.later_levels(job.target)
+
+    def _limits(self) -> Iterator[Step]:
+        """Find where the histograms of each slice's boundary strength begin and end.
+
+        They are those of the whole slice up to a thousand tiles (600 million pixels); beyond, of
+        a thousand tiles spread evenly over it.
+        """
+        grid = TileGrid(self.source.spatial, TILE[self.source.n_spatial])
+        chosen = sorted({k * len(grid) // _SAMPLED for k in range(_SAMPLED)})
+        if len(grid) <= _SAMPLED:
+            chosen = list(range(len(grid)))
+        stats = self.statistics()
+        for which in self._journal.left("histograms", self._n_slices):
+            index = tuple(int(k) for k in np.unravel_index(which, self.source.leading or (1,)))
+            tiles = [(index[: len(self.source.leading)], grid.box(k)) for k in chosen]
+            found = Percentiles(self.source.channels, np.dtype(np.float32), PERCENTILES)
+            for level in range(found.passes):
+                task = partial(count_colour, self.source, self.mask, stats, found.prefixes, level)
+                with closing(self._pool.run(task, tiles)) as ended:  # type: ignore[type-var]
+                    for _, digits in ended:
+                        found.add(digits)
+                        yield Step(which, self._n_slices, "histograms")
+                found.end_pass()
+            self._journal.add("histograms", which, [side.tolist() for side in found.result()])
+        yield Step(self._n_slices, self._n_slices, "histograms")
 
     def _seams(self, job: Job) -> Iterator[Step]:
         """Find pieces without a way to their seed in all tiles, then join them to neighbours."""
@@ -175,7 +214,7 @@ class SegmentRun(Run):
 
     def _settle_tiles(self, seeds: Seeds) -> tuple[TileGrid, tuple[int, ...]]:
         """Return the tiles and their halo, or raise where they would be too large."""
-        halo = seeds.reach(HALO)
+        halo = seeds.reach(HALO[self.source.n_spatial])
         spatial = self.source.spatial
         sides = tile_sides(self._tile, spatial, n_spatial=self.source.n_spatial)
         if self._tile is None:
@@ -189,8 +228,8 @@ class SegmentRun(Run):
         )
         if self._tile is None and seen > _LARGEST:
             raise ParameterError(
-                f"superpixels {max(halo) / HALO:.0f} px across need tiles of {seen / 1e6:.0f} "
-                "million pixels: ask for smaller ones (size=20, or a larger n_segments), or set "
+                f"tiles with a halo of {max(halo)} px would have {seen / 1e6:.0f} million pixels: "
+                "ask for smaller ones (size=20, or a larger n_segments), or set "
                 "tile= if the memory is there"
             )
         return TileGrid(spatial, sides), halo
@@ -207,19 +246,26 @@ class SegmentRun(Run):
             levels=self.place.levels,
         )
         return Job(
-            self.source,
-            self.mask,
-            self.statistics(),
-            self.spacing,
-            self.params,
-            self.model_file(),
-            self._device,
-            None if self._pool.local else 1,
-            tiles,
-            halo,
-            seeds,
-            target,
+            source=self.source,
+            mask=self.mask,
+            stats=self.statistics(),
+            model=self.model_file(),
+            device=self._device,
+            threads=None if self._pool.local else 1,
+            grid=tiles,
+            target=target,
+            spacing=self.spacing,
+            params=self.params,
+            halo=halo,
+            seeds=seeds,
+            limits=self._kept_limits(),
         )
+
+    def _kept_limits(self) -> NDArray[np.float64] | None:
+        if not self.params.boundary_weight:
+            return None
+        found = self._journal.done["histograms"]
+        return np.array([found[which] for which in range(self._n_slices)])
 
 
 def settled_spacing(spacing: Sequence[float] | None, source: Source) -> tuple[float, ...]:

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 
 from ..core.features import Statistics, colour_features, network_planes, smoothing_reach
 from ..core.snic import snic
+from ..core.strength import STEP, half_disc_difference, half_disc_reach
 from ..errors import ImageError
 from ..large.embedding import embed_box
+from ..large.percentiles import Digits, count_digits
 from ..large.pyramid import Pyramid
 from ..large.seams import Fragments, find_fragments
 from ..large.seeds import Seeds, keep_seeds, masked_seeds
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Job",
     "ModelFile",
+    "TileJob",
+    "box_embedding",
+    "count_colour",
     "repair_tile",
     "seam_tile",
     "seed_slice",
@@ -71,8 +76,8 @@ def _loaded(path: str, sha256: str, threads: int | None) -> Model:
 
 
 @dataclass(frozen=True)
-class Job:
-    """What the tasks of one run share.
+class TileJob:
+    """What the tasks of any run share.
 
     Attributes
     ----------
@@ -80,10 +85,6 @@ class Job:
         The image, and its mask or None.
     stats : Statistics
         Of the whole image.
-    spacing : tuple of float
-        Pixel size along the spatial axes.
-    params : SegmentParams
-        Weights, smoothing, compactness.
     model : ModelFile or None
         For the embedding.
     device : str
@@ -92,24 +93,17 @@ class Job:
         Threads of torch in a worker of a cluster; None leaves them alone.
     grid : TileGrid
         Of one slice (or volume).
-    halo : tuple of int
-        How far, in pixels, a tile's superpixels start around its core.
-    seeds : Seeds
     target : Pyramid
-        The label map that grows.
+        The result that grows.
     """
 
     source: Source
     mask: Source | None
     stats: Statistics
-    spacing: tuple[float, ...]
-    params: SegmentParams
     model: ModelFile | None
     device: str
     threads: int | None
     grid: TileGrid
-    halo: tuple[int, ...]
-    seeds: Seeds
     target: Pyramid
 
     @property
@@ -133,6 +127,30 @@ class Job:
             return None
         found: NDArray[np.bool_] = self.mask.read(index, box)[..., 0] != 0
         return found
+
+
+@dataclass(frozen=True)
+class Job(TileJob):
+    """What the tasks of a segmentation share.
+
+    Attributes
+    ----------
+    spacing : tuple of float
+        Pixel size along the spatial axes.
+    params : SegmentParams
+        Weights, smoothing, compactness.
+    halo : tuple of int
+        How far, in pixels, a tile's superpixels start around its core.
+    seeds : Seeds
+    limits : (slices, 2, C) array or None
+        Where the histograms of the boundary strength begin and end; None without its weight.
+    """
+
+    spacing: tuple[float, ...]
+    params: SegmentParams
+    halo: tuple[int, ...]
+    seeds: Seeds
+    limits: NDArray[np.float64] | None
 
 
 def seed_slice(
@@ -193,6 +211,8 @@ def segment_tile(job: Job, item: int, poll: Progress | None) -> list[int]:
         spacing=job.spacing,
         mask=inside,
         connectivity=job.params.connectivity,
+        boundary=box_boundary(job, which, index, region, poll),
+        boundary_weight=job.params.boundary_weight or 0.0,
         step=job.seeds.step(which),
         progress=poll,
     )
@@ -240,8 +260,45 @@ def _box_colour(job: Job, index: tuple[int, ...], box: Box) -> NDArray[np.float3
     return colour[as_slices(shift(box, seen))]
 
 
+def count_colour(
+    source: Source,
+    mask: Source | None,
+    stats: Statistics,
+    prefixes: Sequence[tuple[int, int]],
+    level: int,
+    tile: tuple[tuple[int, ...], Box],
+    poll: Progress | None,
+) -> Digits:
+    """Count the colour features of one tile, towards the limits of their histograms."""
+    index, box = tile
+    colour = colour_features(source.read(index, box), source.rgb, stats, 0.0, source.n_spatial)
+    rows = colour.reshape(-1, colour.shape[-1])
+    if mask is not None:
+        rows = colour[mask.read(index, box)[..., 0] != 0]
+    return count_digits(rows, prefixes, level)
+
+
+def box_boundary(
+    job: Job, which: int, index: tuple[int, ...], box: Box, poll: Progress | None
+) -> NDArray[np.float32] | None:
+    """Return the half-disc difference of a box, as it is in the whole slice (or volume)."""
+    if job.limits is None:
+        return None
+    reach = half_disc_reach()
+    wide = grow(box, [0] * (len(box) - 2) + [reach] * 2, job.source.spatial)
+    # Discs lie at every third pixel of the whole.
+    seen = (*wide[:-2], *((start // STEP * STEP, stop) for start, stop in wide[-2:]))
+    colour = colour_features(
+        job.source.read(index, seen), job.source.rgb, job.stats, 0.0, job.source.n_spatial
+    )
+    strength = half_disc_difference(
+        colour, mask=job.inside(index, seen), limits=job.limits[which], progress=poll
+    )
+    return strength[as_slices(shift(box, seen))]
+
+
 def box_embedding(
-    job: Job, index: tuple[int, ...], box: Box, poll: Progress | None
+    job: TileJob, index: tuple[int, ...], box: Box, poll: Progress | None
 ) -> NDArray[np.float32]:
     """Return the raw embedding of a box; of a volume plane by plane."""
     assert job.model is not None

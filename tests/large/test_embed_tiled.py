@@ -1,0 +1,51 @@
+"""The tiled embedding is that of the whole."""
+
+import dask.array as da
+import numpy as np
+import pytest
+import zarr
+from ome_zarr_models import v05
+from skimage.data import astronaut
+
+import napari_sen
+from napari_sen.learn.model import load_model
+from napari_sen.pipeline import embed_tiled
+from napari_sen.pipeline.embed_tiled import plan_landmarks
+
+COLOUR = astronaut()[:250, :200]
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_it_is_that_of_the_whole(clustered, tmp_path):
+    whole = napari_sen.embed(COLOUR, clustered=clustered)
+    lazy = napari_sen.embed(COLOUR, clustered=clustered, tile=128, out=tmp_path / "a.zarr")
+    assert isinstance(lazy, da.Array)
+    np.testing.assert_allclose(lazy.compute(), whole, atol=1e-5)
+    group = zarr.open_group(tmp_path / "a.zarr", mode="r")
+    v05.Image.from_zarr(group)
+    assert group["0"].shape == (16, 250, 200)
+
+
+@pytest.mark.parametrize("slices", ["each", "volume"])
+def test_stacks(slices):
+    stack = np.stack([COLOUR[:90, :70, k] for k in range(3)]).astype(np.uint16)
+    whole = napari_sen.embed(stack, clustered=True, slices=slices, model="microscopy")
+    lazy = napari_sen.embed(
+        da.asarray(stack), clustered=True, slices=slices, model="microscopy", tile=64
+    )
+    np.testing.assert_allclose(lazy.compute(), whole, atol=1e-5)
+
+
+def test_landmarks_of_a_sample_of_tiles(monkeypatch):
+    """Fewer tiles, as many landmarks: the mean shift ends nearly where it does with all."""
+    monkeypatch.setitem(embed_tiled.TILE, 2, (32, 32))
+    whole = napari_sen.embed(COLOUR, clustered=True)
+    exact = napari_sen.embed(COLOUR, clustered=True, tile=128).compute()
+    np.testing.assert_allclose(exact, whole, atol=1e-5)
+    monkeypatch.setattr(embed_tiled, "_SAMPLED", 16)
+    plans = plan_landmarks(COLOUR.shape[:2], load_model("natural").mean_shift.params.landmarks)
+    assert len(plans) == 16
+    assert 1000 < sum(len(plan.points) for plan in plans) <= 1024
+    sampled = napari_sen.embed(COLOUR, clustered=True, tile=128).compute()
+    cosine = (sampled * whole).sum(axis=-1)
+    assert 0.95 < cosine.mean() < 0.999999
