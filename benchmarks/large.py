@@ -9,9 +9,9 @@ repeat, made where it is read: nothing is measured of a disk's reading. Every si
 process of its own; memory is the peak of its resident set beyond what it holds after importing
 all libraries.
 Agreement: share of pixels with the label that the whole image, in memory, gives them (up to 4096).
-Seams: how often labels change on tile borders, over how often they do on lines a whole number of
-seed spacings away (seeds lie on a lattice, so other lines differ by nature). Up to 4096 also over
-how often the labels of the whole change on the very same borders.
+Seams: how often labels change on tile borders, over how often they do on lines at the same place
+of the picture, which repeats, and of the seed lattice: other lines differ by nature. Up to 4096
+also over how often the labels of the whole change on the very same borders.
 """
 
 # ruff: noqa: E402
@@ -34,6 +34,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np
 
 SIZE = 10.0  # px: diameter of the superpixels
+PERIOD = 970  # px: after which the picture repeats
 COMPARED = 4096  # px: largest side that is also segmented as a whole
 
 
@@ -46,8 +47,7 @@ class Endless:
     def __init__(self, side: int) -> None:
         from skimage.data import astronaut
 
-        # A length that tiles do not share: their borders meet the picture anywhere.
-        green = astronaut()[:487, :487, 1].astype(np.uint16) * 200
+        green = astronaut()[: PERIOD // 2, : PERIOD // 2, 1].astype(np.uint16) * 200
         rows = np.concatenate([green, green[::-1]])
         self._pattern = np.concatenate([rows, rows[:, ::-1]], axis=1)
         self.shape = (side, side)
@@ -145,12 +145,14 @@ def compare(image: Endless, labels: Any) -> dict[str, float]:
 
 
 def border_lines(side: int, tile: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return where tiles begin, and lines near by at the same place of the seed lattice."""
+    """Return where tiles begin, and lines elsewhere that are like them."""
     borders = np.arange(tile, side, tile)
     pitch = side / round(side / SIZE)
-    shifts = np.rint(pitch * np.array([*range(-20, -7), *range(8, 21)])).astype(int)
+    # A period of the picture is very nearly a whole number of seed spacings.
+    turns = np.array([*range(-4, 0), *range(1, 5)])
+    shifts = np.rint(np.rint(PERIOD * turns / pitch) * pitch).astype(int)
     others = np.unique(borders[:, None] + shifts)
-    return borders, others[(others > 0) & (others < side)]
+    return borders, np.setdiff1d(others[(others > 0) & (others < side)], borders)
 
 
 def changes(labels: Any, lines: np.ndarray) -> np.ndarray:
@@ -167,7 +169,7 @@ def changes(labels: Any, lines: np.ndarray) -> np.ndarray:
 
 
 def seam_ratio(labels: Any) -> float:
-    """Return how often labels change on tile borders, over how often they do near by."""
+    """Return how often labels change on tile borders, over how often they do elsewhere."""
     borders, others = border_lines(len(labels), labels.chunks[0][0])
     on, off = (changes(labels, lines).sum() / len(lines) for lines in (borders, others))
     return float(on / off)

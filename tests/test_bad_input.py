@@ -232,7 +232,6 @@ def test_parameters(function, options, words, model):
     [
         *[({"tile": bad}, ParameterError, "tile")
           for bad in (0, -32, 33, 1.5, "64", True, [], (64, 33), (64, 64, 64), np.nan, (64, None))],
-        ({"tile": 64, "mode": "adaptive"}, ParameterError, "mode='flat'"),
         ({"out": "a.tif"}, OutputError, "has to end in .zarr"),
         ({"out": "no/a.zarr"}, OutputError, "no folder"),
         ({"out": "taken.zarr"}, OutputError, "exists"),
@@ -450,7 +449,6 @@ COMMANDS = [
         (("--tile", "33"), "multiple of 32"), (("--tile", "0"), "tile"),
         (("--tile", "64", "--overlay", "o.png"), "no --overlay"),
         (("--tile", "64", "-o", "b.zarr"), "-o once"),
-        (("--tile", "64", "--mode", "adaptive"), "flat"),
         (("--scheduler", "nowhere"), "no dask scheduler"), (("--scheduler", "0"), "at least 1"))],
     ((*SEGMENT, "--model", "none", "--tile", "64"), "has to end in .zarr"),
     *[(("segment", "in.png", "-o", out, "--model", "none"), words) for out, words in (

@@ -13,7 +13,7 @@ from ..errors import ImageError
 from . import _kernel  # type: ignore[attr-defined]
 from .lattice import check_spacing
 
-__all__ = ["Regions", "checked_labels", "region_graph"]
+__all__ = ["Regions", "checked_labels", "face_areas", "region_graph"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def region_graph(
     edges, faces, along = _kernel.region_graph(
         volume, n, _checked_strength(strength, regions.shape)
     )
-    area = _face_areas(size)
+    area = face_areas(size)
     return Regions(sizes, sums, edges, _weighted(faces, area), _weighted(along, area))
 
 
@@ -128,7 +128,7 @@ def _checked_strength(strength: Any, shape: tuple[int, ...]) -> NDArray[np.float
     return as_volume(values, len(shape))
 
 
-def _face_areas(size: tuple[float, ...]) -> tuple[float, float, float]:
+def face_areas(size: tuple[float, ...]) -> tuple[float, float, float]:
     """Return the size of the face between two neighbours along z, y, x."""
     if len(size) == 2:
         return 0.0, size[1], size[0]

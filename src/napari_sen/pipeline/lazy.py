@@ -16,7 +16,8 @@ from ..large.memory import available_memory
 from ..large.place import Place, find_place
 from ..large.source import Source, open_source
 from ..large.store import open_image
-from ..params import SegmentParams
+from ..params import HierarchyParams, SegmentParams
+from .adaptive_tiled import AdaptiveRun, fine_params
 from .choose import choose_compared, choose_model, suit
 from .embed import warn_of_mean_shift
 from .embed_tiled import EmbedRun
@@ -62,6 +63,7 @@ def segment_run(
     image: Any,
     params: SegmentParams,
     *,
+    tree: HierarchyParams | None = None,
     model: Model | str | PathLike[str] | None = "auto",
     mask: Any = None,
     spacing: Sequence[float] | None = None,
@@ -87,7 +89,9 @@ def segment_run(
     image, model, mask, spacing, channel_axis, rgb, slices, device, tile, out, scheduler
         As for :func:`napari_sen.segment`.
     params : SegmentParams
-        How superpixels are made; ``mode`` must be "flat".
+        How superpixels are made.
+    tree : HierarchyParams, optional
+        How the tree is made that superpixels of ``mode="adaptive"`` are cut from.
     resume, overwrite
         As for :func:`napari_sen.segment`.
 
@@ -108,8 +112,6 @@ def segment_run(
     >>> [level.shape for level in open_result(run.path)]
     [(300, 200), (150, 100)]
     """
-    if params.mode != "flat":
-        raise ParameterError(f"{params.mode} superpixels are not made in tiles: use mode='flat'")
     check_scheduler(scheduler)
     file, source, kind = _opened(
         image, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing
@@ -117,19 +119,21 @@ def segment_run(
     chosen = choose_compared(model, params, device, kind)
     inside = _opened_mask(mask, slices)
     _check_travels(source, scheduler)
-    return SegmentRun(
-        file,
-        source,
-        inside,
-        suit(params, chosen, kind),
-        _place(out, source, inside, resume=resume, overwrite=overwrite),
-        model=chosen,
-        spacing=spacing,
-        tile=tile,
-        device=device,
-        scheduler=scheduler,
-        overwrite=overwrite,
-    )
+    params = suit(params, chosen, kind)
+    place = _place(out, source, inside, resume=resume, overwrite=overwrite)
+    options: dict[str, Any] = {
+        "model": chosen,
+        "spacing": spacing,
+        "tile": tile,
+        "device": device,
+        "scheduler": scheduler,
+        "overwrite": overwrite,
+    }
+    if params.mode == "flat":
+        return SegmentRun(file, source, inside, params, place, **options)
+    tree = suit(tree or HierarchyParams(), chosen, kind)
+    leaves = fine_params(tree, params.n_segments)
+    return AdaptiveRun(file, source, inside, leaves, place, wanted=params, tree=tree, **options)
 
 
 def embed_run(

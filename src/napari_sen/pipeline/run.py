@@ -237,9 +237,11 @@ class Run:
             self._model.save(path)
         return ModelFile(str(path.resolve()), self._model.sha256)
 
-    def create(self, target: Pyramid, grid: Grid, labels: int | None = None) -> None:
-        """Make the empty store, anew if that was interrupted; it says how it is made."""
-        if self._journal.has("created"):
+    def create(
+        self, target: Pyramid, grid: Grid, labels: int | None = None, *, which: int = 0
+    ) -> None:
+        """Make an empty store, anew if that was interrupted; it says how it is made."""
+        if self._journal.has("created", which):
             return
         shutil.rmtree(target.path, ignore_errors=True)
         target.create(
@@ -248,7 +250,7 @@ class Run:
             source=None if self.place.image is None else "../../",
             about={ATTRIBUTE: {"run": self.identity(), "labels": labels}},
         )
-        self._journal.add("created", 0)
+        self._journal.add("created", which)
 
     def later_levels(self, target: Pyramid) -> Iterator[Step]:
         """Make the levels that do not grow with the tiles, each from the one below."""

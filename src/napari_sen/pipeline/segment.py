@@ -15,6 +15,7 @@ from ..errors import ImageError, ParameterError
 from ..large.store import resolve
 from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress, part
+from .adaptive_tiled import FINE_PER_SEGMENT
 from .choose import choose_compared, suit
 from .features import growth_boundary, slice_features
 from .hierarchy import default_fine_count, slice_hierarchy
@@ -23,8 +24,6 @@ from .prepare import Prepared, image_kind, prepare
 
 if TYPE_CHECKING:
     from ..learn.model import Model
-
-FINE_PER_SEGMENT = 5  # fine superpixels for each one wanted, where that is the larger number
 
 __all__ = ["segment"]
 
@@ -166,10 +165,11 @@ def segment(
         raise ParameterError("resume and overwrite speak of an output: give out= as well")
     options = {"out": out, "tile": tile, "scheduler": scheduler}
     with_model = model is not None and params.embedding_weight > 0
-    if mode == "flat" and is_tiled(image, **options, with_model=with_model):
+    if is_tiled(image, **options, with_model=with_model):
         run = segment_run(
             image,
             params,
+            tree=tree,
             model=model,
             mask=mask,
             spacing=spacing,
@@ -183,8 +183,6 @@ def segment(
         )
         run.run(progress)
         return open_result(run.path)[0]
-    if any(option is not None for option in options.values()):
-        raise ParameterError(f"{mode} superpixels are not made in tiles: use mode='flat'")
     file = resolve(image)
     kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing)
     chosen = choose_compared(model, params, device, kind)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from ..core.features import check_planes
 from ..core.lattice import check_spacing
@@ -118,16 +118,26 @@ class SegmentRun(Run):
 
     def stages(self) -> Iterator[Step]:
         """Measure, segment, mend the seams, make the coarse levels."""
+        job = yield from self.segmented()
+        yield from self.later_levels(job.target)
+
+    def segmented(self) -> Generator[Step, None, Job]:
+        """Do all but the coarse levels; return what the tasks shared."""
         yield from self.measure()
         if self.mask is None:
             seeds = self._plain_seeds()
         else:
             task = partial(
-                seed_slice, self.mask, self.params, self.spacing, str(self.place.journal)
+                seed_slice,
+                self.mask,
+                self.count_rule(),
+                self.spacing,
+                self.params.connectivity,
+                str(self.place.journal.resolve()),
             )
             yield from self.pieces("mask", task, self._n_slices)
             seeds = self._masked_seeds()
-        if self.params.boundary_weight:
+        if self.needs_limits:
             yield from self._limits()
         job = self._job(seeds)
         self.create(job.target, self.grid, seeds.total)
@@ -135,7 +145,23 @@ class SegmentRun(Run):
             "superpixels", partial(segment_tile, job), job.n_tiles, where=lambda i: job.place(i)[1:]
         )
         yield from self._seams(job)
-        yield from self.later_levels(job.target)
+        return job
+
+    @property
+    def needs_limits(self) -> bool:
+        """Whether histograms are compared."""
+        return bool(self.params.boundary_weight)
+
+    def target(self, dtype: DTypeLike, tiles: TileGrid) -> Pyramid:
+        """Return the label map that the tiles are written to."""
+        return Pyramid.plan(
+            self.place.store.resolve(),
+            self.source.shape,
+            dtype,
+            self.grid.axes,
+            tiles.tile,
+            levels=self.place.levels,
+        )
 
     def _limits(self) -> Iterator[Step]:
         """Find where the histograms of each slice's boundary strength begin and end.
@@ -196,7 +222,7 @@ class SegmentRun(Run):
 
     def _plain_seeds(self) -> Seeds:
         pixels = math.prod(self.source.spatial)
-        count = self._count(pixels)
+        count = self.count_rule()(pixels)
         n = self._n_slices
         return Seeds(self.source.spatial, self.spacing, (count,) * n, (pixels,) * n)
 
@@ -208,9 +234,9 @@ class SegmentRun(Run):
         folder = str(self.place.journal.resolve())
         return Seeds(self.source.spatial, self.spacing, counts, pixels, folder)
 
-    def _count(self, pixels: int) -> int:
-        """Return how many superpixels a slice of so many pixels gets."""
-        return superpixel_count(self.params, pixels, self.source.n_spatial, self.spacing)
+    def count_rule(self) -> Callable[[int], int]:
+        """Return how many superpixels a slice gets, by its number of pixels."""
+        return partial(superpixel_count, self.params, self.source.n_spatial, self.spacing)
 
     def _settle_tiles(self, seeds: Seeds) -> tuple[TileGrid, tuple[int, ...]]:
         """Return the tiles and their halo, or raise where they would be too large."""
@@ -237,14 +263,7 @@ class SegmentRun(Run):
     def _job(self, seeds: Seeds) -> Job:
         tiles, halo = self._settle_tiles(seeds)
         dtype = np.int32 if seeds.total <= np.iinfo(np.int32).max else np.int64
-        target = Pyramid.plan(
-            self.place.store.resolve(),
-            self.source.shape,
-            dtype,
-            self.grid.axes,
-            tiles.tile,
-            levels=self.place.levels,
-        )
+        target = self.target(dtype, tiles)
         return Job(
             source=self.source,
             mask=self.mask,
@@ -262,7 +281,7 @@ class SegmentRun(Run):
         )
 
     def _kept_limits(self) -> NDArray[np.float64] | None:
-        if not self.params.boundary_weight:
+        if not self.needs_limits:
             return None
         found = self._journal.done["histograms"]
         return np.array([found[which] for which in range(self._n_slices)])

@@ -7,7 +7,7 @@ source, reads what it needs to see, writes what the tile owns, and returns a sma
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -39,6 +39,8 @@ __all__ = [
     "ModelFile",
     "TileJob",
     "box_embedding",
+    "box_features",
+    "box_half_discs",
     "count_colour",
     "repair_tile",
     "seam_tile",
@@ -155,13 +157,16 @@ class Job(TileJob):
 
 def seed_slice(
     mask: Source,
-    params: SegmentParams,
+    count: Callable[[int], int],
     spacing: tuple[float, ...],
+    connectivity: int,
     folder: str,
     which: int,
     poll: Progress | None,
 ) -> tuple[int, int]:
     """Find the seeds of one masked slice; return its pixels inside, and its seeds.
+
+    ``count`` says how many superpixels so many pixels get.
 
     The whole slice's mask is in memory meanwhile: a seed for each of its parts needs all of it.
     """
@@ -169,16 +174,16 @@ def seed_slice(
     whole = tuple((0, n) for n in mask.spatial)
     inside = mask.read(tuple(int(k) for k in index), whole)[..., 0] != 0
     pixels = int(inside.sum())
-    count = superpixel_count(params, pixels, mask.n_spatial, spacing)
+    wanted = count(pixels)
     points = np.empty((0, mask.n_spatial), np.int64)
-    if count:
-        points = masked_seeds(inside, count, spacing, params.connectivity)
+    if wanted:
+        points = masked_seeds(inside, wanted, spacing, connectivity)
     keep_seeds(Path(folder), which, points)
     return pixels, len(points)
 
 
 def superpixel_count(
-    params: SegmentParams, pixels: int, n_spatial: int, spacing: Sequence[float]
+    params: SegmentParams, n_spatial: int, spacing: Sequence[float], pixels: int
 ) -> int:
     """Return how many superpixels a slice with so many pixels inside gets."""
     if pixels == 0:
@@ -281,9 +286,17 @@ def count_colour(
 def box_boundary(
     job: Job, which: int, index: tuple[int, ...], box: Box, poll: Progress | None
 ) -> NDArray[np.float32] | None:
-    """Return the half-disc difference of a box, as it is in the whole slice (or volume)."""
-    if job.limits is None:
+    """Return what growth enters last in a box; None without a weight."""
+    if job.limits is None or not job.params.boundary_weight:
         return None
+    return box_half_discs(job, which, index, box, poll)
+
+
+def box_half_discs(
+    job: Job, which: int, index: tuple[int, ...], box: Box, poll: Progress | None
+) -> NDArray[np.float32]:
+    """Return the half-disc difference of a box, as it is in the whole slice (or volume)."""
+    assert job.limits is not None
     reach = half_disc_reach()
     wide = grow(box, [0] * (len(box) - 2) + [reach] * 2, job.source.spatial)
     # Discs lie at every third pixel of the whole.

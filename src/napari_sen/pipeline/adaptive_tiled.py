@@ -1,0 +1,207 @@
+"""Adaptive superpixels of an image that need not fit in memory: a cut of the merge tree of all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..core.features import colour_features, smoothing_reach
+from ..core.hierarchy import Hierarchy, merge_regions
+from ..core.strength import gradient_magnitude
+from ..large.pyramid import Pyramid
+from ..large.region_graph import PartialGraph, add_up, tile_graph
+from ..large.tiles import Box, TileGrid, as_slices, grow, shift
+from ..params import HierarchyParams, SegmentParams
+from ..progress import Progress
+from .run import Step
+from .tiled import SegmentRun
+from .tiles import Job, box_features, box_half_discs, superpixel_count
+
+__all__ = ["FINE_PER_SEGMENT", "AdaptiveRun", "fine_params"]
+
+FINE_PER_SEGMENT = 5  # fine superpixels for each one wanted, where that is the larger number
+
+
+def fine_params(tree: HierarchyParams, count: int) -> SegmentParams:
+    """Return how the leaves of a tree are made."""
+    return SegmentParams(
+        n_segments=count,
+        compactness=tree.fine_compactness,
+        smoothing=tree.smoothing,
+        colour_weight=tree.colour_weight,
+        embedding_weight=tree.embedding_weight,
+        boundary_weight=0.0,
+    )
+
+
+class AdaptiveRun(SegmentRun):
+    """Superpixels, large where the image is even: see :class:`~napari_sen.pipeline.run.Run`.
+
+    Fine superpixels are made tile by tile, and their region graph, which adds up over tiles. It
+    is merged as a whole, in this process: 0.5 kB a leaf. Then each tile is written anew. A model's
+    network runs twice, once for the fine superpixels and once for their graph.
+
+    Parameters
+    ----------
+    wanted : SegmentParams
+        How many superpixels there are to be.
+    tree : HierarchyParams
+        How the leaves are made and merged.
+    """
+
+    name = "adaptive superpixels"
+
+    def __init__(
+        self, *given: Any, wanted: SegmentParams, tree: HierarchyParams, **options: Any
+    ) -> None:
+        self._wanted, self._tree = wanted, tree
+        super().__init__(*given, **options)
+
+    def identity(self) -> dict[str, Any]:
+        """Return all that the labels depend on."""
+        mine = {"wanted": self._wanted.to_dict(), "tree": self._tree.to_dict()}
+        return super().identity() | mine
+
+    @property
+    def needs_limits(self) -> bool:
+        """Whether histograms are compared."""
+        return bool(self._tree.boundary_weight and self._tree.texture)
+
+    def target(self, dtype: DTypeLike, tiles: TileGrid) -> Pyramid:
+        """Return the fine label map, beside the journal."""
+        path = self.place.work.resolve() / "fine.zarr"
+        return Pyramid.plan(path, self.source.shape, dtype, self.grid.axes, tiles.tile, levels=1)
+
+    def stages(self) -> Iterator[Step]:
+        """Make the leaves, their graph, the tree, its cut; then the coarse levels."""
+        job = yield from self.segmented()
+        folder = str(self.place.journal.resolve())
+        yield from self.pieces("graph", partial(_graph_tile, job, self._tree, folder), job.n_tiles)
+        for which in self._journal.left("merging", self._n_slices):
+            yield Step(which, self._n_slices, "merging")
+            self._journal.add("merging", which, self._merge(job, which, folder))
+        yield Step(self._n_slices, self._n_slices, "merging")
+        counts = [self._journal.done["merging"][which] for which in range(self._n_slices)]
+        firsts = np.concatenate([[0], np.cumsum(counts)]).tolist()
+        dtype = np.int32 if firsts[-1] <= np.iinfo(np.int32).max else np.int64
+        target = super().target(dtype, job.grid)
+        self.create(target, self.grid, firsts[-1], which=1)
+        task = partial(_relabel_tile, job, target, folder, firsts)
+        yield from self.pieces("cut", task, job.n_tiles, where=lambda i: job.place(i)[1:])
+        yield from self.later_levels(target)
+
+    def _merge(self, job: Job, which: int, folder: str) -> int:
+        """Merge the leaves of a slice, keep which cut each belongs to; return how many are left."""
+        leaves = job.seeds.counts[which]
+        if leaves == 0:
+            np.save(_cut_file(folder, which), np.empty(0, np.int32), allow_pickle=False)
+            return 0
+        tiles = range(which * len(job.grid), (which + 1) * len(job.grid))
+        parts = (PartialGraph.load(_graph_file(folder, item)) for item in tiles)
+        channels = PartialGraph.load(_graph_file(folder, tiles[0])).sums.shape[1]
+        regions = add_up(parts, job.seeds.first(which), leaves, channels)
+        # Each leaf stands as one pixel: the tree does not ask where leaves lie.
+        each = np.arange(1, leaves + 1, dtype=np.int32)[None]
+        tree = Hierarchy(each, merge_regions(regions, self._tree))
+        count = self._cut_rule()(job.seeds.pixels[which])
+        cut = tree.cut(min(max(count, tree.n_parts), tree.n_leaves))[0]
+        np.save(_cut_file(folder, which), cut, allow_pickle=False)
+        return int(cut.max())
+
+    def count_rule(self) -> Callable[[int], int]:
+        """Return how many leaves a slice gets, by its number of pixels."""
+        return partial(_leaf_count, self._tree, self._cut_rule(), self.spacing)
+
+    def _cut_rule(self) -> Callable[[int], int]:
+        return partial(superpixel_count, self._wanted, self.source.n_spatial, self.spacing)
+
+
+def _leaf_count(
+    tree: HierarchyParams,
+    cut_count: Callable[[int], int],
+    spacing: tuple[float, ...],
+    pixels: int,
+) -> int:
+    if pixels == 0:
+        return 0
+    cell = (tree.fine_size * min(spacing)) ** len(spacing)
+    fine = max(round(pixels * math.prod(spacing) / cell), 1)
+    return min(max(fine, cut_count(pixels) * FINE_PER_SEGMENT), pixels)
+
+
+def _graph_file(folder: str, item: int) -> Path:
+    return Path(folder, f"graph-{item}.npz")
+
+
+def _cut_file(folder: str, which: int) -> Path:
+    return Path(folder, f"cut-{which}.npy")
+
+
+def _graph_tile(
+    job: Job, tree: HierarchyParams, folder: str, item: int, poll: Progress | None
+) -> None:
+    """Keep the region graph of one tile."""
+    which, index, core = job.place(item)
+    window = tuple(
+        (start, min(stop + 1, n)) for (start, stop), n in zip(core, job.source.spatial, strict=True)
+    )
+    strength = None
+    if tree.boundary_weight:
+        strength = _box_strength(job, tree, which, index, window, poll)
+    labels = job.target.read(index, window)
+    features = box_features(job, index, core, poll)
+    found = tile_graph(labels, features, strength, window, core, job.spacing)
+    found.save(_graph_file(folder, item))
+
+
+def _box_strength(
+    job: Job,
+    tree: HierarchyParams,
+    which: int,
+    index: tuple[int, ...],
+    box: Box,
+    poll: Progress | None,
+) -> NDArray[np.float32]:
+    """Return the boundary strength of a box, as it is in the whole slice (or volume)."""
+    n = job.source.n_spatial
+    reach = [1 + far for far in smoothing_reach(tree.boundary_smoothing, n, job.spacing)]
+    seen = grow(box, reach, job.source.spatial)
+    inside = job.inside(index, seen)
+    smooth = colour_features(
+        job.source.read(index, seen),
+        job.source.rgb,
+        job.stats,
+        tree.boundary_smoothing,
+        n,
+        spacing=job.spacing,
+        mask=inside,
+    )
+    strength = gradient_magnitude(smooth, spacing=job.spacing, mask=inside)
+    strength = strength[as_slices(shift(box, seen))]
+    if tree.texture:
+        strength = strength + np.float32(tree.texture) * box_half_discs(
+            job, which, index, box, poll
+        )
+    return strength
+
+
+def _relabel_tile(
+    job: Job, target: Pyramid, folder: str, firsts: list[int], item: int, poll: Progress | None
+) -> None:
+    """Write the cut's superpixels of one tile."""
+    which, index, core = job.place(item)
+    fine = job.target.read(index, core).astype(np.int64)
+    if not fine.any():
+        return
+    cut = np.load(_cut_file(folder, which), mmap_mode="r", allow_pickle=False)
+    found, local = np.unique(fine, return_inverse=True)
+    labels = np.zeros(len(found), np.int64)
+    real = found > 0
+    labels[real] = cut[found[real] - job.seeds.first(which) - 1] + firsts[which]
+    target.write(index, core, labels[local].reshape(fine.shape).astype(target.dtype))
