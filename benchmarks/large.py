@@ -3,6 +3,8 @@
     python benchmarks/large.py [--quick] [--sizes 2048 4096 8192 16384] [--threads 2]
     python benchmarks/large.py --first 64 --sizes 65536         # only so many tiles
     python benchmarks/large.py --model microscopy --first 4 --sizes 16384
+    python benchmarks/large.py --tree 5.18 --sizes 16384        # ten million leaves of this size
+    python benchmarks/large.py --ndim 3 --sizes 384             # a volume
 
 The image is a photograph's green channel (uint16), mirrored without end, with noise that does not
 repeat, made where it is read: nothing is measured of a disk's reading. Every size runs in a
@@ -39,25 +41,30 @@ COMPARED = 4096  # px: largest side that is also segmented as a whole
 
 
 class Endless:
-    """A square uint16 image without an end: a lazy array that is computed on reading."""
+    """A uint16 image or volume without an end: a lazy array that is computed on reading."""
 
-    ndim = 2
     dtype = np.dtype(np.uint16)
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, side: int, ndim: int = 2) -> None:
         from skimage.data import astronaut
 
         green = astronaut()[: PERIOD // 2, : PERIOD // 2, 1].astype(np.uint16) * 200
         rows = np.concatenate([green, green[::-1]])
         self._pattern = np.concatenate([rows, rows[:, ::-1]], axis=1)
-        self.shape = (side, side)
+        self.shape, self.ndim = (side,) * ndim, ndim
 
-    def __getitem__(self, key: tuple[slice, slice]) -> np.ndarray:
-        rows, columns = (np.arange(part.start, part.stop) for part in key)
-        side = len(self._pattern)
-        values = self._pattern[np.ix_(rows % side, columns % side)]
+    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray:
+        axes = [np.arange(part.start, part.stop) for part in key]
+        if self.ndim == 3:
+            return np.stack([self._plane(axes[1], axes[2], z) for z in axes[0].tolist()])
+        return self._plane(axes[0], axes[1], 0)
+
+    def _plane(self, rows: np.ndarray, columns: np.ndarray, z: int) -> np.ndarray:
+        """Return a part of one plane; the picture moves a little from plane to plane."""
+        values = self._pattern[np.ix_((rows + z) % PERIOD, (columns + 2 * z) % PERIOD)]
         # A hash of the place: noise that is the same whenever it is asked for.
-        place = (rows[:, None] * 0x9E3779B1 ^ columns * 0x85EBCA77).astype(np.uint32)
+        place = rows[:, None] * 0x9E3779B1 ^ columns * 0x85EBCA77 ^ z * 0xC2B2AE3D
+        place = place.astype(np.uint32)
         place ^= place >> np.uint32(15)
         place *= np.uint32(0x2C1B3C6D)
         return values + (place >> np.uint32(21)).astype(np.uint16)
@@ -69,11 +76,12 @@ def resident(key: str) -> float:
     return int(next(line for line in lines if line.startswith(key)).split()[1]) / 1024
 
 
-def measure(side: int, threads: int, first: int | None, model: str | None) -> dict[str, Any]:
+def measure(side: int, options: argparse.Namespace) -> dict[str, Any]:
     """Segment one size; return its row of the table."""
+    threads, first, model, leaf = options.threads, options.first, options.model, options.tree
     import dask.array  # noqa: F401
 
-    from napari_sen.params import SegmentParams
+    from napari_sen.params import HierarchyParams, SegmentParams
     from napari_sen.pipeline.lazy import open_result, segment_run
 
     if model is not None:
@@ -81,11 +89,17 @@ def measure(side: int, threads: int, first: int | None, model: str | None) -> di
 
         load_model(model)
     held = resident("VmRSS")
-    image = Endless(side)
+    image = Endless(side, options.ndim)
+    params, tree = SegmentParams(size=SIZE), None
+    if leaf is not None:
+        params = SegmentParams(n_segments=1000, mode="adaptive")
+        tree = HierarchyParams(fine_size=leaf)
     with tempfile.TemporaryDirectory() as folder:
         run = segment_run(
             image,
-            SegmentParams(size=SIZE),
+            params,
+            tree=tree,
+            slices="volume" if options.ndim == 3 else None,
             model=model,
             out=Path(folder, "labels.zarr"),
             scheduler=threads,
@@ -112,10 +126,11 @@ def measure(side: int, threads: int, first: int | None, model: str | None) -> di
             "stages": stages,
             "peak": resident("VmHWM") - held,
         }
-        if first is None:
+        if first is None and options.ndim == 2 and leaf is None:
             labels = open_result(run.path)[0]
             row["labels"] = int(labels.max().compute())
-            row["seams"] = seam_ratio(labels)
+            ratio = seam_ratio(labels)
+            row |= {} if ratio is None else {"seams": ratio}
             if side <= COMPARED and model is None:
                 row |= compare(image, labels)
     return row
@@ -168,9 +183,11 @@ def changes(labels: Any, lines: np.ndarray) -> np.ndarray:
     return np.array([down, across])
 
 
-def seam_ratio(labels: Any) -> float:
+def seam_ratio(labels: Any) -> float | None:
     """Return how often labels change on tile borders, over how often they do elsewhere."""
     borders, others = border_lines(len(labels), labels.chunks[0][0])
+    if not len(others):
+        return None  # the image is smaller than the picture's period
     on, off = (changes(labels, lines).sum() / len(lines) for lines in (borders, others))
     return float(on / off)
 
@@ -182,10 +199,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--first", type=int, help="stop after so many tiles")
     parser.add_argument("--model", help="compare the embedding of this model, too")
+    parser.add_argument("--tree", type=float, metavar="SIZE", help="cut a tree of such leaves")
+    parser.add_argument("--ndim", type=int, choices=(2, 3), default=2, help="3: a volume")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure(*options.sizes, options.threads, options.first, options.model)))
+        print(json.dumps(measure(*options.sizes, options)))
         return
     sizes = [1024, 2048] if options.quick else options.sizes
     rows = []
@@ -194,14 +213,15 @@ def main() -> None:
     print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     for side in sizes:
         command = [sys.executable, __file__, "--one", "--sizes", str(side), "--threads",
-                   str(options.threads)]  # fmt: skip
+                   str(options.threads), "--ndim", str(options.ndim)]  # fmt: skip
         command += ["--first", str(options.first)] if options.first else []
         command += ["--model", options.model] if options.model else []
+        command += ["--tree", str(options.tree)] if options.tree else []
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         row = json.loads(output)
         rows.append(row)
         stages = row["stages"]
-        pixels = side * side * row["tiles"] / row["of"] / 1e6
+        pixels = side**options.ndim * row["tiles"] / row["of"] / 1e6
         shown = [
             f"{row[key]:.5f}" if key in row else ""
             for key in ("agreement", "seams", "same borders")
@@ -212,6 +232,12 @@ def main() -> None:
         print(f"| {side} | {row['tiles']} of {row['of']} | {row['seconds']:.1f} | {parts} "
               f"| {pixels / busy:.2f} | {row['peak']:.0f} | {' | '.join(shown)} "
               f"| {whole} |", flush=True)  # fmt: skip
+        if options.tree:
+            shown = ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in stages.items())
+            print(f"\n{round(side * side / options.tree**2) / 1e6:.2f} million leaves; seconds: "
+                  f"{shown}.\n")  # fmt: skip
+    hours = 5e11 / (1e6 * pixels / busy / options.threads) / 3600
+    print(f"\nA terabyte of uint16, 5e11 pixels, would take {hours:.0f} hours of one such core.")
     if len(rows) > 1 and options.first is None:
         sides, seconds = (np.log([row[key] for row in rows]) for key in ("side", "seconds"))
         slope = np.polyfit(2 * sides, seconds, 1)[0]
