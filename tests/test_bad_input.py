@@ -447,7 +447,7 @@ COMMANDS = [
         (("--channel-axis", "5"), "out of range"), (("--device", "quantum"), "no device"))],
     *[(("segment", "in.png", "-o", "a.zarr", "--model", "none", *more), words) for more, words in (
         (("--tile", "33"), "multiple of 32"), (("--tile", "0"), "tile"),
-        (("--tile", "64", "--overlay", "o.png"), "no --overlay"),
+        (("--tile", "64", "--overlay", "o.png"), "--overlay"),
         (("--tile", "64", "-o", "b.zarr"), "-o once"),
         (("--scheduler", "nowhere"), "no dask scheduler"), (("--scheduler", "0"), "at least 1"))],
     ((*SEGMENT, "--model", "none", "--tile", "64"), "has to end in .zarr"),

@@ -342,3 +342,14 @@ def test_in_tiles(shell):
     assert "--resume" in refused.stderr
     assert shell(*options, "--resume").returncode == 0
     assert shell.names() == {"in.png", "a.zarr", "b.zarr"}
+
+
+def test_embedding_in_tiles(shell):
+    options = ("embed", "in.png", "-o", "e.zarr", "--model", "natural", "--tile", 32)
+    done = shell(*options, "--pca", "p.zarr", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["dimensions"] == 16
+    assert to_array(shell.folder / "e.zarr").shape == (16, 48, 64)
+    assert to_array(shell.folder / "p.zarr").shape == (48, 64, 3)
+    assert "has to end in .zarr" in shell(*options, "--pca", "p.png", "--overwrite").stderr
+    assert shell.names() == {"in.png", "e.zarr", "p.zarr"}

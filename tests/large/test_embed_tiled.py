@@ -8,9 +8,12 @@ from ome_zarr_models import v05
 from skimage.data import astronaut
 
 import napari_sen
+from napari_sen.core.pca import pca_rgb
+from napari_sen.large.store import read_image
 from napari_sen.learn.model import load_model
 from napari_sen.pipeline import embed_tiled
 from napari_sen.pipeline.embed_tiled import plan_landmarks
+from napari_sen.pipeline.lazy import open_result, pca_run
 
 COLOUR = astronaut()[:250, :200]
 
@@ -49,3 +52,17 @@ def test_landmarks_of_a_sample_of_tiles(monkeypatch):
     sampled = napari_sen.embed(COLOUR, clustered=True, tile=128).compute()
     cosine = (sampled * whole).sum(axis=-1)
     assert 0.95 < cosine.mean() < 0.999999
+
+
+@pytest.mark.parametrize("stack", [False, True])
+def test_principal_components(stack, tmp_path):
+    image = np.stack([COLOUR[..., 0], COLOUR[..., 2]]).astype(np.uint16) if stack else COLOUR
+    slices = "each" if stack else None
+    out = tmp_path / "a.zarr"
+    lazy = napari_sen.embed(image, tile=128, out=out, slices=slices)
+    pca_run(out, tmp_path / "b.zarr", slices=slices).run()
+    found = open_result(tmp_path / "b.zarr")[0].compute()
+    expected = pca_rgb(lazy.compute())
+    assert np.abs(found.astype(int) - expected).max() <= 1  # rounding
+    v05.Image.from_zarr(zarr.open_group(tmp_path / "b.zarr", mode="r"))
+    assert read_image(tmp_path / "b.zarr").rgb

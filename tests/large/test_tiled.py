@@ -1,5 +1,7 @@
 """Tiled superpixels are those of the whole: any image, any tile, any input, any output."""
 
+import pickle
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from napari_sen.large.store import read_image
 from napari_sen.large.tiles import as_slices
 from napari_sen.large.write import write_labels
 from napari_sen.params import SegmentParams
+from napari_sen.pipeline import lazy as lazy_module
 from napari_sen.pipeline import tiled
 from napari_sen.pipeline.lazy import open_result, segment_run
 from napari_sen.pipeline.tiles import segment_tile
@@ -189,6 +192,26 @@ def test_which_results_are_lazy(tmp_path):
     for name, given in inputs(tmp_path, GREY[:40, :50]).items():
         labels = napari_sen.segment(given, 9, model=None)
         assert isinstance(labels, da.Array) == (name in ("dask", "zarr", "levels")), name
+
+
+def test_files_beyond_half_of_the_free_memory(tmp_path, monkeypatch):
+    np.save(tmp_path / "a.npy", GREY)
+    for free, lazy in ((10**9, False), (GREY.size * 150, True), (None, False)):
+        monkeypatch.setattr(lazy_module, "available_memory", lambda free=free: free)
+        found = napari_sen.segment(tmp_path / "a.npy", size=20, model=None)
+        assert isinstance(found, da.Array) == lazy
+
+
+def test_a_source_travels_by_its_path(tmp_path):
+    """It is opened anew where it arrives, and anew again once the image has changed."""
+    image = zarr.create_array(tmp_path / "a.zarr", data=GREY, chunks=(64, 64))
+    run = segment_run(tmp_path / "a.zarr", SegmentParams(size=9), model=None)
+    there = pickle.loads(pickle.dumps(run.source))
+    assert there.array is None
+    box = ((7, 20), (100, 130))
+    np.testing.assert_array_equal(there.read((), box)[..., 0], GREY[as_slices(box)])
+    zarr.create_array(tmp_path / "a.zarr", data=image[...] // 2, chunks=(9, 99), overwrite=True)
+    np.testing.assert_array_equal(there.read((), box)[..., 0], GREY[as_slices(box)] // 2)
 
 
 def test_a_store_beside_the_image(tmp_path):

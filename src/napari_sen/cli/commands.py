@@ -24,7 +24,7 @@ from ..params import ContourParams, EmbedParams, PseudoLabelParams, SegmentParam
 from ..pipeline.pictures import display, middle_slice
 from .console import Reporter
 from .images import Loaded, check_fit, check_outputs, load
-from .large import goes_in_tiles, segment_tiled
+from .large import embed_tiled, goes_in_tiles, segment_tiled
 from .options import chosen, given_params
 
 __all__ = ["contours", "embed", "pseudo_labels", "segment"]
@@ -59,6 +59,8 @@ def segment(args: Namespace, reporter: Reporter) -> dict[str, Any]:
 def embed(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Image to its embedding."""
     given = chosen(args, EmbedParams)
+    if goes_in_tiles(args):
+        return embed_tiled(args, given, reporter)
     check_outputs(args, (args.output, IMAGE_OUT), ([args.pca], PICTURE_OUT))
     loaded = load(args)
     loaded.hints.pop("spacing", None)

@@ -1,4 +1,4 @@
-"""One image larger than memory in, its labels out, tile by tile."""
+"""One image larger than memory in, its labels or its embedding out, tile by tile."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from argparse import Namespace
 from typing import Any
 
 from ..errors import ParameterError
+from ..large.atomic import check_output
 from ..large.image_file import ImageFile
 from ..large.source import open_source
 from ..large.store import open_image
@@ -13,7 +14,7 @@ from ..params import SegmentParams
 from .console import Reporter
 from .images import given_spacing, reading
 
-__all__ = ["goes_in_tiles", "segment_tiled"]
+__all__ = ["embed_tiled", "goes_in_tiles", "segment_tiled"]
 
 
 def goes_in_tiles(args: Namespace) -> bool:
@@ -31,38 +32,64 @@ def segment_tiled(args: Namespace, given: dict[str, Any], reporter: Reporter) ->
     """Image to superpixels in tiles."""
     from ..pipeline.lazy import segment_run
 
-    if len(args.output) > 1 or args.overlay:
-        raise ParameterError(
-            "in tiles there is one output, an OME-Zarr: give -o once, and no --overlay"
-        )
-    file: ImageFile = open_image(args.image)
+    if args.overlay:
+        raise ParameterError("in tiles no picture is drawn: leave out --overlay, and see napari")
+    file, options = _common(args)
+    run = segment_run(args.image, SegmentParams(**given), **options, mask=args.mask)
+    run.run(reporter)
+    found = {"superpixels": run.n_labels}
+    return _summary(args, file, reporter, found, [args.output[0]])
+
+
+def embed_tiled(args: Namespace, given: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+    """Image to its embedding in tiles, and to that as colours."""
+    from ..pipeline.lazy import embed_run, pca_run
+
+    file, options = _common(args)
+    again = {"resume": args.resume, "overwrite": args.overwrite}
+    if args.pca is not None:
+        check_output(args.pca, suffixes=(".zarr",), inputs=[args.image], overwrite=True)
+    run = embed_run(args.image, **given, **options)
+    run.run(reporter)
+    outputs = [args.output[0]]
+    if args.pca is not None:
+        pca_run(
+            outputs[0], args.pca, slices=args.slices, scheduler=options["scheduler"], **again
+        ).run(reporter)
+        outputs.append(args.pca)
+    return _summary(args, file, reporter, {"dimensions": run.dim}, outputs)
+
+
+def _common(args: Namespace) -> tuple[ImageFile, dict[str, Any]]:
+    """Return the image, lazily, and the arguments that all runs share."""
+    if len(args.output) > 1:
+        raise ParameterError("in tiles there is one output, an OME-Zarr: give -o once")
+    file = open_image(args.image)
     hints = reading(args, file)
     source = open_source(file, **hints)
-    run = segment_run(
-        args.image,
-        SegmentParams(**given),
-        **hints,
-        model=None if args.model == "none" else args.model,
-        device=args.device,
-        mask=args.mask,
-        spacing=given_spacing(args, source.n_spatial),
-        tile=args.tile,
-        out=args.output[0],
-        scheduler=_scheduler(args.scheduler),
-        resume=args.resume,
-        overwrite=args.overwrite,
-    )
-    run.run(reporter)
-    reporter.stage_done()
-    seconds = {stage: round(value, 3) for stage, value in reporter.seconds.items()}
-    return {
-        "image": str(args.image),
-        "shape": list(file.data.shape),
-        "model": args.model,
-        "superpixels": run.n_labels,
-        "seconds": seconds,
-        "outputs": list(args.output),
+    return file, hints | {
+        "model": None if args.model == "none" else args.model,
+        "device": args.device,
+        "spacing": given_spacing(args, source.n_spatial),
+        "tile": args.tile,
+        "out": args.output[0],
+        "scheduler": _scheduler(args.scheduler),
+        "resume": args.resume,
+        "overwrite": args.overwrite,
     }
+
+
+def _summary(
+    args: Namespace,
+    file: ImageFile,
+    reporter: Reporter,
+    found: dict[str, Any],
+    outputs: list[str],
+) -> dict[str, Any]:
+    reporter.stage_done()
+    about = {"image": str(args.image), "shape": list(file.data.shape), "model": args.model}
+    seconds = {stage: round(value, 3) for stage, value in reporter.seconds.items()}
+    return about | found | {"seconds": seconds, "outputs": outputs}
 
 
 def _scheduler(text: str | None) -> int | str | None:

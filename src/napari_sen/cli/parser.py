@@ -151,14 +151,14 @@ def _large(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "large images",
         "An image beyond half of the free memory, or one of these options, is worked on in tiles; "
-        "the output is then one OME-Zarr of the labels: OUT.zarr, or IMAGE.zarr/labels/NAME.",
+        "the output is then one OME-Zarr: OUT.zarr, or for labels IMAGE.zarr/labels/NAME.",
     )
     group.add_argument(
         "--tile",
         type=int,
         nargs="+",
         metavar="N",
-        help="side of a tile, a multiple of 32 px, or one per axis (default 768; of volumes 32 "
+        help="side of a tile, a multiple of 32 px, or one per axis (default 768; of volumes 64 "
         "256 256)",
     )
     group.add_argument(
@@ -255,9 +255,11 @@ def _embed(commands: Any) -> None:
     parser.add_argument(
         "--pca",
         metavar="PNG",
-        help="also show the three main directions as colours (the middle slice of a stack)",
+        help="also show the three main directions as colours (the middle slice of a stack; in "
+        "tiles all of it, as .zarr)",
     )
     _model(parser)
+    _large(parser)
     add_params(parser, EmbedParams, title="embedding")
 
 

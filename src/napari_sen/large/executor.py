@@ -6,7 +6,7 @@ Tasks are handed out a few at a time, so neither a graph nor a queue grows with 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from threading import Event
@@ -41,7 +41,7 @@ class Pool:
 
     def run(
         self, task: Callable[[_Item, Poll | None], Any], items: Iterable[_Item]
-    ) -> Iterator[tuple[_Item, Any]]:
+    ) -> Generator[tuple[_Item, Any], None, None]:
         """Yield (item, result) of each task as it ends, in whatever order.
 
         ``task(item, poll)`` gets a progress callable that raises once the work is to stop, or

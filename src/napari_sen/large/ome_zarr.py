@@ -22,6 +22,7 @@ __all__ = [
     "halve_by_stride",
     "is_omero_rgb",
     "multiscale",
+    "omero_rgb",
     "place",
     "write_image_group",
     "write_label_group",
@@ -61,7 +62,7 @@ def write_image_group(
         "multiscales": [multiscale(name, axes, grid, datasets)],
     }
     if rgb:
-        about["omero"] = _omero_rgb(pixels.dtype)
+        about["omero"] = omero_rgb(pixels.dtype)
     group.attrs["ome"] = about
 
 
@@ -169,7 +170,8 @@ def is_omero_rgb(about: object) -> bool:
     return found == list(_RGB.items())
 
 
-def _omero_rgb(dtype: np.dtype) -> dict[str, Any]:
+def omero_rgb(dtype: np.dtype) -> dict[str, Any]:
+    """Return the metadata of red, green and blue channels."""
     top = int(np.iinfo(dtype).max) if dtype.kind in "iu" else 1
     window = {"min": 0, "max": top, "start": 0, "end": top}
     return {

@@ -21,7 +21,15 @@ from numpy.typing import DTypeLike, NDArray
 from ..errors import OutputError
 from .grid import Grid
 from .journal import sync
-from .ome_zarr import SMALLEST, VERSION, halve_by_mean, halve_by_stride, multiscale, place
+from .ome_zarr import (
+    SMALLEST,
+    VERSION,
+    halve_by_mean,
+    halve_by_stride,
+    multiscale,
+    omero_rgb,
+    place,
+)
 from .tiles import Box, TileGrid
 
 __all__ = ["Pyramid", "check_aligned", "n_levels"]
@@ -113,6 +121,7 @@ class Pyramid:
         name: str,
         *,
         source: str | None = None,
+        rgb: bool = False,
         about: Mapping[str, Any] | None = None,
     ) -> None:
         """Make the group, its empty arrays and its metadata.
@@ -125,6 +134,8 @@ class Pyramid:
             Of the image.
         source : str, optional
             Where the labels' image is, relative to their group.
+        rgb : bool
+            Whether the channels are red, green and blue.
         about : mapping, optional
             Further attributes of the group.
         """
@@ -151,6 +162,8 @@ class Pyramid:
             ome["image-label"] = {"version": VERSION}
             if source is not None:
                 ome["image-label"]["source"] = {"image": source}
+        if rgb:
+            ome["omero"] = omero_rgb(np.dtype(self.dtype))
         group.attrs.update({"ome": ome, **(about or {})})
 
     @property

@@ -76,7 +76,9 @@ class Source:
         WorkError
             If they cannot be read, or the source is gone.
         """
-        array = _opened(self.path) if self.array is None and self.path else self.array
+        array = self.array
+        if array is None and self.path is not None:
+            array = _opened(self.path, _changed(self.path))
         keys: list[int | slice] = [*index, *as_slices(box)]
         place = None
         if self.channel_axis is not None:
@@ -104,6 +106,14 @@ class Source:
         ):
             raise WorkError(f"the image {self.path} is gone: bring it back, then resume")
 
+    def places(self, index: Sequence[int], box: Box) -> NDArray[np.int64]:
+        """Return the flat place in the whole image of every pixel of a box."""
+        origin = np.ravel_multi_index(tuple(index), self.leading) if self.leading else 0
+        result = np.asarray(origin, np.int64)
+        for (start, stop), n in zip(box, self.spatial, strict=True):
+            result = result[..., None] * n + np.arange(start, stop)
+        return result
+
     def fingerprint(self) -> int:
         """Return a checksum of shape, dtype and the values of the first and the last corner."""
         found = zlib.crc32(repr((self.shape, self.channels, str(self.dtype), self.rgb)).encode())
@@ -118,9 +128,15 @@ class Source:
 _MARKS = ("zarr.json", ".zarray", ".zgroup")
 
 
+def _changed(path: str) -> int:
+    """Return when a file, or the head of a zarr folder, was last written."""
+    heads = [Path(path), *(Path(path, mark) for mark in _MARKS)]
+    return max((head.stat().st_mtime_ns for head in heads if head.is_file()), default=0)
+
+
 @lru_cache(maxsize=8)
-def _opened(path: str) -> Any:
-    """Return the lazy array of a path, opened once per process."""
+def _opened(path: str, changed: int) -> Any:
+    """Return the lazy array of a path, opened once per process and version."""
     from .store import open_image
 
     return open_image(path).data

@@ -178,10 +178,7 @@ def _sample(
 ) -> None:
     """Take every n-th pixel of the whole image, in row-major order, that lies in this tile."""
     step = sample_step(int(np.prod(source.shape, dtype=np.int64)))
-    origin = np.ravel_multi_index(index, source.leading) if source.leading else 0
-    places = np.asarray(origin, np.int64)
-    for (start, stop), n in zip(box, source.spatial, strict=True):
-        places = places[..., None] * n + np.arange(start, stop)
+    places = source.places(index, box)
     chosen = places % step == 0
     if inside is not None:
         chosen &= inside

@@ -32,7 +32,7 @@ __all__ = [
 Box = tuple[tuple[int, int], ...]
 
 LATTICE = 32  # the network's pooling lattice: five halvings
-TILE = {2: (768, 768), 3: (32, 256, 256)}  # sides by number of spatial axes
+TILE = {2: (768, 768), 3: (64, 256, 256)}  # sides by number of spatial axes
 BLOCK = 896  # largest side shown to the network at once beside its halo: 1 GB of memory
 
 
@@ -44,7 +44,7 @@ def tile_sides(
     Parameters
     ----------
     tile : int or sequence of int, optional
-        One side for y and x (a volume's tiles are 32 thick), or one per axis. Sides along y and
+        One side for y and x (a volume's tiles are 64 thick), or one per axis. Sides along y and
         x are multiples of 32; none need be larger than the image.
     spatial : sequence of int
         Shape of the slice or volume.

@@ -38,6 +38,11 @@ class EmbedRun(Run):
 
     The mean shift needs landmarks of each plane's density. Planes of up to 64 tiles (38 million
     pixels) take those of the whole plane; larger ones take as many from 64 tiles spread evenly.
+
+    Attributes
+    ----------
+    dim : int
+        Length D of a pixel's embedding.
     """
 
     name = "embedding"
@@ -66,7 +71,7 @@ class EmbedRun(Run):
         self.grid = label_grid(file, source, size)
         sides = tile_sides(tile, source.spatial, n_spatial=source.n_spatial)
         self._tiles = TileGrid(source.spatial, sides)
-        self._dim, self._landmarks = model.dim, model.mean_shift.params.landmarks
+        self.dim, self._landmarks = model.dim, model.mean_shift.params.landmarks
 
     def identity(self) -> dict[str, Any]:
         """Return all that the embedding depends on."""
@@ -82,7 +87,7 @@ class EmbedRun(Run):
             np.float32,
             self.grid.axes,
             self._tiles.tile,
-            channels=self._dim,
+            channels=self.dim,
             labels=False,
         )
         job = TileJob(

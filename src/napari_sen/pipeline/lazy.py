@@ -21,12 +21,13 @@ from .adaptive_tiled import AdaptiveRun, fine_params
 from .choose import choose_compared, choose_model, suit
 from .embed import warn_of_mean_shift
 from .embed_tiled import EmbedRun
+from .pca_tiled import PcaRun
 from .tiled import SegmentRun
 
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["embed_run", "is_tiled", "open_result", "segment_run"]
+__all__ = ["embed_run", "is_tiled", "open_result", "pca_run", "segment_run"]
 
 # Bytes a pixel at the peak of the in-memory path: without a model, and with one.
 _PER_PIXEL = {False: 120, True: 700}
@@ -179,6 +180,32 @@ def embed_run(
         scheduler=scheduler,
         overwrite=overwrite,
     )
+
+
+def pca_run(
+    embedding: str | PathLike[str],
+    out: str | PathLike[str],
+    *,
+    slices: str | None = None,
+    scheduler: Any = None,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> PcaRun:
+    """Return a run that writes an embedding's three main directions as colours.
+
+    Parameters
+    ----------
+    embedding : path
+        The store that :func:`embed_run` wrote.
+    out : path
+        A new ``NAME.zarr``.
+    slices, scheduler, resume, overwrite
+        As for :func:`napari_sen.embed`.
+    """
+    check_scheduler(scheduler)
+    file, source, _ = _opened(embedding, spacing=None, slices=slices)
+    place = _place(out, source, None, resume=resume, overwrite=overwrite)
+    return PcaRun(file, source, place, scheduler=scheduler, overwrite=overwrite)
 
 
 def _place(out: Any, source: Source, mask: Source | None, **how: Any) -> Place:

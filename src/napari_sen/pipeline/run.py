@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -93,7 +93,7 @@ class Run:
         """The growing store (an OME-Zarr from its creation on), later the finished one."""
         return str(self.place.store if self.place.store.exists() else self.place.goal)
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Generator[Step, None, None]:
         """Do the work; yield after each piece.
 
         Raises
@@ -125,7 +125,7 @@ class Run:
 
     def run(self, progress: Progress | None = None) -> None:
         """Do all of the work, reporting to a progress callable that may raise to stop it."""
-        with closing(self.steps()) as steps:  # type: ignore[type-var]
+        with closing(self.steps()) as steps:
             for step in steps:
                 report(progress, step.done, step.total, step.stage)
 
@@ -182,7 +182,7 @@ class Run:
         done = count - len(left)
         yield Step(done, count, stage)
         jobs = (_Piece(item, work(item)) for item in left)
-        with closing(self._pool.run(partial(_unpacked, task), jobs)) as ended:  # type: ignore[type-var]
+        with closing(self._pool.run(partial(_unpacked, task), jobs)) as ended:
             for piece, found in ended:
                 self._journal.add(stage, piece.item, record(piece.item, found))
                 done += 1
@@ -209,7 +209,7 @@ class Run:
         yield Step(0, total, "statistics")
         for level in range(selection.passes):
             task = partial(_count, self.source, self.mask, selection.prefixes, level)
-            with closing(self._pool.run(task, tiles)) as ended:  # type: ignore[type-var]
+            with closing(self._pool.run(task, tiles)) as ended:
                 for _, found in ended:
                     selection.add(found)
                     done += 1
@@ -238,7 +238,13 @@ class Run:
         return ModelFile(str(path.resolve()), self._model.sha256)
 
     def create(
-        self, target: Pyramid, grid: Grid, labels: int | None = None, *, which: int = 0
+        self,
+        target: Pyramid,
+        grid: Grid,
+        labels: int | None = None,
+        *,
+        which: int = 0,
+        rgb: bool = False,
     ) -> None:
         """Make an empty store, anew if that was interrupted; it says how it is made."""
         if self._journal.has("created", which):
@@ -248,6 +254,7 @@ class Run:
             grid,
             self.place.goal.stem,
             source=None if self.place.image is None else "../../",
+            rgb=rgb,
             about={ATTRIBUTE: {"run": self.identity(), "labels": labels}},
         )
         self._journal.add("created", which)

@@ -180,7 +180,7 @@ class SegmentRun(Run):
             found = Percentiles(self.source.channels, np.dtype(np.float32), PERCENTILES)
             for level in range(found.passes):
                 task = partial(count_colour, self.source, self.mask, stats, found.prefixes, level)
-                with closing(self._pool.run(task, tiles)) as ended:  # type: ignore[type-var]
+                with closing(self._pool.run(task, tiles)) as ended:
                     for _, digits in ended:
                         found.add(digits)
                         yield Step(which, self._n_slices, "histograms")

@@ -218,7 +218,8 @@ def _remembered(
         return None
     if prod(source.shape) * model.dim * 4 > model.limit:
         return None
-    return napari_sen.embed(image, **common, progress=control.progress)
+    embedding: np.ndarray = napari_sen.embed(image, **common, progress=control.progress)
+    return embedding
 
 
 def contours(source: Source, settings: Settings, control: Control) -> Finished:
