@@ -78,6 +78,21 @@ def test_labels_are_those_of_the_whole(case, masked, rng):
     assert_connected(labels, how.get("connectivity", 1))
 
 
+@pytest.mark.parametrize("case", ["grey", "stack"])
+def test_a_mask_too_large_to_look_at_as_a_whole(case, rng, monkeypatch):
+    """The seeds are the same, so the labels are."""
+    image, how, tiles = CASES[case]
+    mask = np.kron(rng.random([-(-n // 20) for n in image.shape[-2:]]) < 0.6, np.ones((20, 20)))
+    mask = np.broadcast_to(mask[: image.shape[-2], : image.shape[-1]].astype(bool), image.shape)
+    how = how | {"size": 12, "model": None, "mask": mask}
+    found = []
+    for largest in (10**9, 1000):
+        monkeypatch.setattr(tiled, "_WHOLE_MASK", largest)
+        monkeypatch.setitem(tiled.TILE, 2, (96, 96))
+        found.append(napari_sen.segment(image, **how, **tiles).compute())
+    np.testing.assert_array_equal(*found)
+
+
 @pytest.mark.parametrize("spacing", [(1, 1, 1), (3, 1, 1)])
 def test_a_volume(spacing, rng):
     image = volume(rng)

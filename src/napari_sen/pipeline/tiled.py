@@ -19,11 +19,12 @@ from ..core.strength import PERCENTILES
 from ..errors import ImageError, ParameterError
 from ..large.grid import Grid
 from ..large.image_file import ImageFile
+from ..large.mask_seeds import MaskTiles, count_inside, stream_seeds
 from ..large.percentiles import Percentiles
 from ..large.place import ATTRIBUTE, Place
 from ..large.pyramid import Pyramid
 from ..large.seams import Fragments, joined, merge_fragments
-from ..large.seeds import Seeds
+from ..large.seeds import Seeds, keep_seeds
 from ..large.source import Source
 from ..large.tiles import TILE, TileGrid, tile_sides
 from ..params import SegmentParams
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["SegmentRun"]
 
 HALO = {2: 6, 3: 5}  # seed spacings by number of spatial axes: see decision 010
+_WHOLE_MASK = 1 << 25  # px of a slice whose mask is looked at in one piece
 _SAMPLED = 1024  # tiles that are enough for the limits of histograms
 _LARGEST = 1 << 25  # px of a tile with its halo that no one asked for by name
 
@@ -127,15 +129,7 @@ class SegmentRun(Run):
         if self.mask is None:
             seeds = self._plain_seeds()
         else:
-            task = partial(
-                seed_slice,
-                self.mask,
-                self.count_rule(),
-                self.spacing,
-                self.params.connectivity,
-                str(self.place.journal.resolve()),
-            )
-            yield from self.pieces("mask", task, self._n_slices)
+            yield from self._find_masked_seeds(self.mask)
             seeds = self._masked_seeds()
         if self.needs_limits:
             yield from self._limits()
@@ -162,6 +156,32 @@ class SegmentRun(Run):
             tiles.tile,
             levels=self.place.levels,
         )
+
+    def _find_masked_seeds(self, mask: Source) -> Iterator[Step]:
+        """Find the seeds of every slice: of a small one in one piece, of a large one in tiles."""
+        folder = self.place.journal.resolve()
+        rest = (self.spacing, self.params.connectivity, str(folder))
+        if math.prod(self.source.spatial) <= _WHOLE_MASK:
+            task = partial(seed_slice, mask, self.count_rule(), *rest)
+            yield from self.pieces("mask", task, self._n_slices)
+            return
+        grid = TileGrid(self.source.spatial, TILE[self.source.n_spatial])
+        for which in self._journal.left("mask", self._n_slices):
+            index = tuple(int(k) for k in np.unravel_index(which, self.source.leading or (1,)))
+            tiles = MaskTiles(mask, index[: len(self.source.leading)], grid, *rest)
+            counted: list[Any] = [None] * len(grid)
+            with closing(self._pool.run(partial(count_inside, tiles), range(len(grid)))) as ended:
+                for number, found in ended:
+                    counted[number] = found
+                    yield Step(which, self._n_slices, "mask")
+            pixels = sum(count for count, _ in counted)
+            points = np.empty((0, self.source.n_spatial), np.int64)
+            if pixels:
+                steps = stream_seeds(tiles, self.count_rule()(pixels), counted, self._pool.run)
+                points = yield from _each_as(steps, Step(which, self._n_slices, "mask"))
+            keep_seeds(folder, which, points)
+            self._journal.add("mask", which, [pixels, len(points)])
+        yield Step(self._n_slices, self._n_slices, "mask")
 
     def _limits(self) -> Iterator[Step]:
         """Find where the histograms of each slice's boundary strength begin and end.
@@ -285,6 +305,19 @@ class SegmentRun(Run):
             return None
         found = self._journal.done["histograms"]
         return np.array([found[which] for which in range(self._n_slices)])
+
+
+def _each_as(
+    steps: Generator[None, None, NDArray[np.int64]], step: Step
+) -> Generator[Step, None, NDArray[np.int64]]:
+    """Yield the same step for each of a generator's, and return what it returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: NDArray[np.int64] = end.value
+            return found
+        yield step
 
 
 def settled_spacing(spacing: Sequence[float] | None, source: Source) -> tuple[float, ...]:
