@@ -353,3 +353,20 @@ def test_embedding_in_tiles(shell):
     assert to_array(shell.folder / "p.zarr").shape == (48, 64, 3)
     assert "has to end in .zarr" in shell(*options, "--pca", "p.png", "--overwrite").stderr
     assert shell.names() == {"in.png", "e.zarr", "p.zarr"}
+
+
+def test_interrupted_tiles_are_kept(shell, rng):
+    np.save(shell.folder / "big.npy", rng.integers(0, 256, (1200, 1200), dtype=np.uint8))
+    options = ("segment", "big.npy", "-o", "a.zarr", "--size", 12, "--tile", 96, *COLOUR)
+    running = shell.start(*options)
+    for line in running.stderr:
+        if line.startswith("histograms: "):
+            break
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=120)
+    assert running.returncode == 130, err
+    assert shell.names() == {"in.png", "big.npy", "a.zarr.partial"}
+    done = shell(*options, "--resume", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["superpixels"] == 10000
+    assert shell.names() == {"in.png", "big.npy", "a.zarr"}

@@ -15,7 +15,7 @@ from napari_sen.pipeline import embed_tiled
 from napari_sen.pipeline.embed_tiled import plan_landmarks
 from napari_sen.pipeline.lazy import open_result, pca_run
 
-COLOUR = astronaut()[:250, :200]
+COLOUR = astronaut()[:170, :140]
 
 
 @pytest.mark.parametrize("clustered", [False, True])
@@ -26,7 +26,7 @@ def test_it_is_that_of_the_whole(clustered, tmp_path):
     np.testing.assert_allclose(lazy.compute(), whole, atol=1e-5)
     group = zarr.open_group(tmp_path / "a.zarr", mode="r")
     v05.Image.from_zarr(group)
-    assert group["0"].shape == (16, 250, 200)
+    assert group["0"].shape == (16, 170, 140)
 
 
 @pytest.mark.parametrize("slices", ["each", "volume"])
@@ -45,10 +45,10 @@ def test_landmarks_of_a_sample_of_tiles(monkeypatch):
     whole = napari_sen.embed(COLOUR, clustered=True)
     exact = napari_sen.embed(COLOUR, clustered=True, tile=128).compute()
     np.testing.assert_allclose(exact, whole, atol=1e-5)
-    monkeypatch.setattr(embed_tiled, "_SAMPLED", 16)
+    monkeypatch.setattr(embed_tiled, "_SAMPLED", 10)
     plans = plan_landmarks(COLOUR.shape[:2], load_model("natural").mean_shift.params.landmarks)
-    assert len(plans) == 16
-    assert 1000 < sum(len(plan.points) for plan in plans) <= 1024
+    assert len(plans) == 10
+    assert 900 < sum(len(plan.points) for plan in plans) <= 1024
     sampled = napari_sen.embed(COLOUR, clustered=True, tile=128).compute()
     cosine = (sampled * whole).sum(axis=-1)
     assert 0.95 < cosine.mean() < 0.999999
