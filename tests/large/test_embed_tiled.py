@@ -1,5 +1,7 @@
 """The tiled embedding is that of the whole."""
 
+from dataclasses import replace
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -39,19 +41,17 @@ def test_stacks(slices):
     np.testing.assert_allclose(lazy.compute(), whole, atol=1e-5)
 
 
-def test_landmarks_of_a_sample_of_tiles(monkeypatch):
-    """Fewer tiles, as many landmarks: the mean shift ends nearly where it does with all."""
+def test_landmarks_far_apart(monkeypatch):
+    """In huge planes a tile holds one landmark, or none."""
     monkeypatch.setitem(embed_tiled.TILE, 2, (32, 32))
-    whole = napari_sen.embed(COLOUR, clustered=True)
-    exact = napari_sen.embed(COLOUR, clustered=True, tile=128).compute()
-    np.testing.assert_allclose(exact, whole, atol=1e-5)
-    monkeypatch.setattr(embed_tiled, "_SAMPLED", 10)
-    plans = plan_landmarks(COLOUR.shape[:2], load_model("natural").mean_shift.params.landmarks)
-    assert len(plans) == 10
-    assert 900 < sum(len(plan.points) for plan in plans) <= 1024
-    sampled = napari_sen.embed(COLOUR, clustered=True, tile=128).compute()
-    cosine = (sampled * whole).sum(axis=-1)
-    assert 0.95 < cosine.mean() < 0.999999
+    model = load_model("natural")
+    params = replace(model.mean_shift.params, landmarks=12)
+    monkeypatch.setattr(model.mean_shift, "params", params)
+    plans = plan_landmarks(COLOUR.shape[:2], 12)
+    assert [len(plan.points) for plan in plans] == [1] * 12
+    whole = napari_sen.embed(COLOUR, model=model, clustered=True)
+    lazy = napari_sen.embed(COLOUR, model=model, clustered=True, tile=128)
+    np.testing.assert_allclose(lazy.compute(), whole, atol=1e-5)
 
 
 @pytest.mark.parametrize("stack", [False, True])

@@ -30,14 +30,13 @@ if TYPE_CHECKING:
 
 __all__ = ["EmbedRun"]
 
-_SAMPLED = 64  # tiles of a plane that its landmarks are taken from, at most
-
 
 class EmbedRun(Run):
     """Embedding, tile by tile; see :class:`~napari_sen.pipeline.run.Run`.
 
-    The mean shift needs landmarks of each plane's density. Planes of up to 64 tiles (38 million
-    pixels) take those of the whole plane; larger ones take as many from 64 tiles spread evenly.
+    The mean shift needs landmarks of each plane's density. They are those of the whole plane, and
+    found before: the network sees no more than a window around each of them, so that of a plane of
+    any size it sees at most 180 million pixels (for 1024 landmarks).
 
     Attributes
     ----------
@@ -148,25 +147,18 @@ class LandmarkPlan:
 
 
 def plan_landmarks(shape: Sequence[int], count: int) -> list[LandmarkPlan]:
-    """Return the landmarks of a plane, sorted into boxes that are embedded one at a time."""
+    """Return the landmarks of a plane, sorted into boxes that are embedded one at a time.
+
+    A box is what a tile's landmarks span; in huge planes a tile has one landmark at most.
+    """
     from ..learn.mean_shift import landmark_indices
 
     grid = TileGrid(tuple(shape), TILE[2])
-    if len(grid) > _SAMPLED:
-        # As many landmarks from each of the chosen tiles, on a lattice of its own.
-        boxes = [grid.box(k * len(grid) // _SAMPLED) for k in range(_SAMPLED)]
-        found = []
-        for (top, bottom), (left, right) in boxes:
-            flat = landmark_indices(bottom - top, right - left, max(1, count // _SAMPLED))
-            found.append(np.column_stack(np.divmod(flat, right - left)) + np.array([top, left]))
-        points = np.concatenate(found)
-    else:
-        boxes = [grid.box(k) for k in range(len(grid))]
-        flat = landmark_indices(shape[0], shape[1], count)
-        points = np.column_stack(np.divmod(flat, shape[1]))
+    flat = landmark_indices(shape[0], shape[1], count)
+    points = np.column_stack(np.divmod(flat, shape[1]))
     plans = []
-    for box in boxes:
-        (top, bottom), (left, right) = box
+    for number in range(len(grid)):
+        (top, bottom), (left, right) = grid.box(number)
         inside = (points >= [top, left]).all(axis=1) & (points < [bottom, right]).all(axis=1)
         if inside.any():
             mine = points[inside]
