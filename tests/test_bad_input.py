@@ -275,6 +275,14 @@ def test_superpixels_too_large_for_tiles(tmp_path):
     refused(lambda: napari_sen.segment(huge, model=None, progress=never), ParameterError, words)
 
 
+def test_a_tree_too_large_for_the_memory(monkeypatch):
+    from napari_sen.pipeline import adaptive_tiled
+
+    monkeypatch.setattr(adaptive_tiled, "available_memory", lambda: 1000)
+    arguments = {"mode": "adaptive", "tile": 32, "model": None, "progress": never}
+    refused(lambda: segment(GREY, **arguments), ParameterError, "mode='flat'")
+
+
 def test_a_journal_of_other_parameters(tmp_path):
     from napari_sen.params import SegmentParams
     from napari_sen.pipeline.lazy import segment_run

@@ -14,6 +14,8 @@ from numpy.typing import DTypeLike, NDArray
 from ..core.features import colour_features, smoothing_reach
 from ..core.hierarchy import Hierarchy, merge_regions
 from ..core.strength import gradient_magnitude
+from ..errors import ParameterError
+from ..large.memory import available_memory
 from ..large.pyramid import Pyramid
 from ..large.region_graph import PartialGraph, add_up, tile_graph
 from ..large.tiles import Box, TileGrid, as_slices, grow, shift
@@ -25,6 +27,7 @@ from .tiles import Job, box_features, box_half_discs, superpixel_count
 
 __all__ = ["FINE_PER_SEGMENT", "AdaptiveRun", "fine_params"]
 
+_PER_LEAF = 400  # bytes, beside its features: measured by benchmarks/large.py --tree
 FINE_PER_SEGMENT = 5  # fine superpixels for each one wanted, where that is the larger number
 
 
@@ -62,6 +65,18 @@ class AdaptiveRun(SegmentRun):
     ) -> None:
         self._wanted, self._tree = wanted, tree
         super().__init__(*given, **options)
+        if self.mask is None:
+            self._check_memory(self._plain_seeds().counts[0])
+
+    def _check_memory(self, leaves: int) -> None:
+        """Raise ParameterError if the tree of one slice does not fit in the free memory."""
+        channels = self.source.channels + (0 if self._model is None else self._model.dim)
+        needed, there = leaves * (_PER_LEAF + 24 * channels), available_memory()
+        if (there is not None and needed > there) or leaves > np.iinfo(np.int32).max:
+            raise ParameterError(
+                f"the tree of {leaves / 1e6:.0f} million leaves takes {needed / 1e9:.1f} GB: use "
+                "mode='flat', or cut out a part of the image"
+            )
 
     def identity(self) -> dict[str, Any]:
         """Return all that the labels depend on."""
@@ -99,6 +114,7 @@ class AdaptiveRun(SegmentRun):
     def _merge(self, job: Job, which: int, folder: str) -> int:
         """Merge the leaves of a slice, keep which cut each belongs to; return how many are left."""
         leaves = job.seeds.counts[which]
+        self._check_memory(leaves)
         if leaves == 0:
             np.save(_cut_file(folder, which), np.empty(0, np.int32), allow_pickle=False)
             return 0
