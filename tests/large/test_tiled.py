@@ -17,8 +17,7 @@ from napari_sen.large.store import read_image
 from napari_sen.large.tiles import as_slices
 from napari_sen.large.write import write_labels
 from napari_sen.params import SegmentParams
-from napari_sen.pipeline import lazy as lazy_module
-from napari_sen.pipeline import tiled
+from napari_sen.pipeline import route, tiled
 from napari_sen.pipeline.lazy import open_result, segment_run
 from napari_sen.pipeline.tiles import segment_tile
 
@@ -212,7 +211,7 @@ def test_which_results_are_lazy(tmp_path):
 def test_files_beyond_half_of_the_free_memory(tmp_path, monkeypatch):
     np.save(tmp_path / "a.npy", GREY)
     for free, lazy in ((10**9, False), (GREY.size * 150, True), (None, False)):
-        monkeypatch.setattr(lazy_module, "available_memory", lambda free=free: free)
+        monkeypatch.setattr(route, "available_memory", lambda free=free: free)
         found = napari_sen.segment(tmp_path / "a.npy", size=20, model=None)
         assert isinstance(found, da.Array) == lazy
 

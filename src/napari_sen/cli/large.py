@@ -19,7 +19,7 @@ __all__ = ["embed_tiled", "goes_in_tiles", "segment_tiled"]
 
 def goes_in_tiles(args: Namespace) -> bool:
     """Return whether an option or the image's size asks for tiles."""
-    from ..pipeline.lazy import is_tiled
+    from ..pipeline.route import is_tiled
 
     if args.resume:
         return True

@@ -21,14 +21,14 @@ from ..large.region_graph import PartialGraph, add_up, tile_graph
 from ..large.tiles import Box, TileGrid, as_slices, grow, shift
 from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress
+from .hierarchy import FINE_PER_SEGMENT
 from .run import Step
 from .tiled import SegmentRun
 from .tiles import Job, box_features, box_half_discs, superpixel_count
 
-__all__ = ["FINE_PER_SEGMENT", "AdaptiveRun", "fine_params"]
+__all__ = ["AdaptiveRun", "fine_params"]
 
 _PER_LEAF = 400  # bytes, beside its features: measured by benchmarks/large.py --tree
-FINE_PER_SEGMENT = 5  # fine superpixels for each one wanted, where that is the larger number
 
 
 def fine_params(tree: HierarchyParams, count: int) -> SegmentParams:

@@ -16,6 +16,7 @@ from ..params import require
 from ..progress import Progress, part
 from .choose import choose_model
 from .prepare import Prepared, image_kind, prepare
+from .route import is_tiled
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -79,9 +80,9 @@ def embed(
     if (resume or overwrite) and out is None:
         raise ParameterError("resume and overwrite speak of an output: give out= as well")
     options = {"out": out, "tile": tile, "scheduler": scheduler}
-    from .lazy import embed_run, is_tiled, open_result
-
     if is_tiled(image, **options):
+        from .lazy import embed_run, open_result  # zarr takes a moment to import
+
         run = embed_run(
             image,
             model=model,

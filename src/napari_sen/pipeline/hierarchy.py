@@ -21,7 +21,9 @@ from .prepare import Prepared, image_kind, prepare
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["default_fine_count", "hierarchy", "slice_hierarchy"]
+FINE_PER_SEGMENT = 5  # leaves for each adaptive superpixel wanted, where that is the larger number
+
+__all__ = ["FINE_PER_SEGMENT", "default_fine_count", "hierarchy", "slice_hierarchy"]
 
 
 def hierarchy(

@@ -1,4 +1,4 @@
-"""Which images are worked on in tiles, and how such a run is put together."""
+"""How a run in tiles is put together, and how its result is opened."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import numpy as np
 from ..errors import ParameterError
 from ..large.executor import check_scheduler
 from ..large.image_file import ImageFile
-from ..large.memory import available_memory
 from ..large.place import Place, find_place
 from ..large.source import Source, open_source
 from ..large.store import open_image
@@ -27,37 +26,7 @@ from .tiled import SegmentRun
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["embed_run", "is_tiled", "open_result", "pca_run", "segment_run"]
-
-# Bytes a pixel at the peak of the in-memory path: without a model, and with one.
-_PER_PIXEL = {False: 120, True: 700}
-
-
-def is_tiled(
-    image: Any,
-    *,
-    out: Any = None,
-    tile: Any = None,
-    scheduler: Any = None,
-    with_model: bool = True,
-) -> bool:
-    """Return whether an image is worked on in tiles: whether the result is lazy.
-
-    So are lazy arrays (dask, zarr), files that would not fit in half of the free memory, and
-    whatever is asked for with ``out``, ``tile`` or ``scheduler``. NumPy arrays are not.
-    """
-    if any(option is not None for option in (out, tile, scheduler)):
-        return True
-    if isinstance(image, np.ndarray):
-        return False
-    file = open_image(image)
-    if isinstance(file.data, np.ndarray) and not isinstance(image, str | os.PathLike):
-        return False
-    if not isinstance(image, str | os.PathLike | ImageFile):
-        return True
-    free = available_memory()
-    pixels = int(np.prod(file.data.shape, dtype=np.float64))
-    return free is not None and 2 * pixels * _PER_PIXEL[with_model] > free
+__all__ = ["embed_run", "open_result", "pca_run", "segment_run"]
 
 
 def segment_run(

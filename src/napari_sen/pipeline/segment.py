@@ -15,12 +15,11 @@ from ..errors import ImageError, ParameterError
 from ..large.store import resolve
 from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress, part
-from .adaptive_tiled import FINE_PER_SEGMENT
 from .choose import choose_compared, suit
 from .features import growth_boundary, slice_features
-from .hierarchy import default_fine_count, slice_hierarchy
-from .lazy import is_tiled, open_result, segment_run
+from .hierarchy import FINE_PER_SEGMENT, default_fine_count, slice_hierarchy
 from .prepare import Prepared, image_kind, prepare
+from .route import is_tiled
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -166,6 +165,8 @@ def segment(
     options = {"out": out, "tile": tile, "scheduler": scheduler}
     with_model = model is not None and params.embedding_weight > 0
     if is_tiled(image, **options, with_model=with_model):
+        from .lazy import open_result, segment_run  # zarr takes a moment to import
+
         run = segment_run(
             image,
             params,
