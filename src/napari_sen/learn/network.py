@@ -102,7 +102,12 @@ class ConvBlock(nn.Module):
                 return part
             if result is None:
                 shape = (*part.shape[:2], height, part.shape[3])
-                result = part.new_empty(shape).contiguous(memory_format=torch.channels_last)
+                result = torch.empty(
+                    shape,
+                    dtype=part.dtype,
+                    device=part.device,
+                    memory_format=torch.channels_last,
+                )
             result[:, :, first:last] = part
         assert result is not None
         return result
