@@ -417,8 +417,10 @@ def test_closing_the_dock_stops_the_work(dock, fake_step):
     dock.press("contours")
     dock.qtbot.waitUntil(begun.is_set)
     session = dock.dock.session
-    with dock.qtbot.waitSignal(dock.dock.destroyed, timeout=1000):
-        dock.viewer.window.remove_dock_widget(dock.dock)
+    gone = []
+    dock.dock.destroyed.connect(lambda: gone.append(True))
+    dock.viewer.window.remove_dock_widget(dock.dock)
+    dock.qtbot.waitUntil(lambda: bool(gone), timeout=1000)
     assert_no_threads(dock.qtbot)
     dock.viewer.add_image(np.zeros((5, 6)))
     assert session.layer is None

@@ -86,6 +86,10 @@ class SenDock(QWidget):
         self.runner = JobRunner(self)
         self._searcher = JobRunner(self)
         self._importer = JobRunner(self)
+        # A child: it does not outlive the dock, as a static single shot would.
+        self._adder = QTimer(self)
+        self._adder.setSingleShot(True)
+        self._adder.timeout.connect(self._add_next)
         self._step = ""
         self._pending: list[Result] = []
         self._preview: Any = None
@@ -276,7 +280,7 @@ class SenDock(QWidget):
         if getattr(layer, "contour", 0):
             layer.contour = preferences().contour
         self.viewer.add_layer(layer)
-        QTimer.singleShot(0, self._add_next)
+        self._adder.start(0)
 
     def _cancelled(self) -> None:
         self._drop_preview()
