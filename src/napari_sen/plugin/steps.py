@@ -30,7 +30,7 @@ from ..params import (
 )
 from ..pipeline import lazy
 from .control import Control
-from .layers import Source, for_display, pyramid
+from .layers import Placement, Source, for_display, pyramid, with_axis
 from .results import Finished, Result, Tree
 from .settings import Settings
 from .training import check, train
@@ -148,9 +148,20 @@ def embed(source: Source, settings: Settings, control: Control) -> Finished:
     if source.mask is not None:
         embedding[~source.mask] = 0
     picture = source.placement.shape(pca_rgb(embedding))
-    name = f"{source.name} embedding ({'clustered' if params.clustered else 'PCA'})"
-    result = Result("image", name, picture, source.placement, {"rgb": True})
-    return Finished([result], f"{embedding.shape[-1]} values per pixel, shown as 3 colours")
+    kind = "clustered" if params.clustered else "PCA"
+    name = f"{source.name} embedding ({kind})"
+    results = [Result("image", name, picture, source.placement, {"rgb": True})]
+    if settings.all_channels:
+        results.append(_all_channels(embedding, source))
+    return Finished(results, f"{embedding.shape[-1]} values per pixel, shown as 3 colours")
+
+
+def _all_channels(embedding: np.ndarray, source: Source) -> Result:
+    """Return the embedding as an image with the channels as its first axis."""
+    data = np.stack([source.placement.shape(plane) for plane in np.moveaxis(embedding, -1, 0)])
+    place = Placement((), with_axis(source.placement.transform, "channel"))
+    options = {"colormap": "gray", "contrast_limits": (-1.0, 1.0), "visible": False}
+    return Result("image", f"{source.name} embedding (all channels)", data, place, options)
 
 
 def superpixels(source: Source, settings: Settings, control: Control) -> Finished:
