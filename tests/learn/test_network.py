@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from napari_sen.errors import Cancelled, ImageError
+from napari_sen.learn import network
 from napari_sen.learn.network import (
     ConvBlock,
     SENet,
@@ -112,13 +113,28 @@ def test_poll_stops_the_work_and_is_called_as_often_as_told():
     net, calls = tiny_net(), []
     with torch.no_grad():
         net(torch.rand(1, 3, 64, 64), lambda: calls.append(1))
-    assert len(calls) == net.n_polls
+    assert len(calls) == net.n_polls(64, 64)
 
     def stop():
         raise Cancelled
 
     with pytest.raises(Cancelled), torch.no_grad():
         net(torch.rand(1, 3, 64, 64), stop)
+
+
+@pytest.mark.parametrize("shape", [(64, 96), (40, 70), (1, 5)])
+@pytest.mark.parametrize("work", [1, 40_000, 10**6])
+def test_inference_by_strips_is_inference(monkeypatch, shape, work):
+    """Strips of one row up, at every level, with and without their own last row."""
+    net, image, calls = fold_batch_norm(tiny_net()), torch.rand(1, 3, *shape), []
+    with torch.inference_mode():
+        whole = net(image)
+        monkeypatch.setattr(network, "STRIP_WORK", work)
+        strips = net(image, lambda: calls.append(1))
+    torch.testing.assert_close(strips, whole, atol=2e-6, rtol=0)
+    assert len(calls) == net.n_polls(*shape)
+    if work == 1:
+        assert len(calls) > 200
 
 
 def test_wrong_planes_are_named():

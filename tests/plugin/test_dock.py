@@ -193,6 +193,13 @@ def set_tiny(panel, steps=4):
                 editor.setValue(values[name])
 
 
+def activity():
+    """The bars in napari's activity dock."""
+    from napari.utils import progress
+
+    return list(progress._all_instances)
+
+
 def test_cancel_adds_nothing_and_the_dock_is_usable_again(dock, fake_step):
     begun = threading.Event()
     fake_step("contours", waiting(begun))
@@ -200,11 +207,15 @@ def test_cancel_adds_nothing_and_the_dock_is_usable_again(dock, fake_step):
     assert not dock.dock.panels["superpixels"].button.isEnabled()
     dock.qtbot.waitUntil(begun.is_set)
     dock.qtbot.waitUntil(lambda: "Waiting" in dock.dock.status.text.text())
+    dock.qtbot.waitUntil(lambda: any(bar.n for bar in activity()))
+    (bar,) = activity()
+    assert (bar.desc, bar.n, bar.total) == ("Contours: waiting: ", 1, 10)
     start = time.monotonic()
     with dock.qtbot.waitSignal(dock.dock.idle, timeout=1000):
         dock.dock.status.button.click()
     assert time.monotonic() - start < 1
     assert dock.dock.status.text.text() == "Cancelled; nothing was kept."
+    dock.qtbot.waitUntil(lambda: activity() == [])
     assert len(dock.viewer.layers) == 1
     assert all(panel.button.isEnabled() for panel in dock.dock.panels.values())
     assert dock.click("superpixels").startswith("Done")
@@ -417,8 +428,10 @@ def test_closing_the_dock_stops_the_work(dock, fake_step):
     dock.press("contours")
     dock.qtbot.waitUntil(begun.is_set)
     session = dock.dock.session
-    with dock.qtbot.waitSignal(dock.dock.destroyed, timeout=1000):
-        dock.viewer.window.remove_dock_widget(dock.dock)
+    gone = []
+    dock.dock.destroyed.connect(lambda: gone.append(True))
+    dock.viewer.window.remove_dock_widget(dock.dock)
+    dock.qtbot.waitUntil(lambda: bool(gone), timeout=1000)
     assert_no_threads(dock.qtbot)
     dock.viewer.add_image(np.zeros((5, 6)))
     assert session.layer is None

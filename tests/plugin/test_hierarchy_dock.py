@@ -174,8 +174,10 @@ def test_a_stack_one_by_one_is_refused_with_the_remedy(dock):
 def test_closing_the_dock_lets_the_tree_go(dock):
     dock.click("hierarchy")
     session = dock.dock.session
-    with dock.qtbot.waitSignal(dock.dock.destroyed, timeout=1000):
-        dock.viewer.window.remove_dock_widget(dock.dock)
+    gone = []
+    dock.dock.destroyed.connect(lambda: gone.append(True))
+    dock.viewer.window.remove_dock_widget(dock.dock)
+    dock.qtbot.waitUntil(lambda: bool(gone), timeout=1000)
     assert session.granularity.tree is None
     assert len(dock.viewer.layers) == 2
 

@@ -188,3 +188,23 @@ def test_rgba_is_colour_without_alpha(photo):
     np.testing.assert_array_equal(with_alpha.data, run(Image(photo, name="photo")).data)
     assert "mean blue" in with_alpha.features
     assert not any("alpha" in name for name in with_alpha.features)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "dask", "multiscale dask"])
+def test_what_does_not_fit_into_memory_is_made_tile_by_tile(kind, rng, tmp_path, monkeypatch):
+    from napari_sen.pipeline import route
+
+    data = rng.integers(0, 255, (300, 420)).astype(np.uint8)
+    layer = Image(KINDS[kind](data, tmp_path), name="photo", scale=(0.5, 0.5), units="um")
+    monkeypatch.setattr(route, "fits_in_memory", lambda shape, with_model=True: False)
+    found = run(layer)
+    assert found.multiscale or not isinstance(found.data, np.ndarray)
+    labels = np.asarray(found.data[0] if found.multiscale else found.data)
+    assert labels.shape == data.shape
+    assert len(np.unique(labels)) == 12
+    np.testing.assert_allclose(found.data_to_world((3, 4)), layer.data_to_world((3, 4)))
+    session = Session()
+    session.choose(layer)
+    for step in ("embed", "contours", "hierarchy", "pseudo_labels"):
+        with pytest.raises(ImageError, match="choose a region, the current view or a slice"):
+            session.run(step)

@@ -108,6 +108,29 @@ def test_contours(session):
     assert 0 < layer.data.max() <= 1
 
 
+@pytest.mark.parametrize("stack", [False, True])
+def test_the_embedding_itself_on_request(session, stack):
+    from napari_sen import embed
+
+    if stack:
+        planes = np.random.default_rng(0).integers(0, 255, (3, 32, 40), np.uint16)
+        place = {"scale": (2, 0.5, 0.5), "translate": (1, 3, 4)}
+        session.choose(Image(planes, name="photo", units=("um",) * 3, **place))
+    session.model, session.all_channels = "natural", True
+    picture, channels = (result.to_layer() for result in session.run("embed", point=(3, 0, 0)))
+    assert picture.rgb
+    image = session.layer.data[1] if stack else session.layer.data
+    expected = np.moveaxis(embed(image, model="natural", spacing=(0.5, 0.5)), -1, 0)
+    np.testing.assert_allclose(channels.data.reshape(expected.shape), expected, atol=1e-6)
+    assert channels.ndim == session.layer.ndim + 1
+    assert channels.axis_labels[0] == "channel"
+    pixel = (5,) * session.layer.ndim
+    world = picture.data_to_world(pixel)
+    np.testing.assert_allclose(channels.data_to_world((7, *pixel)), (7, *world))
+    session.all_channels = False
+    assert len(session.run("embed")) == 1
+
+
 def test_a_stack_gives_a_stack(session):
     stack = np.random.default_rng(0).integers(0, 255, (3, 32, 40), np.uint16)
     session.choose(Image(stack, name="stack"))

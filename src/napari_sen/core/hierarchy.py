@@ -262,7 +262,8 @@ def _join_parts(
 def _leaves(pairs: NDArray[np.int64], n: int) -> list[int]:
     """Return the number of leaves below each merge."""
     count = [1] * n
-    for a, b in pairs.tolist():
+    # Two lists of numbers: a list of pairs would make Python's garbage collector stop the world.
+    for a, b in zip(*pairs.T.tolist(), strict=True):
         count.append(count[a] + count[b])
     return count[n:]
 

@@ -188,7 +188,7 @@ class Model:
         target = resolve_device(device)
         network, mean_shift = self._on(target)
         height, width = planes.shape[:2]
-        total = network.n_polls
+        total = network.n_polls(height, width)
         if clustered:
             total += -(-height * width // BLOCK)
         poll = _counter(progress, total, "embedding")

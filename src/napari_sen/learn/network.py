@@ -32,6 +32,9 @@ __all__ = [
 
 Poll = Callable[[], None]
 
+# Multiplications in one strip of a convolution at inference: a quarter of a second on a CPU thread.
+STRIP_WORK = 2_000_000_000
+
 
 def unit_rows(x: Tensor, dim: int = -1) -> Tensor:
     """Return ``x`` divided by its Euclidean norm along ``dim``; a zero vector stays zero."""
@@ -69,8 +72,45 @@ class ConvBlock(nn.Module):
         """Map (B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
         if poll is not None:
             poll()
+        if torch.is_inference_mode_enabled():
+            return self._by_strips(x, poll)
         x = functional.pad(x, (1, 1, 1, 1), mode="reflect")
         return functional.relu(self.norm(self.conv(x)), inplace=True)
+
+    def strips(self, height: int, width: int) -> int:
+        """Return in how many strips of rows an output of this size is made."""
+        # Few input channels are not faster than sixteen.
+        work = height * width * max(self.conv.in_channels, 16) * self.conv.out_channels * 9
+        return min(max(1, -(-work // STRIP_WORK)), height)
+
+    def _by_strips(self, x: Tensor, poll: Poll | None) -> Tensor:
+        """Convolve in strips of rows: ``poll`` may stop the work between them."""
+        stride, last_row = self.conv.stride[0], x.shape[2] - 1
+        height, width = (-(-size // stride) for size in x.shape[2:])
+        count = self.strips(height, width)
+        edges = [height * k // count for k in range(count + 1)]
+        result: Tensor | None = None
+        for k, (first, last) in enumerate(pairwise(edges)):
+            if poll is not None and k > 0:
+                poll()
+            top, bottom = first * stride - 1, (last - 1) * stride + 1
+            rows = x[:, :, max(top, 0) : bottom + 1]
+            border = (1, 1, int(top < 0), int(bottom > last_row))
+            rows = functional.pad(rows, border, mode="reflect")
+            part = functional.relu(self.norm(self.conv(rows)), inplace=True)
+            if count == 1:
+                return part
+            if result is None:
+                shape = (*part.shape[:2], height, part.shape[3])
+                result = torch.empty(
+                    shape,
+                    dtype=part.dtype,
+                    device=part.device,
+                    memory_format=torch.channels_last,
+                )
+            result[:, :, first:last] = part
+        assert result is not None
+        return result
 
 
 def level_widths(params: NetworkParams) -> list[int]:
@@ -114,7 +154,8 @@ class SENet(nn.Module):
     def forward(self, x: Tensor, poll: Poll | None = None) -> Tensor:
         """Return unit vectors (B, D, H, W) float32 for planes (B, planes, H, W), nominally 0..1.
 
-        ``poll`` is called before every convolution and may raise to stop the work.
+        ``poll`` is called before every convolution, at inference before every strip of a large
+        one, and may raise to stop the work.
 
         Raises
         ------
@@ -153,13 +194,25 @@ class SENet(nn.Module):
             first, second = level.children()
             x = first(functional.interpolate(x, scale_factor=2.0, mode="nearest"), poll)
             x = second(torch.cat((x, skips.pop()), 1), poll)
+        if poll is not None:
+            poll()
         result: Tensor = self.head(x)
         return result
 
-    @property
-    def n_polls(self) -> int:
-        """How often one forward pass calls ``poll``."""
-        return 2 + 4 * self.params.levels
+    def n_polls(self, height: int, width: int) -> int:
+        """Return how often inference on an image of this size calls ``poll``."""
+        sizes = [padded_size(size, self.params.levels) for size in (height, width)]
+        blocks = [(level, block) for level, down in enumerate(self.down, 1) for block in _of(down)]
+        blocks += [(level, block) for level, up in enumerate(self.up) for block in _of(up)]
+        blocks += [(0, block) for block in _of(self.stem)]
+        count = 1  # before the head
+        for level, block in blocks:
+            count += block.strips(sizes[0] >> level, sizes[1] >> level)
+        return count
+
+
+def _of(blocks: nn.Module) -> list[ConvBlock]:
+    return [block for block in blocks.children() if isinstance(block, ConvBlock)]
 
 
 def fold_batch_norm(net: SENet) -> SENet:

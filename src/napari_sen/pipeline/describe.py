@@ -113,7 +113,7 @@ def describe(
         inner = part(progress, done, len(canvas))
         report(inner, 0, 1, "describing")
         here = regions[index].astype(np.int64) - 1
-        colour = _add(colour, moments(here, prepared.colour(index, 0.0), count))
+        colour = _add(colour, moments(here, prepared.colour(index, 0.0, inner), count))
         if chosen is not None:
             rows = embed_slice(prepared, index, chosen, False, device, inner)
             embedding = _add(embedding, moments(here, rows, count))

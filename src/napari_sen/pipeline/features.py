@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..core.strength import gradient_magnitude, half_disc_difference
 from ..params import HierarchyParams, SegmentParams
-from ..progress import Progress, report
+from ..progress import Progress
 from .embed import embed_slice
 from .prepare import Prepared
 
@@ -35,8 +35,7 @@ def slice_features(
     """
     colour = rows = None
     if params.colour_weight > 0:
-        report(progress, 0, 1, "colour")
-        colour = prepared.colour(index, params.smoothing)
+        colour = prepared.colour(index, params.smoothing, progress)
     if model is not None:
         rows = embed_slice(prepared, index, model, False, device, progress)
     return weighted(colour, rows, params)
@@ -82,7 +81,7 @@ def boundary_strength(
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
     """Return the gradient of one slice (or volume), plus the weighted half-disc difference."""
-    smooth = prepared.colour(index, params.boundary_smoothing)
+    smooth = prepared.colour(index, params.boundary_smoothing, progress)
     strength = gradient_magnitude(smooth, spacing=prepared.spacing, mask=prepared.slice_mask(index))
     if params.texture:
         strength += np.float32(params.texture) * _half_discs(prepared, index, progress)
@@ -92,5 +91,5 @@ def boundary_strength(
 def _half_discs(
     prepared: Prepared, index: tuple[int, ...], progress: Progress | None
 ) -> NDArray[np.float32]:
-    sharp = prepared.colour(index, 0.0)
+    sharp = prepared.colour(index, 0.0, progress)
     return half_disc_difference(sharp, mask=prepared.slice_mask(index), progress=progress)

@@ -22,6 +22,7 @@ from ..core.lattice import check_spacing
 from ..core.snic import checked_mask
 from ..errors import ParameterError
 from ..large.store import ImageFile, resolve
+from ..progress import Progress
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -59,7 +60,9 @@ class Prepared:
         inside = self.slice_mask(index)
         return math.prod(self.canvas.spatial) if inside is None else int(inside.sum())
 
-    def colour(self, index: tuple[int, ...], smoothing: float) -> NDArray[np.float32]:
+    def colour(
+        self, index: tuple[int, ...], smoothing: float, progress: Progress | None = None
+    ) -> NDArray[np.float32]:
         """Return the colour features of one slice (or volume)."""
         return colour_features(
             self.canvas.data[index],
@@ -69,6 +72,7 @@ class Prepared:
             self.canvas.n_spatial,
             spacing=self.spacing,
             mask=self.slice_mask(index),
+            progress=progress,
         )
 
     def planes(self, index: tuple[int, ...], planes: int) -> NDArray[np.float32]:

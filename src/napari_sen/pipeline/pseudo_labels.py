@@ -62,9 +62,8 @@ def pseudo_labels(
     canvas = prepared.canvas
     maps: dict[tuple[float, float], NDArray[np.int32]] = {}
     for done, index in enumerate(canvas.slices()):
-        found = slice_pseudo_labels(
-            prepared.colour(index, params.smoothing), params, part(progress, done, len(canvas))
-        )
+        inner = part(progress, done, len(canvas))
+        found = slice_pseudo_labels(prepared.colour(index, params.smoothing, inner), params, inner)
         for key, labels in found.items():
             whole = maps.setdefault(key, np.zeros(canvas.shape, np.int32))
             whole[index] = labels + whole.max()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from ..large.image_file import ImageFile
 from ..large.memory import available_memory
 from ..large.store import open_image
 
-__all__ = ["is_tiled"]
+__all__ = ["fits_in_memory", "is_tiled"]
 
 # Bytes a pixel at the peak of the in-memory path: without a model, and with one.
 _PER_PIXEL = {False: 120, True: 700}
@@ -39,6 +40,11 @@ def is_tiled(
         return False
     if not isinstance(image, str | os.PathLike | ImageFile):
         return True
+    return not fits_in_memory(file.data.shape, with_model)
+
+
+def fits_in_memory(shape: Sequence[int], with_model: bool = True) -> bool:
+    """Return whether an image of this many pixels can be worked on in half of the free memory."""
     free = available_memory()
-    pixels = int(np.prod(file.data.shape, dtype=np.float64))
-    return free is not None and 2 * pixels * _PER_PIXEL[with_model] > free
+    pixels = int(np.prod(shape, dtype=np.float64))
+    return free is None or 2 * pixels * _PER_PIXEL[with_model] <= free

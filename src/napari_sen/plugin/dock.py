@@ -11,10 +11,12 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from ..errors import SenError
 from ..large.annotation_file import SUFFIX as ANNOTATION
+from .activity import Activity
 from .catalogue import Found, catalogue, look_up
 from .choosers import ImageChooser, ModelChooser
 from .control import Control
 from .panels import (
+    EmbedPanel,
     HierarchyPanel,
     StatusPanel,
     StepPanel,
@@ -55,6 +57,7 @@ FIRST_HINT = (
 
 PANELS: dict[str, type[StepPanel]] = {
     "train": TrainPanel,
+    "embed": EmbedPanel,
     "superpixels": SuperpixelsPanel,
     "hierarchy": HierarchyPanel,
     "classes": PickPanel,
@@ -86,6 +89,10 @@ class SenDock(QWidget):
         self.runner = JobRunner(self)
         self._searcher = JobRunner(self)
         self._importer = JobRunner(self)
+        # A child: it does not outlive the dock, as a static single shot would.
+        self._adder = QTimer(self)
+        self._adder.setSingleShot(True)
+        self._adder.timeout.connect(self._add_next)
         self._step = ""
         self._pending: list[Result] = []
         self._preview: Any = None
@@ -97,6 +104,7 @@ class SenDock(QWidget):
             key: PANELS.get(key, StepPanel)(key, self.session, napari_viewer) for key in self.steps
         }
         self.status = StatusPanel()
+        self.activity = Activity(self)
         self._lay_out()
         self._bind()
         self._image_changed()
@@ -150,6 +158,7 @@ class SenDock(QWidget):
         self.status.cancel.connect(self.cancel)
         self.image.changed.connect(self._image_changed)
         self.runner.progressed.connect(self.status.progress)
+        self.runner.progressed.connect(self.activity.show)
         self.runner.live.connect(self._show_live)
         self.runner.succeeded.connect(self._take)
         self.runner.failed.connect(self._fail)
@@ -210,11 +219,14 @@ class SenDock(QWidget):
             self._fail(str(error))
 
     def _launch(self, key: str, job: Callable[[Control], Finished]) -> None:
-        self.runner.start(job)
+        if self.runner.is_busy:
+            raise SenError("a step is running already: wait for it, or cancel it first")
         self._step = key
         self._preview = None
-        self.status.begin(STEPS[key].title)
         self._enable(False)
+        self.status.begin(STEPS[key].title)
+        self.activity.begin(STEPS[key].title)
+        self.runner.start(job)
 
     def cancel(self) -> None:
         """Stop the running step."""
@@ -276,7 +288,7 @@ class SenDock(QWidget):
         if getattr(layer, "contour", 0):
             layer.contour = preferences().contour
         self.viewer.add_layer(layer)
-        QTimer.singleShot(0, self._add_next)
+        self._adder.start(0)
 
     def _cancelled(self) -> None:
         self._drop_preview()
@@ -295,6 +307,7 @@ class SenDock(QWidget):
             self._step = ""
             self.status.idle(text)
             self._enable(True)
+            self.activity.end()
             self.idle.emit(text)
 
     def event(self, event: QEvent | None) -> bool:
@@ -311,6 +324,7 @@ class SenDock(QWidget):
         self._searcher.cancel()
         self._importer.cancel()
         self._pending = []
+        self.activity.close()
         self.image.leave()
         self.part.leave()
         self.choices.leave()

@@ -37,6 +37,7 @@ __all__ = [
     "pyramid",
     "source_of",
     "transform_of",
+    "with_axis",
 ]
 
 Stack = Literal["slice", "each", "volume"]
@@ -189,6 +190,22 @@ def transform_of(
     if tuple(layer.axis_labels) != default:
         transform["axis_labels"] = tuple(layer.axis_labels[axis] for axis in keep)
     return transform
+
+
+def with_axis(transform: dict[str, Any], label: str) -> dict[str, Any]:
+    """Return the transform of a layer that has one axis more, in front, of unit pixels."""
+    scale, n = transform["scale"], len(transform["scale"])
+    grown = dict(transform)
+    grown["scale"] = np.concatenate([[1.0], scale])
+    grown["translate"] = np.concatenate([[0.0], transform["translate"]])
+    for key, size in (("rotate", n), ("shear", n), ("affine", n + 1)):
+        matrix = np.eye(size + 1)
+        matrix[1:, 1:] = transform[key]
+        grown[key] = matrix
+    grown["units"] = ("pixel", *transform["units"])
+    labels = transform.get("axis_labels", tuple(str(axis) for axis in range(-n, 0)))
+    grown["axis_labels"] = (label, *labels)
+    return grown
 
 
 def pixel_size(layer: Any) -> NDArray:

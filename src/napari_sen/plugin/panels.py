@@ -7,6 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
+    QCheckBox,
     QFormLayout,
     QFrame,
     QHBoxLayout,
@@ -28,6 +29,7 @@ from .session import Session
 from .steps import STEPS
 
 __all__ = [
+    "EmbedPanel",
     "HierarchyPanel",
     "StatusPanel",
     "StepPanel",
@@ -146,6 +148,20 @@ class SuperpixelsPanel(StepPanel):
         if self._session.layer is not None:
             source = self._session.source()
             self.size_editor.set_pixel(source.spacing[-1], source.unit)
+
+
+class EmbedPanel(StepPanel):
+    """Adds the choice of the embedding itself."""
+
+    def _extra(self, layout: QFormLayout) -> None:
+        self.channels = QCheckBox("All channels as a layer, too")
+        self.channels.setToolTip("Beside the picture, add the D values of every pixel")
+        layout.addRow(self.channels)
+
+    def read(self) -> None:
+        """Read the choice as well."""
+        super().read()
+        self._session.all_channels = self.channels.isChecked()
 
 
 class HierarchyPanel(StepPanel):

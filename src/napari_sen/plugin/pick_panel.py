@@ -62,6 +62,10 @@ class PickPanel(StepPanel):
         super().__init__(key, session, viewer)
         self._picking = session.picking
         self._picking.remove = self._remove_later
+        # A child: it does not outlive the panel, as a static single shot would.
+        self._stopper = QTimer(self)
+        self._stopper.setSingleShot(True)
+        self._stopper.timeout.connect(self._stop)
         self._tools = PickTools(self._picking, self.failed.emit)
         self.toggle = _button("Pick superpixels", "Pick by mouse and keys in the layer below")
         self.toggle.setCheckable(True)
@@ -175,7 +179,7 @@ class PickPanel(StepPanel):
         """Stop when another layer is chosen, or ours was removed from the viewer."""
         if self._picking.layer is not None and layer is not self._picking.layer:
             # Not now: napari may be in the middle of removing ours, and we remove one too.
-            QTimer.singleShot(0, self._stop)
+            self._stopper.start(0)
 
     def _remove_later(self, layer: Any) -> None:
         """Remove a layer once the canvas was drawn.

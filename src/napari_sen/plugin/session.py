@@ -90,6 +90,8 @@ class Session:
         ``"auto"`` or a device's name.
     new_model : str
         Name under which a trained model is saved.
+    all_channels : bool
+        Whether the step Embed gives the embedding itself beside its picture.
     train_on : {"image", "layers", "folder"}
         What it is trained on: the chosen image, ``train_layers``, or the images in
         ``train_folder``.
@@ -123,6 +125,7 @@ class Session:
         self.channels: list[Any] = []
         self.train_layers: list[Any] = []
         self.resume = False
+        self.all_channels = False
         self.reset()
         self.last: dict[str, list[Result]] = {}
         self.granularity = Granularity()
@@ -176,7 +179,7 @@ class Session:
         params = dict(self.params)
         return Settings(
             self.model, self.device, self.new_model, params, self.models, self.classifying,
-            picked, training or TrainingChoice(),
+            picked, training or TrainingChoice(), self.all_channels,
         )  # fmt: skip
 
     def job(self, step: str, point: tuple[float, ...] | None = None) -> Callable[[Any], Finished]:

@@ -29,6 +29,7 @@ class Settings:
     classifying: Classifying = field(repr=False)
     picked: Picked | None = field(repr=False)
     training: TrainingChoice = field(repr=False)
+    all_channels: bool = False
 
     def __getitem__(self, kind: type[Params]) -> Any:
         """Return the parameters of one class."""

@@ -28,8 +28,9 @@ from ..params import (
     SegmentParams,
     TrainParams,
 )
+from ..pipeline import lazy, route
 from .control import Control
-from .layers import Source, for_display, pyramid
+from .layers import Placement, Source, for_display, pyramid, with_axis
 from .results import Finished, Result, Tree
 from .settings import Settings
 from .training import check, train
@@ -62,6 +63,17 @@ class Step:
 def _common(source: Source, settings: Settings) -> dict[str, Any]:
     model = settings.models.get(settings.model, source)
     return {**source.reading, "model": model, "device": settings.device}
+
+
+def _loaded(source: Source, settings: Settings) -> np.ndarray:
+    """Return the image in memory; ImageError where the work on it would not fit."""
+    if not route.fits_in_memory(source.shape, settings.model is not None):
+        raise ImageError(
+            f"the {' x '.join(map(str, source.shape))} pixels of {source.name!r} are too many for "
+            "the memory that is free: choose a region, the current view or a slice. Superpixels "
+            "alone are made tile by tile"
+        )
+    return np.asarray(source.image)
 
 
 def _by_slice(source: Source) -> dict[str, Any]:
@@ -100,7 +112,10 @@ def pseudo_labels(source: Source, settings: Settings, control: Control) -> Finis
 
     params = settings[PseudoLabelParams]
     maps = napari_sen.pseudo_labels(
-        source.image, **_by_slice(source), **params.to_dict(), progress=control.progress
+        _loaded(source, settings),
+        **_by_slice(source),
+        **params.to_dict(),
+        progress=control.progress,
     )
     results = [
         _labels(
@@ -123,7 +138,7 @@ def embed(source: Source, settings: Settings, control: Control) -> Finished:
 
     params = settings[EmbedParams]
     embedding = napari_sen.embed(
-        source.image,
+        _loaded(source, settings),
         **_common(source, settings),
         clustered=params.clustered,
         mask=source.mask,
@@ -133,9 +148,20 @@ def embed(source: Source, settings: Settings, control: Control) -> Finished:
     if source.mask is not None:
         embedding[~source.mask] = 0
     picture = source.placement.shape(pca_rgb(embedding))
-    name = f"{source.name} embedding ({'clustered' if params.clustered else 'PCA'})"
-    result = Result("image", name, picture, source.placement, {"rgb": True})
-    return Finished([result], f"{embedding.shape[-1]} values per pixel, shown as 3 colours")
+    kind = "clustered" if params.clustered else "PCA"
+    name = f"{source.name} embedding ({kind})"
+    results = [Result("image", name, picture, source.placement, {"rgb": True})]
+    if settings.all_channels:
+        results.append(_all_channels(embedding, source))
+    return Finished(results, f"{embedding.shape[-1]} values per pixel, shown as 3 colours")
+
+
+def _all_channels(embedding: np.ndarray, source: Source) -> Result:
+    """Return the embedding as an image with the channels as its first axis."""
+    data = np.stack([source.placement.shape(plane) for plane in np.moveaxis(embedding, -1, 0)])
+    place = Placement((), with_axis(source.placement.transform, "channel"))
+    options = {"colormap": "gray", "contrast_limits": (-1.0, 1.0), "visible": False}
+    return Result("image", f"{source.name} embedding (all channels)", data, place, options)
 
 
 def superpixels(source: Source, settings: Settings, control: Control) -> Finished:
@@ -148,7 +174,9 @@ def superpixels(source: Source, settings: Settings, control: Control) -> Finishe
         del options["n_segments"]
     else:
         del options["size"]
-    image, common = source.image, _common(source, settings)
+    if params.mode == "flat" and not route.fits_in_memory(source.shape, settings.model is not None):
+        return _tiled_superpixels(source, settings, control)
+    image, common = np.asarray(source.image), _common(source, settings)
     labels = napari_sen.segment(
         image,
         **common,
@@ -179,7 +207,7 @@ def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
             "a hierarchy is made of one image: choose the current slice or the whole volume"
         )
     tree = napari_sen.hierarchy(
-        source.image,
+        _loaded(source, settings),
         **_common(source, settings),
         **settings[HierarchyParams].to_dict(),
         mask=source.mask,
@@ -193,9 +221,27 @@ def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
     )
 
 
-def intensities(image: Any, source: Source) -> dict[str, np.ndarray]:
+def _tiled_superpixels(source: Source, settings: Settings, control: Control) -> Finished:
+    """Make superpixels tile by tile, in a store on disk that goes when Python ends."""
+    import dask.array as da
+
+    data = source.image
+    run = lazy.segment_run(
+        da.from_array(data) if isinstance(data, np.ndarray) else data,
+        settings[SegmentParams],
+        **_common(source, settings),
+        mask=source.mask,
+        spacing=source.spacing if source.is_scaled else None,
+    )
+    run.run(control.progress)
+    levels = [source.placement.shape(level) for level in lazy.open_result(run.path)]
+    result = Result("labels", f"{source.name} superpixels", levels, source.placement, contour=1)
+    return Finished([result], f"superpixels, tile by tile ({_model_note(settings)})")
+
+
+def intensities(image: np.ndarray, source: Source) -> dict[str, np.ndarray]:
     """Return the image's channels by name, each in the shape of its label map; no alpha."""
-    data = interpret(np.asarray(image), **source.reading).data
+    data = interpret(image, **source.reading).data
     count = data.shape[-1]
     names = ("red", "green", "blue") if source.rgb else tuple(f"channel {c}" for c in range(count))
     if count == 1:
@@ -227,7 +273,7 @@ def contours(source: Source, settings: Settings, control: Control) -> Finished:
     import napari_sen
 
     strength = napari_sen.contours(
-        source.image,
+        _loaded(source, settings),
         **(_common(source, settings) | _by_slice(source)),
         **settings[ContourParams].to_dict(),
         progress=control.progress,
