@@ -15,8 +15,10 @@
 
 #include "graph.hpp"
 #include "half_disc.hpp"
+#include "match.hpp"
 #include "merge.hpp"
 #include "snic.hpp"
+#include "thin.hpp"
 #include "tree.hpp"
 
 namespace nb = nanobind;
@@ -261,6 +263,45 @@ static void half_disc(const Array<uint16_t, 2> &codes, const Array<int32_t, 2> &
     });
 }
 
+static auto thin(const Array<uint8_t, 2> &map) {
+    const size_t height = map.shape(0), width = map.shape(1);
+    std::unique_ptr<uint8_t[]> out(new uint8_t[map.size()]);
+    for (size_t i = 0; i < map.size(); ++i) out[i] = map.data()[i] != 0;
+    {
+        nb::gil_scoped_release nogil;
+        sen::thin(out.get(), int64_t(height), int64_t(width));
+    }
+    return handed_over<uint8_t, 2>(std::move(out), {height, width});
+}
+
+static auto match_boundaries(const Array<uint8_t, 3> &maps, const Array<uint8_t, 2> &truth,
+                             const Array<int32_t, 2> &reach) {
+    const size_t count = maps.shape(0), height = maps.shape(1), width = maps.shape(2);
+    if (truth.shape(0) != height || truth.shape(1) != width)
+        throw std::invalid_argument("the maps differ in shape");
+    if (reach.shape(1) != 3) throw std::invalid_argument("a reach has three numbers");
+    std::vector<sen::Reach> offsets;
+    for (size_t i = 0; i < reach.shape(0); ++i) {
+        const int32_t *row = reach.data() + 3 * i;
+        if (std::max({-row[0], row[0], -row[1], row[1]}) > 1000 || row[2] < 0 || row[2] > 1 << 20)
+            throw std::invalid_argument("a reach is too far or costs too much");
+        offsets.push_back({row[0], row[1], row[2]});
+    }
+    if ((height + 2000) * (width + 2000) > size_t(std::numeric_limits<int32_t>::max()))
+        throw std::invalid_argument("the maps are too large");
+    std::unique_ptr<uint8_t[]> matched(new uint8_t[maps.size()]);
+    auto costs = std::make_unique<int64_t[]>(count);
+    {
+        nb::gil_scoped_release nogil;
+        sen::BoundaryMatcher matcher(truth.data(), int64_t(height), int64_t(width), offsets);
+        for (size_t t = 0; t < count; ++t)
+            costs[t] = matcher.update(maps.data() + t * height * width,
+                                      matched.get() + t * height * width);
+    }
+    return nb::make_tuple(handed_over<uint8_t, 3>(std::move(matched), image_shape(maps)),
+                          handed_over<int64_t, 1>(std::move(costs), {count}));
+}
+
 NB_MODULE(_kernel, m) {
     m.doc() = "Compiled kernels; call them through napari_sen.core.";
     m.def("snic", &snic, "features"_a.noconvert(), "seeds"_a.noconvert(), "spatial_weight"_a,
@@ -283,4 +324,10 @@ NB_MODULE(_kernel, m) {
     m.def("half_disc", &half_disc, "codes"_a.noconvert(), "runs"_a.noconvert(), "radius"_a,
           "step"_a, "weight"_a, "out"_a.noconvert(), "poll"_a.none() = nb::none(),
           "Add half-disc histogram differences; see napari_sen.core.strength.");
+    m.def("thin", &thin, "map"_a.noconvert(),
+          "Thin lines of a (y, x) uint8 map to one pixel, as skimage.morphology.thin does.");
+    m.def("match_boundaries", &match_boundaries, "maps"_a.noconvert(), "truth"_a.noconvert(),
+          "reach"_a.noconvert(),
+          "Matched pixels of each of several (t, y, x) uint8 maps, and the costs; see "
+          "napari_sen.evaluation.boundary_benchmark.");
 }

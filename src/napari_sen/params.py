@@ -408,12 +408,27 @@ class EmbedParams(Params):
 
 @dataclass(frozen=True)
 class ContourParams(Params):
-    """Boundaries averaged over many sizes (Fig. 11)."""
+    """Boundaries averaged over superpixels of many sizes."""
 
-    n_sizes: int = param(13, "number of sizes", low=1, high=1000)
-    smallest: int = param(50, "smallest number of superpixels", low=1)
-    largest: int = param(700, "largest number of superpixels", low=1)
-    threshold: float = param(0.1, "averages below this are set to 0", low=0, high=1)
+    method: str = param(
+        "trees", "trees: all cuts of merge trees, weighed by the boundary strength; sizes: flat "
+        "superpixels of several sizes, as in the paper (Fig. 11)", choices=("trees", "sizes"),
+    )  # fmt: skip
+    fine_sizes: tuple[float, ...] = param(
+        (8.0, 10.0, 13.0), "method trees: diameters of the finest superpixels, one tree for each",
+        above=1, high=4096, unit="px", advanced=True,
+    )  # fmt: skip
+    size_exponent: float = param(
+        0.1, "method trees: p of the merge cost; small follows objects", low=0, high=2,
+        advanced=True,
+    )  # fmt: skip
+    n_sizes: int = param(13, "method sizes: number of sizes", low=1, high=1000)
+    smallest: int = param(50, "method sizes: smallest number of superpixels", low=1)
+    largest: int = param(700, "method sizes: largest number of superpixels", low=1)
+    compactness: float = param(
+        10.0, "method sizes: of the flat superpixels", above=0, high=1e6, advanced=True
+    )
+    threshold: float = param(0.1, "strengths below this are set to 0", low=0, high=1)
     thin: bool = param(True, "oriented non-maximum suppression")
 
     def __post_init__(self) -> None:

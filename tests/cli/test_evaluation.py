@@ -103,3 +103,16 @@ def test_bad_requests_are_one_line(shell, data, arguments, message):
 
 def test_the_output_must_be_a_folder(shell, data):
     assert "a file of this name exists" in error_of(shell("evaluate", data, "-o", "in.png"))
+
+
+def test_contours_are_compared_too(shell, data):
+    arguments = ("evaluate", data, "--contours", "--methods", "canny,trees", "--no-plots")
+    done = shell(*arguments, "-o", "out", "--json")
+    assert done.returncode == 0, done.stderr
+    about = json.loads(done.stdout)
+    assert set(about["scores"]) == {"canny", "trees"}
+    assert 0 < about["scores"]["trees"]["ods"] <= 1
+    for name in about["outputs"]:
+        assert (shell.folder / name).stat().st_size > 0
+    done = shell(*arguments, "-o", "out", "--tune")
+    assert error_of(done).startswith("napari-sen: error: --contours takes no --tune")

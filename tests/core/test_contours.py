@@ -3,7 +3,15 @@ import pytest
 from scipy import ndimage
 from skimage.draw import line
 
-from napari_sen.core.contours import _ridges, average_boundaries, suppress_non_maxima
+from napari_sen.core.boundaries import find_boundaries
+from napari_sen.core.contours import (
+    _ridges,
+    average_boundaries,
+    share_of_cuts,
+    suppress_non_maxima,
+)
+from napari_sen.core.hierarchy import build
+from napari_sen.core.snic import snic
 from napari_sen.errors import ImageError, ParameterError
 
 EIGHT = np.ones((3, 3))
@@ -130,3 +138,20 @@ def test_a_row_keeps_its_peaks():
 def test_bad_input(strength, options, error, words):
     with pytest.raises(error, match=words):
         suppress_non_maxima(strength, **options)
+
+
+def test_share_of_cuts_is_the_mean_over_every_cut(rng):
+    """Against the boundaries of the cuts in turn: the fewest regions that still show a border."""
+    labels = snic(rng.random((24, 30, 2)) * 20, 40, compactness=3)
+    tree = build(labels, rng.random((24, 30, 2)))
+    fewest = np.zeros(labels.shape)
+    for level in np.unique(tree.levels):  # merges of one height happen together
+        cut = tree.cut(level=np.nextafter(level, 0))
+        fewest[find_boundaries(cut, "thin")] = cut.max()
+    expected = np.where(fewest > 0, 1 - np.log(np.maximum(fewest, 1)) / np.log(40), 0)
+    np.testing.assert_allclose(share_of_cuts(tree), expected, atol=1e-6)
+
+
+def test_share_of_cuts_of_one_region():
+    tree = build(np.ones((4, 5), np.int32), np.zeros((4, 5, 1)))
+    np.testing.assert_array_equal(share_of_cuts(tree), np.zeros((4, 5)))

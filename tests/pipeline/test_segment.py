@@ -183,9 +183,15 @@ def test_embedding_of_a_volume_is_that_of_its_planes(rng):
     np.testing.assert_array_equal(each, volume)
 
 
-def test_contours_of_a_square():
-    arguments = {"n_sizes": 5, "smallest": 4, "largest": 40, "model": None, "compactness": 10}
-    edges = napari_sen.contours(photograph(), threshold=0.7, **arguments)
+@pytest.mark.parametrize(
+    ("arguments", "threshold"),
+    [
+        ({"method": "sizes", "n_sizes": 5, "smallest": 4, "largest": 40}, 0.7),
+        ({"method": "trees"}, 0.2),
+    ],
+)
+def test_contours_of_a_square(arguments, threshold):
+    edges = napari_sen.contours(photograph(), threshold=threshold, model=None, **arguments)
     assert edges.dtype == np.float32
     assert 0 <= edges.min() <= edges.max() <= 1
     border = np.zeros(edges.shape, bool)
@@ -193,8 +199,30 @@ def test_contours_of_a_square():
     border[22:48, 32:68] = False
     assert not edges[~border].any()
     assert (edges[border] > 0).sum() > 0.4 * 2 * (30 + 40)  # of its perimeter
-    thick = napari_sen.contours(photograph(), thin=False, **arguments)
+    thick = napari_sen.contours(photograph(), thin=False, model=None, **arguments)
     assert (thick > 0).sum() > (edges > 0).sum()
+
+
+def test_contours_can_be_stopped():
+    stages = []
+
+    def stop(done, total, stage):
+        stages.append(stage)
+        if stage == "contours":
+            raise Cancelled
+
+    for method in ("trees", "sizes"):
+        with pytest.raises(Cancelled):
+            napari_sen.contours(photograph(), method=method, model=None, progress=stop)
+        assert stages[-1] == "contours"
+
+
+def test_contours_are_those_of_the_kind_of_image():
+    """A pixel size makes a colour image microscopy, where texture has no say in contours."""
+    image = photograph()
+    plain = napari_sen.contours(image, model=None)
+    scaled = napari_sen.contours(image, model=None, spacing=(0.5, 0.5))
+    assert (plain != scaled).any()
 
 
 def test_pseudo_labels_have_their_scales():

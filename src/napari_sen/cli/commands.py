@@ -63,7 +63,6 @@ def embed(args: Namespace, reporter: Reporter) -> dict[str, Any]:
         return embed_tiled(args, given, reporter)
     check_outputs(args, (args.output, IMAGE_OUT), ([args.pca], PICTURE_OUT))
     loaded = load(args)
-    loaded.hints.pop("spacing", None)
     from ..pipeline.embed import embed as run
 
     embedding = run(
@@ -112,7 +111,6 @@ def contours(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     given = chosen(args, ContourParams)
     check_outputs(args, (args.output, IMAGE_OUT), ([args.picture], PICTURE_OUT))
     loaded = load(args, slices="each")
-    loaded.hints.pop("spacing", None)
     from ..pipeline.contours import contours as run
 
     edges = run(loaded.file.data, **given, **loaded.hints, **model_choice(args), progress=reporter)

@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from ..errors import Cancelled, OutputError
+from ..errors import Cancelled, OutputError, ParameterError
 from .console import Reporter
 
 __all__ = ["evaluate"]
@@ -14,12 +14,12 @@ __all__ = ["evaluate"]
 
 def evaluate(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Turn a data set into tables and plots."""
+    if args.contours:
+        return _contours(args, reporter)
     from ..evaluation.evaluate import METHODS, SIZES, tune
     from ..evaluation.evaluate import evaluate as run
 
-    folder = Path(args.output)
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"cannot make {folder}: a file of this name exists")
+    folder = _folder(args)
     choice: dict[str, Any] = {
         "methods": args.methods or list(METHODS),
         "half": args.half,
@@ -42,8 +42,7 @@ def evaluate(args: Namespace, reporter: Reporter) -> dict[str, Any]:
                 args.dataset, split=args.split, baseline=args.baseline, plots=args.plots, **choice
             )
     except KeyboardInterrupt as stop:
-        kept = f"finished images are kept in {folder}; go on with the same command"
-        raise Cancelled(kept) from stop
+        raise Cancelled(_kept(folder)) from stop
     if args.tune:
         outputs = [folder / "tune.md", folder / "tune.csv"]
     else:
@@ -75,3 +74,56 @@ def evaluate(args: Namespace, reporter: Reporter) -> dict[str, Any]:
 def _line(points: dict[str, dict[str, Any]]) -> str:
     """Return a method's F1 and ASA over the sizes, in short."""
     return "; ".join(f"{k}: {at['f1']:.3f} {at['asa']:.4f}" for k, at in points.items())
+
+
+def _contours(args: Namespace, reporter: Reporter) -> dict[str, Any]:
+    """Turn a data set into the table and curves of the boundary benchmark."""
+    from ..evaluation.boundary_benchmark import HUMAN, evaluate_contours
+    from ..evaluation.detector_settings import DEFAULT_DETECTORS
+
+    if args.tune or args.n_segments is not None or args.baseline is not None:
+        raise ParameterError("--contours takes no --tune, --n-segments or --baseline: leave it out")
+    folder = _folder(args)
+    try:
+        found = evaluate_contours(
+            args.dataset,
+            methods=args.methods or list(DEFAULT_DETECTORS),
+            split=args.split,
+            half=args.half,
+            labels=args.labels,
+            images=args.images,
+            model=args.model,
+            out=folder,
+            plots=args.plots,
+            workers=args.workers,
+            progress=reporter,
+        )
+    except KeyboardInterrupt as stop:
+        raise Cancelled(_kept(folder)) from stop
+    reporter.stage_done()
+    scores = {
+        name: {"ods": round(score.ods, 4)}
+        | ({} if name == HUMAN else {"ois": round(score.ois, 4), "ap": round(score.ap, 4)})
+        for name, score in found.scores.items()
+    }
+    about: dict[str, Any] = {"dataset": found.dataset, "images": found.n_images}
+    if args.json:
+        about["scores"] = scores
+    else:
+        about |= {
+            f"{name} ({', '.join(at).upper()})": " ".join(f"{value:.3f}" for value in at.values())
+            for name, at in scores.items()
+        }
+    names = ["contours.md", "curves.csv", *(["curves.png"] if args.plots else [])]
+    return about | {"outputs": [str(folder / name) for name in names]}
+
+
+def _folder(args: Namespace) -> Path:
+    folder = Path(args.output)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"cannot make {folder}: a file of this name exists")
+    return folder
+
+
+def _kept(folder: Path) -> str:
+    return f"finished images are kept in {folder}; go on with the same command"

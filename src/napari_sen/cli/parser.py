@@ -7,6 +7,7 @@ import sys
 from importlib.metadata import version
 from typing import Any, NoReturn
 
+from ..evaluation.detector_settings import DETECTORS
 from ..evaluation.settings import CHOSEN
 from ..params import (
     ContourParams,
@@ -349,7 +350,17 @@ def _evaluate(commands: Any) -> None:
         metavar="DIR",
         help="folder for tables and plots; a run that was stopped goes on there",
     )
-    parser.add_argument("--methods", type=_names, metavar="A,B", help=f"any of {', '.join(CHOSEN)}")
+    parser.add_argument(
+        "--methods",
+        type=_names,
+        metavar="A,B",
+        help=f"any of {', '.join(CHOSEN)}; with --contours, of {', '.join(DETECTORS)}",
+    )
+    parser.add_argument(
+        "--contours",
+        action="store_true",
+        help="instead: boundary detectors by the benchmark of BSDS500 (ODS, OIS, AP)",
+    )
     parser.add_argument(
         "--n-segments",
         type=_numbers,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,10 @@ from skimage.morphology import thin
 from ..errors import ImageError, ParameterError
 from .boundaries import find_boundaries
 
-__all__ = ["average_boundaries", "suppress_non_maxima"]
+if TYPE_CHECKING:
+    from .hierarchy import Hierarchy
+
+__all__ = ["average_boundaries", "share_of_cuts", "suppress_non_maxima"]
 
 
 def average_boundaries(maps: Iterable[Any]) -> NDArray[np.float32]:
@@ -50,6 +53,34 @@ def average_boundaries(maps: Iterable[Any]) -> NDArray[np.float32]:
     if total is None:
         raise ImageError("no label map was given to average; give at least one")
     return (total / np.float32(count)).astype(np.float32)
+
+
+def share_of_cuts(tree: Hierarchy) -> NDArray[np.float32]:
+    r"""Return how many of a tree's cuts have a boundary at each pixel, counted over log K.
+
+    .. math:: 1 - \log K / \log n
+
+    with K the fewest superpixels of a cut that still has the boundary and n those of the finest:
+    what :func:`average_boundaries` tends to with every cut as a label map, sizes in equal ratios.
+    It depends on the order of the merges alone, so images of any contrast are comparable.
+
+    Parameters
+    ----------
+    tree : Hierarchy
+
+    Returns
+    -------
+    (*spatial) float32 array in [0, 1]
+        Thin borders; 0 within the finest superpixels and outside.
+    """
+    heights = tree.ultrametric()
+    if tree.n_leaves == 1:
+        return heights
+    # A border of height h is in a cut as long as fewer merges are done than lie below h.
+    below = np.searchsorted(tree.levels.astype(np.float32), heights, side="left")
+    fewest = (tree.n_leaves - below).astype(np.float32)
+    share = 1 - np.log(fewest) / np.float32(np.log(tree.n_leaves))
+    return np.where(heights > 0, share, np.float32(0)).astype(np.float32)
 
 
 def suppress_non_maxima(

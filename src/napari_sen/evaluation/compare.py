@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +14,7 @@ from ..progress import Progress, report
 from .datasets import Dataset
 from .journal import Journal, Row, digest
 from .methods import LEARNT, Method, kind_of_model, make_method
+from .processes import run_tasks
 from .reach import reach
 from .settings import Contender, contender
 
@@ -92,7 +88,7 @@ def measure(
         make_method(which, model)
     settings = {which.label: _fingerprint(which, model) for which in chosen}
     head = {"dataset": dataset.name, "protocol": PROTOCOL}
-    with Journal(journal, head, settings) as book:
+    with Journal(journal, head, settings, Row) as book:
         tasks: list[Task] = [
             (dataset[place : place + 1], which, missing, model, settings[which.label])
             for place, name in enumerate(dataset.names)
@@ -100,7 +96,9 @@ def measure(
             if (missing := [k for k in sizes if (which.label, k, name) not in book.rows])
         ]
         report(progress, 0, len(tasks), "measuring")
-        for count, rows in enumerate(_run(tasks, workers), start=1):
+        learnt = any(which.method in LEARNT for _, which, *_ in tasks)
+        results = run_tasks(_measure_image, tasks, workers, torch=learnt)
+        for count, rows in enumerate(results, start=1):
             for row in rows:
                 book.add(row)
             report(progress, count, len(tasks), "measuring")
@@ -120,49 +118,6 @@ def check_sizes(n_segments: Sequence[int]) -> list[int]:
 
 # What a process needs; the fingerprint tells models apart that bear one name.
 Task = tuple[Dataset, Contender, Sequence[int], str | None, str]
-
-
-def _run(tasks: Sequence[Task], workers: int) -> Iterator[list[Row]]:
-    """Yield the rows of each task as they are finished."""
-    if workers == 1 or len(tasks) < 2:
-        yield from map(_measure_image, tasks)
-        return
-    # A forked torch may hang, so the workers start afresh, and load it only where it is used.
-    context = multiprocessing.get_context("spawn")
-    learnt = any(which.method in LEARNT for _, which, *_ in tasks)
-    with ProcessPoolExecutor(workers, context, _start_worker, (learnt,)) as pool:
-        try:
-            with _no_interrupt():
-                waiting = [pool.submit(_measure_image, task) for task in tasks]
-            for future in as_completed(waiting):
-                yield future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _no_interrupt() -> Iterator[None]:
-    """Hold Ctrl-C back while processes start, which they would not survive quietly.
-
-    They inherit this: Ctrl-C reaches the whole group, but the parent alone decides.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _start_worker(learnt: bool) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ["OMP_NUM_THREADS"] = "1"
-    if learnt:
-        import torch
-
-        torch.set_num_threads(1)
 
 
 @lru_cache(maxsize=8)

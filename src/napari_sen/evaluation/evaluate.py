@@ -112,7 +112,7 @@ class Evaluation:
             "scores.csv": self.to_csv(),
             "images.csv": images_csv(self.rows),
         }
-        paths = [_write(Path(folder) / name, text) for name, text in texts.items()]
+        paths = [write_text(Path(folder) / name, text) for name, text in texts.items()]
         return paths + (write_plots(self.curves, Path(folder), self.title) if plots else [])
 
 
@@ -185,7 +185,7 @@ def evaluate(
             f"baseline must be one of the methods {', '.join(methods)}; got {baseline!r}"
         )
     data, published = open_dataset(dataset, split=split, half=half, labels=labels, images=images)
-    folder = _folder(out, plots=plots)
+    folder = folder_of(out, plots=plots)
     rows = measure(
         data,
         methods,
@@ -229,7 +229,7 @@ def tune(
     data, _ = open_dataset(
         dataset, split=split, half=half, labels=labels, images=images, default="val"
     )
-    folder = _folder(out, plots=False)
+    folder = folder_of(out, plots=False)
     rows = measure(
         data,
         [which for name in methods for which in grid(name)],
@@ -243,7 +243,7 @@ def tune(
     ranked = sorted(curves(rows), key=lambda curve: (order[_method(curve)], -_merit(curve)))
     found = Evaluation(data.name, len(data), rows, ranked, None)
     if folder is not None:
-        _write(folder / "tune.csv", found.to_csv())
+        write_text(folder / "tune.csv", found.to_csv())
         best = "\n".join(f"{_merit(curve):.4f}  {curve.method}" for curve in ranked)
         head = f"# Settings of {', '.join(methods)} on {found.title}"
         text = "\n\n".join(
@@ -255,11 +255,11 @@ def tune(
                 scores_markdown(ranked),
             ]
         )
-        _write(folder / "tune.md", text + "\n")
+        write_text(folder / "tune.md", text + "\n")
     return found
 
 
-def _folder(out: str | PathLike[str] | None, *, plots: bool) -> Path | None:
+def folder_of(out: str | PathLike[str] | None, *, plots: bool) -> Path | None:
     """Return the folder of the results, made; check what can be checked before the work."""
     if out is None:
         return None
@@ -273,7 +273,7 @@ def _folder(out: str | PathLike[str] | None, *, plots: bool) -> Path | None:
     return folder
 
 
-def _write(path: Path, text: str) -> Path:
+def write_text(path: Path, text: str) -> Path:
     try:
         with atomic(path, overwrite=True) as temporary:
             temporary.write_text(text, encoding="utf-8")

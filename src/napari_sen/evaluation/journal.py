@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, ClassVar, Generic, Protocol, Self, TextIO, TypeVar
 
 from ..core.metrics import ImageScores
 from ..errors import DataError, OutputError
@@ -44,6 +44,16 @@ class Row:
     scores: ImageScores
 
     @property
+    def key(self) -> tuple[str, int, str]:
+        """Method, size wanted, image: what tells rows of one run apart."""
+        return self.method, self.wanted, self.image
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Return the row that ``dataclasses.asdict`` took apart."""
+        return cls(**values | {"scores": ImageScores(**values["scores"])})
+
+    @property
     def seconds(self) -> float:
         """From the image to this one label map."""
         return self.prepare_seconds + self.cut_seconds
@@ -54,7 +64,25 @@ def digest(values: Any) -> str:
     return sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
-class Journal:
+class AnyRow(Protocol):
+    """What a journal keeps: a dataclass with a key."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def key(self) -> tuple[Any, ...]: ...
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self: ...
+
+
+_Row = TypeVar("_Row", bound=AnyRow)
+
+
+class Journal(Generic[_Row]):
     """A file of finished rows, or none; use it as a context manager.
 
     Parameters
@@ -66,6 +94,8 @@ class Journal:
     settings : dict from str to str
         For each method the fingerprint of its settings and model. Rows of another fingerprint
         are left in the file and not used.
+    kind : type
+        What a line becomes, such as :class:`Row`.
 
     Raises
     ------
@@ -75,8 +105,11 @@ class Journal:
         The file cannot be written.
     """
 
-    def __init__(self, path: Path | None, head: dict[str, Any], settings: dict[str, str]) -> None:
-        self.rows: dict[tuple[str, int, str], Row] = {}
+    def __init__(
+        self, path: Path | None, head: dict[str, Any], settings: dict[str, str], kind: type[_Row]
+    ) -> None:
+        self.rows: dict[tuple[Any, ...], _Row] = {}
+        self._kind = kind
         self._path, self._head, self._settings = path, head, settings
         self._log: TextIO | None = None
         if path is not None and path.exists():
@@ -107,9 +140,9 @@ class Journal:
             self._log.close()
             self._log = None
 
-    def add(self, row: Row) -> None:
+    def add(self, row: _Row) -> None:
         """Keep a finished row."""
-        self.rows[row.method, row.wanted, row.image] = row
+        self.rows[row.key] = row
         self._write(asdict(row) | {"settings": self._settings[row.method]})
 
     def _write(self, values: dict[str, Any]) -> None:
@@ -132,9 +165,9 @@ class Journal:
             found, *lines = (json.loads(line) for line in whole.splitlines())
             for line in lines:
                 settings = line.pop("settings")
-                row = Row(**line | {"scores": ImageScores(**line["scores"])})
+                row = self._kind.from_dict(line)
                 if self._settings.get(row.method) == settings:
-                    self.rows[row.method, row.wanted, row.image] = row
+                    self.rows[row.key] = row
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DataError(f"{path} is no journal of measurements: {error!r}") from error
         if found != self._head:

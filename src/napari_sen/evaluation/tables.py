@@ -35,14 +35,14 @@ def scores_csv(curves: Iterable[Curve]) -> str:
             about = [curve.method, point.wanted, point.made, point.near, point.tries, point.read]
             scores = [value for name in SCORES for value in point.scores[name]]
             lines.append([*about, point.seconds, *scores])
-    return _csv(heads, lines)
+    return csv_text(heads, lines)
 
 
 def images_csv(rows: Iterable[Row]) -> str:
     """Return one line a method, size and image."""
     flat = [asdict(row) for row in rows]
     flat = [line | line.pop("scores") for line in flat]
-    return _csv(list(flat[0]), [list(line.values()) for line in flat])
+    return csv_text(list(flat[0]), [list(line.values()) for line in flat])
 
 
 def scores_markdown(curves: Iterable[Curve]) -> str:
@@ -53,7 +53,7 @@ def scores_markdown(curves: Iterable[Curve]) -> str:
     )  # fmt: skip
     points = [(curve.method, point) for curve in curves for point in curve.points()]
     points.sort(key=lambda pair: pair[1].wanted)  # stable: methods stay in order
-    return _markdown(heads, [_line(method, point) for method, point in points])
+    return markdown(heads, [_line(method, point) for method, point in points])
 
 
 def differences_markdown(curves: Sequence[Curve], baseline: Curve) -> str:
@@ -72,7 +72,7 @@ def differences_markdown(curves: Sequence[Curve], baseline: Curve) -> str:
                 except ParameterError:
                     cells += ["off", ""]
             lines.append(cells)
-    return _markdown(heads, lines)
+    return markdown(heads, lines)
 
 
 def time_markdown(curves: Sequence[Curve], *, published: bool) -> str:
@@ -98,7 +98,7 @@ def time_markdown(curves: Sequence[Curve], *, published: bool) -> str:
         note = "the paper's values: its machine, its protocol"
         lines += [(f1, f"{name} *", seconds, note) for name, (f1, seconds) in PUBLISHED.items()]
     lines.sort(key=lambda line: -line[0])
-    return _markdown(
+    return markdown(
         ("method", f"F1 at K = {k}", "s", "note"),
         [[name, f"{f1:.3f}", f"{seconds:.3f}", note] for f1, name, seconds, note in lines],
     )
@@ -127,12 +127,12 @@ def _line(method: str, point: Point) -> list[str]:
     ]
 
 
-def _markdown(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+def markdown(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     rows = [heads, ["---"] * len(heads), *lines]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _csv(heads: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
+def csv_text(heads: Sequence[str], lines: Iterable[Sequence[Any]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(heads)

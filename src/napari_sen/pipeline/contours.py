@@ -2,56 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
-from ..core.contours import average_boundaries, suppress_non_maxima
+from ..core.contours import average_boundaries, share_of_cuts, suppress_non_maxima
+from ..core.graph import region_graph
+from ..core.hierarchy import Hierarchy, merge_regions
 from ..core.snic import snic
 from ..large.store import resolve
-from ..params import ContourParams, SegmentParams
+from ..params import ContourParams, HierarchyParams, SegmentParams
 from ..progress import Progress, part
-from .choose import choose_model
-from .features import slice_features
-from .prepare import image_kind, prepare
+from .choose import choose_model, suit
+from .features import boundary_strength, slice_features
+from .parallel import in_threads
+from .prepare import Prepared, image_kind, prepare
 
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["contour_sizes", "contours"]
+__all__ = ["contour_sizes", "contours", "slice_contours"]
+
+FULL = 40.0  # boundary strength (CIELAB per px, texture included) from which a border counts fully
+SPREAD = 1.0  # px, sigma within which borders of different partitions support each other
 
 
 def contours(
     image: Any,
     *,
+    method: str | None = None,
     n_sizes: int | None = None,
     smallest: int | None = None,
     largest: int | None = None,
     threshold: float | None = None,
     thin: bool | None = None,
+    fine_sizes: Sequence[float] | None = None,
+    size_exponent: float | None = None,
     compactness: float | None = None,
     model: Model | str | PathLike[str] | None = "auto",
+    spacing: Sequence[float] | None = None,
     channel_axis: int | None = None,
     rgb: bool | None = None,
     slices: str | None = None,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
-    """Return contour strength: the share of superpixel sizes that have a boundary (Fig. 11).
+    r"""Return contour strength: how many sizes of superpixels have a boundary at a pixel.
 
-    Superpixels of ``n_sizes`` sizes, from ``smallest`` to ``largest`` many in equal ratios, are
-    made of one embedding; their boundary maps are averaged, weak ones dropped, and thinned by
-    oriented non-maximum suppression.
+    Method "trees" averages over all cuts of merge trees, K in equal ratios, on several finest
+    partitions of the image, and weighs the mean by the root of the boundary strength (gradient
+    and, on photographs, half-disc difference). Method "sizes" is the paper's (Fig. 11): flat
+    superpixels of ``n_sizes`` sizes, from ``smallest`` to ``largest`` many in equal ratios.
+    Weak strengths are dropped, and the rest is thinned by oriented non-maximum suppression.
 
     Parameters
     ----------
     image : array, path or list
         As for :func:`napari_sen.segment`; stacks slice by slice.
-    n_sizes, smallest, largest, threshold, thin
+    method, n_sizes, smallest, largest, threshold, thin, fine_sizes, size_exponent, compactness
         See :class:`napari_sen.params.ContourParams`, whose defaults None stands for.
-    compactness, model, channel_axis, rgb, slices, device, progress
+    model, spacing, channel_axis, rgb, slices, device, progress
         As for :func:`napari_sen.segment`.
 
     Returns
@@ -65,37 +79,92 @@ def contours(
         Before any work, if an argument cannot be used; the message names the remedy.
     """
     params = ContourParams.given(
-        n_sizes=n_sizes, smallest=smallest, largest=largest, threshold=threshold, thin=thin
+        method=method,
+        n_sizes=n_sizes,
+        smallest=smallest,
+        largest=largest,
+        threshold=threshold,
+        thin=thin,
+        fine_sizes=fine_sizes,
+        size_exponent=size_exponent,
+        compactness=compactness,
     )
-    segmenting = SegmentParams.given(compactness=compactness)
+    segmenting = SegmentParams(compactness=params.compactness)
+    each = slices or "each"
     file = resolve(image)
-    kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=slices or "each")
+    kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=each, spacing=spacing)
     chosen = choose_model(model, device, kind=kind)
+    merging = suit(HierarchyParams(size_exponent=params.size_exponent), chosen, kind)
     prepared = prepare(
-        file, rgb=rgb, channel_axis=channel_axis, slices=slices or "each", model=chosen
+        file, rgb=rgb, channel_axis=channel_axis, slices=each, spacing=spacing, model=chosen
     )
     canvas = prepared.canvas
     result = np.zeros(canvas.shape, np.float32)
     for done, index in enumerate(canvas.slices()):
         inner = part(progress, done, len(canvas))
-        features = slice_features(prepared, index, segmenting, chosen, device, inner)
-        sizes = contour_sizes(params, features.shape[0] * features.shape[1])
-        maps = (
-            snic(
-                features,
-                size,
-                compactness=segmenting.compactness,
-                progress=part(inner, k, len(sizes)),
-            )
-            for k, size in enumerate(sizes)
-        )
-        strength = average_boundaries(maps)
-        if params.thin:
-            strength = suppress_non_maxima(strength, threshold=params.threshold)
-        else:
-            strength[strength < params.threshold] = 0
-        result[index] = strength
+        settings = merging if params.method == "trees" else segmenting
+        result[index] = slice_contours(prepared, index, params, settings, chosen, device, inner)
     return result
+
+
+def slice_contours(
+    prepared: Prepared,
+    index: tuple[int, ...],
+    params: ContourParams,
+    settings: HierarchyParams | SegmentParams,
+    model: Model | None,
+    device: str,
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """Return the contours of one slice; ``settings`` are those of the method's superpixels."""
+    features = slice_features(prepared, index, settings, model, device, progress)
+    if isinstance(settings, HierarchyParams):
+        boundary = boundary_strength(prepared, index, settings, progress)
+        strength = _of_trees(features, boundary, params, settings, progress)
+    else:
+        strength = _of_sizes(features, params, settings, progress)
+    if params.thin:
+        return suppress_non_maxima(strength, threshold=params.threshold)
+    strength[strength < params.threshold] = 0
+    return strength
+
+
+def _of_trees(
+    features: NDArray[np.float32],
+    boundary: NDArray[np.float32],
+    params: ContourParams,
+    merging: HierarchyParams,
+    progress: Progress | None,
+) -> NDArray[np.float32]:
+    """Return the share of the cuts of a tree on each partition, weighed by boundary strength."""
+    pixels = features.shape[0] * features.shape[1]
+
+    def share(size: float, poll: Progress) -> NDArray[np.float32]:
+        count = min(max(round(pixels / size**2), 1), pixels)
+        fine = snic(features, count, compactness=merging.fine_compactness, progress=poll)
+        regions = region_graph(fine, features, boundary)
+        return share_of_cuts(Hierarchy(fine, merge_regions(regions, merging, poll)))
+
+    shares = in_threads(share, params.fine_sizes, progress, "contours")
+    mean: NDArray[np.float32] = gaussian_filter(np.mean(shares, axis=0), SPREAD)
+    weight = np.sqrt(np.minimum(boundary / np.float32(FULL), 1))
+    strength: NDArray[np.float32] = np.clip(mean * weight, 0, 1).astype(np.float32)
+    return strength
+
+
+def _of_sizes(
+    features: NDArray[np.float32],
+    params: ContourParams,
+    segmenting: SegmentParams,
+    progress: Progress | None,
+) -> NDArray[np.float32]:
+    """Return the share of flat superpixels of several sizes that have a boundary (Fig. 11)."""
+
+    def cut(size: int, poll: Progress) -> NDArray[np.int32]:
+        return snic(features, size, compactness=segmenting.compactness, progress=poll)
+
+    sizes = contour_sizes(params, features.shape[0] * features.shape[1])
+    return average_boundaries(in_threads(cut, sizes, progress, "contours"))
 
 
 def contour_sizes(params: ContourParams, pixels: int) -> list[int]:
