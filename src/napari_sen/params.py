@@ -203,8 +203,8 @@ class HierarchyParams(Params):
     """
 
     suited: ClassVar[Suited] = {
-        "natural": {"size_exponent": 0.4, "texture": 30.0},
-        "microscopy": {"size_exponent": 0.85, "texture": 0.0},
+        "natural": {"size_exponent": 0.4, "texture": 30.0, "embedding_weight": 4000.0},
+        "microscopy": {"size_exponent": 0.7, "texture": 0.0, "embedding_weight": 1000.0},
     }
 
     fine_size: float = param(
@@ -215,7 +215,7 @@ class HierarchyParams(Params):
     )
     size_exponent: float | None = param(
         None, "p: 1 keeps superpixels of about equal size, 0.25 follows objects; by default 0.4 "
-        "for photographs, 0.85 for microscopy", low=0, high=2,
+        "for photographs, 0.7 for microscopy", low=0, high=2,
     )  # fmt: skip
     smoothing: float = param(
         1.0, "sigma of the Gaussian on the colour features", low=0, high=50, unit="px",
@@ -225,8 +225,9 @@ class HierarchyParams(Params):
         1.0, "weight of the squared colour distance (CIELAB, L in 0...100)",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
-    embedding_weight: float = param(
-        4000.0, "weight of the embedding distance Psi (eq. 2) beside the squared colour distance",
+    embedding_weight: float | None = param(
+        None, "weight of the embedding distance Psi (eq. 2) beside the squared colour distance; "
+        "by default 4000 for photographs, 1000 for microscopy",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
     boundary_weight: float = param(

@@ -259,10 +259,15 @@ def test_pause_stop_and_resume_a_training(training):
     np.testing.assert_allclose(place, dock.viewer.layers["photo"].data_to_world((0, 0)))
     click(dock, panel.pausing)
     assert dock.dock.status.text.text() == "Paused."
-    dock.qtbot.wait(150)  # the step that was going on ends
+
+    def rests():
+        """Whether no step is added for a while: the one that was going on has ended."""
+        before = panel.curve.points[-1][0]
+        dock.qtbot.wait(300)
+        return panel.curve.points[-1][0] == before
+
+    dock.qtbot.waitUntil(rests, timeout=10_000)
     steps = panel.curve.points[-1][0]
-    dock.qtbot.wait(300)
-    assert panel.curve.points[-1][0] == steps
     click(dock, panel.pausing)
     dock.qtbot.waitUntil(lambda: panel.curve.points[-1][0] > steps, timeout=20_000)
     with dock.qtbot.waitSignal(dock.dock.idle, timeout=20_000) as ended:

@@ -38,7 +38,7 @@ def fine_params(tree: HierarchyParams, count: int) -> SegmentParams:
         compactness=tree.fine_compactness,
         smoothing=tree.smoothing,
         colour_weight=tree.colour_weight,
-        embedding_weight=tree.embedding_weight,
+        embedding_weight=tree.embedding_weight or 0.0,  # settled before
         boundary_weight=0.0,
     )
 

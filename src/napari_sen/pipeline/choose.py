@@ -80,7 +80,7 @@ def choose_compared(
     ParameterError
         If neither colour nor an embedding is left to compare.
     """
-    chosen = choose_model(model if params.embedding_weight > 0 else None, device, kind=kind)
+    chosen = choose_model(None if params.embedding_weight == 0 else model, device, kind=kind)
     if chosen is None and params.colour_weight == 0:
         raise ParameterError("colour_weight and embedding_weight are both 0, or there is no model")
     return chosen

@@ -51,7 +51,7 @@ def weighted(
     if colour is not None:
         scaled.append((colour, np.float32(math.sqrt(params.colour_weight))))
     if rows is not None:
-        scaled.append((rows, np.float32(math.sqrt(params.embedding_weight) / 2)))
+        scaled.append((rows, np.float32(math.sqrt(params.embedding_weight or 0.0) / 2)))
     spatial = scaled[0][0].shape[:-1]
     result = np.empty((*spatial, sum(values.shape[-1] for values, _ in scaled)), np.float32)
     first = 0

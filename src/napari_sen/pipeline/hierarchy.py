@@ -76,7 +76,7 @@ def hierarchy(
     size_exponent : float, optional
         p: 1 keeps superpixels of about equal size, 0.25 follows objects, whatever their size.
         By default 0.4 for photographs (the model ``natural``, or a colour image without a pixel
-        size), 0.85 for microscopy.
+        size), 0.7 for microscopy.
     texture : float, optional
         Weight of the half-disc histogram difference
         (:func:`napari_sen.core.strength.half_disc_difference`) beside the gradient: larger
