@@ -1,0 +1,46 @@
+r"""Print README's headline table from what ``napari-sen evaluate`` has written.
+
+    napari-sen evaluate BSDS500 --methods snic,snic-smooth,slic,seeds,lsc,sen,tree,sen-tree -o RESULTS
+    python benchmarks/headline.py RESULTS/scores.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+
+SIZES = (50, 200, 500)
+NAMES = {
+    "slic": "scikit-image SLIC",
+    "seeds": "OpenCV SEEDS",
+    "lsc": "OpenCV LSC",
+    "snic": "SNIC on colour",
+    "snic-smooth": "SNIC on smoothed colour",
+    "snic-boundary": "`segment(model=None)`",
+    "sen": "**`segment`**",
+    "tree": '`hierarchy(image, model=None).cut(K)`',
+    "sen-tree": '**`hierarchy(image).cut(K)`**',
+}
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scores", type=Path)
+    args = parser.parse_args()
+    with args.scores.open(newline="") as file:
+        rows = {(row["method"], int(float(row["k"]))): row for row in csv.DictReader(file)}
+    heads = [f"{score}, K = {k}" for k in SIZES for score in ("F1", "ASA")]
+    print("| | " + " | ".join([*heads, "s / image"]) + " |\n|" + "---|" * (len(heads) + 2))
+    for method, name in NAMES.items():
+        if (method, SIZES[0]) not in rows:
+            continue
+        found = [rows[method, k] for k in SIZES]
+        cells = [f"{float(row[key]):.4f}".lstrip("0") for row in found for key in ("f1", "asa")]
+        seconds = sum(float(row["seconds"]) for row in found) / len(found)
+        print(f"| {name} | " + " | ".join([*cells, f"{seconds:.2f}"]) + " |")
+
+
+if __name__ == "__main__":
+    main()
