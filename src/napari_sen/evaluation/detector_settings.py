@@ -13,7 +13,6 @@ __all__ = [
     "DETECTORS",
     "FLAT",
     "LEARNT",
-    "MERGING",
     "PLAIN",
     "SIGMA",
     "SIZES",
@@ -39,8 +38,7 @@ def _settings(contour: Params, of_superpixels: Params) -> dict[str, Any]:
     return {"contours": contour.to_dict(), "superpixels": of_superpixels.to_dict()}
 
 
-FLAT = SegmentParams(compactness=SIZES.compactness)
-MERGING = HierarchyParams(size_exponent=TREES.size_exponent)
+FLAT = SegmentParams()
 PLAIN = HierarchyParams()
 
 DETECTORS: Mapping[str, About] = {
@@ -57,11 +55,9 @@ DETECTORS: Mapping[str, About] = {
     "sen-tree": About("the same with the embedding", PLAIN.to_dict()),
     "trees": About(
         "napari_sen.contours without a model: cuts of several trees on colour",
-        _settings(TREES, MERGING),
+        _settings(TREES, PLAIN),
     ),
-    "sen-trees": About(
-        "napari_sen.contours: the same with the embedding", _settings(TREES, MERGING)
-    ),
+    "sen-trees": About("napari_sen.contours: the same with the embedding", _settings(TREES, PLAIN)),
 }
 LEARNT = frozenset(name for name in DETECTORS if name.startswith("sen"))
 DEFAULT_DETECTORS = tuple(DETECTORS)

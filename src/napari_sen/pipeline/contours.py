@@ -17,7 +17,7 @@ from ..core.snic import snic
 from ..large.store import resolve
 from ..params import ContourParams, HierarchyParams, SegmentParams
 from ..progress import Progress, part
-from .choose import choose_model, suit
+from .choose import choose_model, kind_of
 from .features import boundary_strength, slice_features
 from .parallel import in_threads
 from .prepare import Prepared, image_kind, prepare
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["contour_sizes", "contours", "slice_contours"]
 
-FULL = 40.0  # boundary strength (CIELAB per px, texture included) from which a border counts fully
+# Gradient in CIELAB per px at which a border between halves that share nothing counts fully.
+FULL = 10.0
 SPREAD = 1.0  # px, sigma within which borders of different partitions support each other
 
 
@@ -42,6 +43,7 @@ def contours(
     thin: bool | None = None,
     fine_sizes: Sequence[float] | None = None,
     size_exponent: float | None = None,
+    texture: float | None = None,
     compactness: float | None = None,
     model: Model | str | PathLike[str] | None = "auto",
     spacing: Sequence[float] | None = None,
@@ -55,7 +57,7 @@ def contours(
 
     Method "trees" averages over all cuts of merge trees, K in equal ratios, on several finest
     partitions of the image, and weighs the mean by the root of the boundary strength (gradient
-    and, on photographs, half-disc difference). Method "sizes" is the paper's (Fig. 11): flat
+    and half-disc difference). Method "sizes" is the paper's (Fig. 11): flat
     superpixels of ``n_sizes`` sizes, from ``smallest`` to ``largest`` many in equal ratios.
     Weak strengths are dropped, and the rest is thinned by oriented non-maximum suppression.
 
@@ -63,8 +65,10 @@ def contours(
     ----------
     image : array, path or list
         As for :func:`napari_sen.segment`; stacks slice by slice.
-    method, n_sizes, smallest, largest, threshold, thin, fine_sizes, size_exponent, compactness
+    method, n_sizes, smallest, largest, threshold, thin, compactness
         See :class:`napari_sen.params.ContourParams`, whose defaults None stands for.
+    fine_sizes, size_exponent, texture
+        Likewise; method "trees" only.
     model, spacing, channel_axis, rgb, slices, device, progress
         As for :func:`napari_sen.segment`.
 
@@ -87,14 +91,14 @@ def contours(
         thin=thin,
         fine_sizes=fine_sizes,
         size_exponent=size_exponent,
+        texture=texture,
         compactness=compactness,
     )
-    segmenting = SegmentParams(compactness=params.compactness)
     each = slices or "each"
     file = resolve(image)
     kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=each, spacing=spacing)
     chosen = choose_model(model, device, kind=kind)
-    merging = suit(HierarchyParams(size_exponent=params.size_exponent), chosen, kind)
+    kind = kind_of(chosen, kind)
     prepared = prepare(
         file, rgb=rgb, channel_axis=channel_axis, slices=each, spacing=spacing, model=chosen
     )
@@ -102,8 +106,7 @@ def contours(
     result = np.zeros(canvas.shape, np.float32)
     for done, index in enumerate(canvas.slices()):
         inner = part(progress, done, len(canvas))
-        settings = merging if params.method == "trees" else segmenting
-        result[index] = slice_contours(prepared, index, params, settings, chosen, device, inner)
+        result[index] = slice_contours(prepared, index, params, kind, chosen, device, inner)
     return result
 
 
@@ -111,18 +114,23 @@ def slice_contours(
     prepared: Prepared,
     index: tuple[int, ...],
     params: ContourParams,
-    settings: HierarchyParams | SegmentParams,
+    kind: str,
     model: Model | None,
     device: str,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
-    """Return the contours of one slice; ``settings`` are those of the method's superpixels."""
-    features = slice_features(prepared, index, settings, model, device, progress)
-    if isinstance(settings, HierarchyParams):
-        boundary = boundary_strength(prepared, index, settings, progress)
-        strength = _of_trees(features, boundary, params, settings, progress)
+    """Return the contours of one slice of an image of a kind (:data:`~napari_sen.params.KINDS`)."""
+    params = params.settled(kind)
+    if params.method == "trees":
+        merging = HierarchyParams(
+            size_exponent=params.size_exponent, texture=params.texture
+        ).settled(kind)
+        features = slice_features(prepared, index, merging, model, device, progress)
+        boundary = boundary_strength(prepared, index, merging, progress)
+        strength = _of_trees(features, boundary, params, merging, progress)
     else:
-        strength = _of_sizes(features, params, settings, progress)
+        features = slice_features(prepared, index, SegmentParams(), model, device, progress)
+        strength = _of_sizes(features, params, progress)
     if params.thin:
         return suppress_non_maxima(strength, threshold=params.threshold)
     strength[strength < params.threshold] = 0
@@ -147,7 +155,7 @@ def _of_trees(
 
     shares = in_threads(share, params.fine_sizes, progress, "contours")
     mean: NDArray[np.float32] = gaussian_filter(np.mean(shares, axis=0), SPREAD)
-    weight = np.sqrt(np.minimum(boundary / np.float32(FULL), 1))
+    weight = np.sqrt(np.minimum(boundary / np.float32(FULL + (merging.texture or 0)), 1))
     strength: NDArray[np.float32] = np.clip(mean * weight, 0, 1).astype(np.float32)
     return strength
 
@@ -155,13 +163,12 @@ def _of_trees(
 def _of_sizes(
     features: NDArray[np.float32],
     params: ContourParams,
-    segmenting: SegmentParams,
     progress: Progress | None,
 ) -> NDArray[np.float32]:
     """Return the share of flat superpixels of several sizes that have a boundary (Fig. 11)."""
 
     def cut(size: int, poll: Progress) -> NDArray[np.int32]:
-        return snic(features, size, compactness=segmenting.compactness, progress=poll)
+        return snic(features, size, compactness=params.compactness, progress=poll)
 
     sizes = contour_sizes(params, features.shape[0] * features.shape[1])
     return average_boundaries(in_threads(cut, sizes, progress, "contours"))
