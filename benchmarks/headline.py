@@ -1,7 +1,7 @@
 r"""Print README's headline table from what ``napari-sen evaluate`` has written.
 
-    napari-sen evaluate BSDS500 --methods snic,snic-smooth,slic,seeds,lsc,sen,tree,sen-tree -o RESULTS
-    python benchmarks/headline.py RESULTS/scores.csv
+napari-sen evaluate BSDS500 --methods snic,snic-smooth,slic,seeds,lsc,sen,tree,sen-tree -o RESULTS
+python benchmarks/headline.py RESULTS/scores.csv
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ NAMES = {
     "snic-smooth": "SNIC on smoothed colour",
     "snic-boundary": "`segment(model=None)`",
     "sen": "**`segment`**",
-    "tree": '`hierarchy(image, model=None).cut(K)`',
-    "sen-tree": '**`hierarchy(image).cut(K)`**',
+    "tree": "`hierarchy(image, model=None).cut(K)`",
+    "sen-tree": "**`hierarchy(image).cut(K)`**",
 }
 
 

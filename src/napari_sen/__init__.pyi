@@ -1,5 +1,6 @@
 from .errors import Cancelled as Cancelled
 from .errors import SenError as SenError
+from .evaluation.boundary_benchmark import evaluate_contours as evaluate_contours
 from .evaluation.evaluate import evaluate as evaluate
 from .large.hierarchy_file import Hierarchy as Hierarchy
 from .learn.model import Model as Model

@@ -411,6 +411,8 @@ class EmbedParams(Params):
 class ContourParams(Params):
     """Boundaries averaged over superpixels of many sizes."""
 
+    suited: ClassVar[Suited] = {"natural": {"texture": 30.0}, "microscopy": {"texture": 10.0}}
+
     method: str = param(
         "trees", "trees: all cuts of merge trees, weighed by the boundary strength; sizes: flat "
         "superpixels of several sizes, as in the paper (Fig. 11)", choices=("trees", "sizes"),
@@ -421,6 +423,11 @@ class ContourParams(Params):
     )  # fmt: skip
     size_exponent: float = param(
         0.1, "method trees: p of the merge cost; small follows objects", low=0, high=2,
+        advanced=True,
+    )  # fmt: skip
+    texture: float | None = param(
+        None, "method trees: weight of texture's ends in the boundary strength, beside the "
+        "gradient; by default 30 for photographs, 10 for microscopy", low=0, high=1e6,
         advanced=True,
     )  # fmt: skip
     n_sizes: int = param(13, "method sizes: number of sizes", low=1, high=1000)

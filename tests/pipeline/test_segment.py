@@ -217,12 +217,28 @@ def test_contours_can_be_stopped():
         assert stages[-1] == "contours"
 
 
-def test_contours_are_those_of_the_kind_of_image():
-    """A pixel size makes a colour image microscopy, where texture has no say in contours."""
+def test_contours_are_those_of_the_kind_of_image(caplog):
+    """A pixel size makes a colour image microscopy, with the model for it."""
+    caplog.set_level("INFO", "napari_sen")
     image = photograph()
-    plain = napari_sen.contours(image, model=None)
-    scaled = napari_sen.contours(image, model=None, spacing=(0.5, 0.5))
-    assert (plain != scaled).any()
+    for more, kind in (({}, "natural"), ({"spacing": (0.5, 0.5)}, "microscopy")):
+        caplog.clear()
+        edges = napari_sen.contours(image, **more)
+        assert f"model: {kind}" in caplog.text
+        np.testing.assert_array_equal(edges, napari_sen.contours(image, model=kind))
+
+
+def test_faint_nuclei_have_whole_contours():
+    """A dark object gives as strong a line as a bright one, for histograms know no contrast."""
+    rows, columns = np.mgrid[:80, :160]
+    image = 10 + np.random.default_rng(0).normal(0, 1, rows.shape)
+    for centre, height in ((40, 20), (120, 200)):
+        image += height * (np.hypot(rows - 40, columns - centre) < 20)
+    edges = napari_sen.contours(image, model=None)
+    for centre in (40, 120):
+        ring = abs(np.hypot(rows - 40, columns - centre) - 20) < 2
+        assert (edges[ring] > 0).sum() > 0.8 * 2 * np.pi * 20 * 0.9
+    assert (napari_sen.contours(image, model=None, texture=0.0) > 0).sum() < (edges > 0).sum()
 
 
 def test_pseudo_labels_have_their_scales():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -84,8 +85,11 @@ def _contours(
     item: Item,
 ) -> NDArray[np.float32]:
     prepared = _prepared(item)
-    suited = settings.settled(_kind(prepared, kind))
-    return slice_contours(prepared, (), params, suited, model, "cpu")
+    of_kind = _kind(prepared, kind)
+    params = params.settled(of_kind)
+    if isinstance(settings, HierarchyParams):
+        settings = replace(settings, texture=params.texture)
+    return slice_contours(prepared, (), params, settings.settled(of_kind), model, "cpu")
 
 
 def _tree(model: Model | None, kind: str | None, item: Item) -> NDArray[np.float32]:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["contour_sizes", "contours", "slice_contours"]
 
-FULL = 40.0  # boundary strength (CIELAB per px, texture included) from which a border counts fully
+# Gradient in CIELAB per px at which a border between halves that share nothing counts fully.
+FULL = 10.0
 SPREAD = 1.0  # px, sigma within which borders of different partitions support each other
 
 
@@ -42,6 +43,7 @@ def contours(
     thin: bool | None = None,
     fine_sizes: Sequence[float] | None = None,
     size_exponent: float | None = None,
+    texture: float | None = None,
     compactness: float | None = None,
     model: Model | str | PathLike[str] | None = "auto",
     spacing: Sequence[float] | None = None,
@@ -55,7 +57,7 @@ def contours(
 
     Method "trees" averages over all cuts of merge trees, K in equal ratios, on several finest
     partitions of the image, and weighs the mean by the root of the boundary strength (gradient
-    and, on photographs, half-disc difference). Method "sizes" is the paper's (Fig. 11): flat
+    and half-disc difference). Method "sizes" is the paper's (Fig. 11): flat
     superpixels of ``n_sizes`` sizes, from ``smallest`` to ``largest`` many in equal ratios.
     Weak strengths are dropped, and the rest is thinned by oriented non-maximum suppression.
 
@@ -63,8 +65,10 @@ def contours(
     ----------
     image : array, path or list
         As for :func:`napari_sen.segment`; stacks slice by slice.
-    method, n_sizes, smallest, largest, threshold, thin, fine_sizes, size_exponent, compactness
+    method, n_sizes, smallest, largest, threshold, thin, compactness
         See :class:`napari_sen.params.ContourParams`, whose defaults None stands for.
+    fine_sizes, size_exponent, texture
+        Likewise; method "trees" only.
     model, spacing, channel_axis, rgb, slices, device, progress
         As for :func:`napari_sen.segment`.
 
@@ -87,6 +91,7 @@ def contours(
         thin=thin,
         fine_sizes=fine_sizes,
         size_exponent=size_exponent,
+        texture=texture,
         compactness=compactness,
     )
     segmenting = SegmentParams(compactness=params.compactness)
@@ -94,7 +99,9 @@ def contours(
     file = resolve(image)
     kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=each, spacing=spacing)
     chosen = choose_model(model, device, kind=kind)
-    merging = suit(HierarchyParams(size_exponent=params.size_exponent), chosen, kind)
+    params = suit(params, chosen, kind)
+    trees = HierarchyParams(size_exponent=params.size_exponent, texture=params.texture)
+    merging = suit(trees, chosen, kind)
     prepared = prepare(
         file, rgb=rgb, channel_axis=channel_axis, slices=each, spacing=spacing, model=chosen
     )
@@ -147,7 +154,7 @@ def _of_trees(
 
     shares = in_threads(share, params.fine_sizes, progress, "contours")
     mean: NDArray[np.float32] = gaussian_filter(np.mean(shares, axis=0), SPREAD)
-    weight = np.sqrt(np.minimum(boundary / np.float32(FULL), 1))
+    weight = np.sqrt(np.minimum(boundary / np.float32(FULL + (merging.texture or 0)), 1))
     strength: NDArray[np.float32] = np.clip(mean * weight, 0, 1).astype(np.float32)
     return strength
 
