@@ -1,50 +1,59 @@
-"""Contours of microscopy with and without half-discs: python benchmarks/contours.py FOLDER SET ...
+"""What contours cost, as ratios in one run: python benchmarks/contours.py [--quick].
 
-FOLDER holds the sets, each with folders images and labels. Every other image ('tune' half), at most
-five of a set; ODS, OIS and AP of the BSDS boundary benchmark at 33 thresholds.
+For a photograph: contours from merge trees and from superpixels of 13 sizes, on as many threads as
+there are processors, beside the embedding that all share; then the boundary benchmark's matching.
 """
 
 from __future__ import annotations
 
-import sys
-from dataclasses import replace
-from pathlib import Path
+import argparse
+from time import perf_counter
 
-from napari_sen.core.boundary_matching import THRESHOLDS, boundary_counts, boundary_map
-from napari_sen.evaluation.contour_scores import contour_scores
-from napari_sen.evaluation.datasets import open_folder
-from napari_sen.evaluation.detector_settings import SIZES, TREES
-from napari_sen.evaluation.methods import prepare_item
+import numpy as np
+
+from napari_sen.core.boundary_matching import boundary_counts, boundary_map
+from napari_sen.data import load_sample
+from napari_sen.evaluation.detector_settings import FLAT, MERGING, SIZES, TREES
 from napari_sen.learn.model import load_model
 from napari_sen.pipeline.contours import slice_contours
+from napari_sen.pipeline.embed import embed_slice
+from napari_sen.pipeline.prepare import prepare
 
-WAYS = {
-    "trees, texture 0": replace(TREES, texture=0.0),
-    "trees, texture 10": replace(TREES, texture=10.0),
-    "trees, texture 30": replace(TREES, texture=30.0),
-    "sizes": SIZES,
-}
-COARSE = THRESHOLDS[::3]
+
+def seconds(function, repeats):
+    """Return the shortest of several times."""
+    times = []
+    for _ in range(repeats):
+        start = perf_counter()
+        function()
+        times.append(perf_counter() - start)
+    return min(times)
 
 
 def main() -> None:
-    """Print one line a set and way."""
-    model = load_model("microscopy")
-    for name in sys.argv[2:]:
-        data = open_folder(Path(sys.argv[1]) / name, half="tune")
-        items = [data[k] for k in range(0, len(data), max(1, len(data) // 4))]
-        for way, params in WAYS.items():
-            counts = []
-            for item in items:
-                prepared = prepare_item(item)
-                human = [boundary_map(labels) for labels in item.ground_truths]
-                strength = slice_contours(prepared, (), params, "microscopy", model, "cpu")
-                counts.append(boundary_counts(strength, human, COARSE))
-            found = contour_scores(counts, COARSE)
-            figures = f"ODS {found.ods:.3f}  OIS {found.ois:.3f}  AP {found.ap:.3f}"
-            print(
-                f"{name:22} {len(items)}  {way:18} {figures}  at {found.threshold:.2f}", flush=True
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="once each")
+    repeats = 1 if parser.parse_args().quick else 3
+    image = load_sample("coffee")[0][40:361, 60:541]
+    prepared, model = prepare(image), load_model("natural")
+    base = seconds(lambda: embed_slice(prepared, (), model, False, "cpu"), repeats)
+    print(f"{image.shape[0]} x {image.shape[1]}; times relative to the embedding, {base:.3f} s")
+    strength = None
+    for params, superpixels in ((TREES, MERGING), (SIZES, FLAT)):
+        settings = superpixels.settled("natural")
+        for loaded in (None, model):
+            spent = seconds(
+                lambda p=params, s=settings, m=loaded: slice_contours(prepared, (), p, s, m, "cpu"),
+                repeats,
             )
+            words = "colour" if loaded is None else "with the embedding"
+            print(f"{params.method:6} {words:20} {spent / base:6.2f}")
+        if strength is None:
+            strength = slice_contours(prepared, (), params, settings, None, "cpu")
+    human = boundary_map(np.kron(np.arange(35).reshape(5, 7), np.ones((65, 69), int))[:321, :481])
+    spent = seconds(lambda: boundary_counts(strength, [human] * 5), repeats)
+    print(f"benchmark, 5 annotators     {spent / base:6.2f}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ __all__ = [
     "DETECTORS",
     "FLAT",
     "LEARNT",
+    "MERGING",
     "PLAIN",
     "SIGMA",
     "SIZES",
@@ -38,7 +39,8 @@ def _settings(contour: Params, of_superpixels: Params) -> dict[str, Any]:
     return {"contours": contour.to_dict(), "superpixels": of_superpixels.to_dict()}
 
 
-FLAT = SegmentParams()
+FLAT = SegmentParams(compactness=SIZES.compactness)
+MERGING = HierarchyParams(size_exponent=TREES.size_exponent)
 PLAIN = HierarchyParams()
 
 DETECTORS: Mapping[str, About] = {
@@ -55,9 +57,11 @@ DETECTORS: Mapping[str, About] = {
     "sen-tree": About("the same with the embedding", PLAIN.to_dict()),
     "trees": About(
         "napari_sen.contours without a model: cuts of several trees on colour",
-        _settings(TREES, PLAIN),
+        _settings(TREES, MERGING),
     ),
-    "sen-trees": About("napari_sen.contours: the same with the embedding", _settings(TREES, PLAIN)),
+    "sen-trees": About(
+        "napari_sen.contours: the same with the embedding", _settings(TREES, MERGING)
+    ),
 }
 LEARNT = frozenset(name for name in DETECTORS if name.startswith("sen"))
 DEFAULT_DETECTORS = tuple(DETECTORS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,13 @@ from skimage.filters import sobel
 from ..core.contours import share_of_cuts, suppress_non_maxima
 from ..core.strength import half_disc_difference
 from ..errors import DataError, ParameterError
-from ..params import ContourParams
+from ..params import ContourParams, HierarchyParams, SegmentParams
 from ..pipeline.choose import choose_model
 from ..pipeline.contours import slice_contours
 from ..pipeline.hierarchy import default_fine_count, slice_hierarchy
 from ..pipeline.prepare import Prepared
 from .datasets import Item
-from .detector_settings import DETECTORS, LEARNT, PLAIN, SIGMA, SIZES, TREES
+from .detector_settings import DETECTORS, FLAT, LEARNT, MERGING, PLAIN, SIGMA, SIZES, TREES
 from .methods import kind_of_model, prepare_item
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def make_detector(name: str, model: str | None = None) -> Detector:
     if name.endswith("tree"):
         return partial(_tree, loaded, kind)
     if name.endswith("trees"):
-        return partial(_contours, TREES, loaded, kind)
-    return partial(_contours, SIZES, loaded, kind)
+        return partial(_contours, TREES, MERGING, loaded, kind)
+    return partial(_contours, SIZES, FLAT, loaded, kind)
 
 
 def _prepared(item: Item) -> Prepared:
@@ -78,12 +79,17 @@ def _kind(prepared: Prepared, kind: str | None) -> str:
 
 def _contours(
     params: ContourParams,
+    settings: HierarchyParams | SegmentParams,
     model: Model | None,
     kind: str | None,
     item: Item,
 ) -> NDArray[np.float32]:
     prepared = _prepared(item)
-    return slice_contours(prepared, (), params, _kind(prepared, kind), model, "cpu")
+    of_kind = _kind(prepared, kind)
+    params = params.settled(of_kind)
+    if isinstance(settings, HierarchyParams):
+        settings = replace(settings, texture=params.texture)
+    return slice_contours(prepared, (), params, settings.settled(of_kind), model, "cpu")
 
 
 def _tree(model: Model | None, kind: str | None, item: Item) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from ..params import KINDS, HierarchyParams, Params, SegmentParams
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["choose_compared", "choose_model", "kind_of", "suit"]
+__all__ = ["choose_compared", "choose_model", "suit"]
 
 log = logging.getLogger("napari_sen")
 
@@ -88,9 +88,6 @@ def choose_compared(
 
 def suit(params: _P, model: Model | None, kind: str) -> _P:
     """Return parameters with what suits a bundled model's kind of image, else the image's."""
-    return params.settled(kind_of(model, kind))
-
-
-def kind_of(model: Model | None, kind: str) -> str:
-    """Return the kind of image that a bundled model is for; of any other, the image's own."""
-    return model.name if model is not None and model.name in KINDS else kind
+    if model is not None and model.name in KINDS:
+        kind = model.name
+    return params.settled(kind)

@@ -17,7 +17,7 @@ from ..core.snic import snic
 from ..large.store import resolve
 from ..params import ContourParams, HierarchyParams, SegmentParams
 from ..progress import Progress, part
-from .choose import choose_model, kind_of
+from .choose import choose_model, suit
 from .features import boundary_strength, slice_features
 from .parallel import in_threads
 from .prepare import Prepared, image_kind, prepare
@@ -94,11 +94,14 @@ def contours(
         texture=texture,
         compactness=compactness,
     )
+    segmenting = SegmentParams(compactness=params.compactness)
     each = slices or "each"
     file = resolve(image)
     kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=each, spacing=spacing)
     chosen = choose_model(model, device, kind=kind)
-    kind = kind_of(chosen, kind)
+    params = suit(params, chosen, kind)
+    trees = HierarchyParams(size_exponent=params.size_exponent, texture=params.texture)
+    merging = suit(trees, chosen, kind)
     prepared = prepare(
         file, rgb=rgb, channel_axis=channel_axis, slices=each, spacing=spacing, model=chosen
     )
@@ -106,7 +109,8 @@ def contours(
     result = np.zeros(canvas.shape, np.float32)
     for done, index in enumerate(canvas.slices()):
         inner = part(progress, done, len(canvas))
-        result[index] = slice_contours(prepared, index, params, kind, chosen, device, inner)
+        settings = merging if params.method == "trees" else segmenting
+        result[index] = slice_contours(prepared, index, params, settings, chosen, device, inner)
     return result
 
 
@@ -114,23 +118,18 @@ def slice_contours(
     prepared: Prepared,
     index: tuple[int, ...],
     params: ContourParams,
-    kind: str,
+    settings: HierarchyParams | SegmentParams,
     model: Model | None,
     device: str,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
-    """Return the contours of one slice of an image of a kind (:data:`~napari_sen.params.KINDS`)."""
-    params = params.settled(kind)
-    if params.method == "trees":
-        merging = HierarchyParams(
-            size_exponent=params.size_exponent, texture=params.texture
-        ).settled(kind)
-        features = slice_features(prepared, index, merging, model, device, progress)
-        boundary = boundary_strength(prepared, index, merging, progress)
-        strength = _of_trees(features, boundary, params, merging, progress)
+    """Return the contours of one slice; ``settings`` are those of the method's superpixels."""
+    features = slice_features(prepared, index, settings, model, device, progress)
+    if isinstance(settings, HierarchyParams):
+        boundary = boundary_strength(prepared, index, settings, progress)
+        strength = _of_trees(features, boundary, params, settings, progress)
     else:
-        features = slice_features(prepared, index, SegmentParams(), model, device, progress)
-        strength = _of_sizes(features, params, progress)
+        strength = _of_sizes(features, params, settings, progress)
     if params.thin:
         return suppress_non_maxima(strength, threshold=params.threshold)
     strength[strength < params.threshold] = 0
@@ -163,12 +162,13 @@ def _of_trees(
 def _of_sizes(
     features: NDArray[np.float32],
     params: ContourParams,
+    segmenting: SegmentParams,
     progress: Progress | None,
 ) -> NDArray[np.float32]:
     """Return the share of flat superpixels of several sizes that have a boundary (Fig. 11)."""
 
     def cut(size: int, poll: Progress) -> NDArray[np.int32]:
-        return snic(features, size, compactness=params.compactness, progress=poll)
+        return snic(features, size, compactness=segmenting.compactness, progress=poll)
 
     sizes = contour_sizes(params, features.shape[0] * features.shape[1])
     return average_boundaries(in_threads(cut, sizes, progress, "contours"))
