@@ -18,7 +18,7 @@ from napari_sen.learn.model import load_model
 
 def read_figures(path: Path, args: argparse.Namespace) -> dict[str, str]:
     """Return the figures of one file of scores."""
-    title = args.data_set or path.parent.name
+    title = args.data_set.format(path.parent.name)
     found = {}
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
@@ -38,7 +38,9 @@ def main() -> None:
     parser.add_argument("scores", type=Path, nargs="+", help="scores.csv of napari-sen evaluate")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--command", required=True, help="what the model was trained by")
-    parser.add_argument("--data-set", help="what the scores are of (default: their folder's name)")
+    parser.add_argument(
+        "--data-set", default="{}", help="what the scores are of; {} is their folder"
+    )
     parser.add_argument("--sizes", default="50,100,200,300,400,500")
     parser.add_argument("--methods", default="snic-smooth,sen,tree,sen-tree")
     args = parser.parse_args()

@@ -233,7 +233,9 @@ class PickPanel(StepPanel):
             if item is None:
                 pixmap = QPixmap(14, 14)
                 pixmap.fill(QColor(COLOURS[number]))
-                item = QListWidgetItem(QIcon(pixmap), name)
+                icon = QIcon(pixmap)
+                icon.addPixmap(pixmap, QIcon.Mode.Selected)  # the same colour when selected
+                item = QListWidgetItem(icon, name)
                 item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
                 self.classes.addItem(item)
             item.setText(name)

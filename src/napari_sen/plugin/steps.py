@@ -87,8 +87,9 @@ def _inside(values: np.ndarray, source: Source) -> np.ndarray:
     return values if inside is None else np.where(inside, values, 0).astype(values.dtype)
 
 
-def _model_note(settings: Settings) -> str:
-    return "colour only" if settings.model is None else f"model {settings.model}"
+def _model_note(source: Source, settings: Settings) -> str:
+    model = settings.models.get(settings.model, source)
+    return "colour only" if model is None else f"model {model.name}"
 
 
 def _labels(
@@ -195,7 +196,7 @@ def superpixels(source: Source, settings: Settings, control: Control) -> Finishe
     )
     result = _labels(source, labels, f"{source.name} superpixels", table=table)
     count = len(table["index"])
-    return Finished([result], f"{count} superpixels ({_model_note(settings)})")
+    return Finished([result], f"{count} superpixels ({_model_note(source, settings)})")
 
 
 def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
@@ -216,7 +217,7 @@ def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
     )
     return Finished(
         [],
-        f"{tree.n_parts} to {tree.n_leaves} superpixels, by the slider ({_model_note(settings)})",
+        f"{tree.n_parts} to {tree.n_leaves} superpixels, by the slider ({_model_note(source, settings)})",
         tree=Tree(tree, source.placement, source.name),
     )
 
@@ -236,7 +237,7 @@ def _tiled_superpixels(source: Source, settings: Settings, control: Control) -> 
     run.run(control.progress)
     levels = [source.placement.shape(level) for level in lazy.open_result(run.path)]
     result = Result("labels", f"{source.name} superpixels", levels, source.placement, contour=1)
-    return Finished([result], f"superpixels, tile by tile ({_model_note(settings)})")
+    return Finished([result], f"superpixels, tile by tile ({_model_note(source, settings)})")
 
 
 def intensities(image: np.ndarray, source: Source) -> dict[str, np.ndarray]:
@@ -286,7 +287,7 @@ def contours(source: Source, settings: Settings, control: Control) -> Finished:
         source.placement,
         options,
     )
-    return Finished([result], f"contours ({_model_note(settings)}), strength 0 to 1")
+    return Finished([result], f"contours ({_model_note(source, settings)}), strength 0 to 1")
 
 
 def classes(source: Source, settings: Settings, control: Control) -> Finished:
