@@ -215,9 +215,10 @@ def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
         spacing=source.spacing if source.is_scaled else None,
         progress=control.progress,
     )
+    numbers = f"{tree.n_parts} to {tree.n_leaves} superpixels"
     return Finished(
         [],
-        f"{tree.n_parts} to {tree.n_leaves} superpixels, by the slider ({_model_note(source, settings)})",
+        f"{numbers}, by the slider ({_model_note(source, settings)})",
         tree=Tree(tree, source.placement, source.name),
     )
 
