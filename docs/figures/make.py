@@ -63,13 +63,14 @@ def samples() -> np.ndarray:
     for name in ("tissue", "nuclei", "phase"):
         image, about = load_sample(name)
         image = image[:256, :256]
-        labels = napari_sen.segment(image, 200, rgb=about["rgb"] or None)
+        options = {"rgb": about["rgb"] or None, "model": "microscopy"}
+        labels = napari_sen.segment(image, 200, **options)
         picture = shown(image)
         rows.append(
             row(
                 picture,
                 mark_boundaries(picture, labels),
-                pca_rgb(napari_sen.embed(image, rgb=about["rgb"] or None)),
+                pca_rgb(napari_sen.embed(image, **options)),
             )
         )
     return column(*rows)
