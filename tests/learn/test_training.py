@@ -185,6 +185,33 @@ def test_regions_are_learnt():
     assert np.mean([r.found for r in last]) > 1.5 * np.mean([r.found for r in first])
 
 
+def test_the_loss_of_pairs_joins_the_contrast_and_trains_the_mean_shift():
+    """The first step's loss is the contrast's own plus the weighted loss of every output."""
+    both = REGIONS | {"contrast": changed(REGIONS["contrast"], pair_weight=3.0)}
+    records, model = train(**both)
+    alone, _ = train(**REGIONS)
+    pairs = sum(output.pull + output.push for output in records[0].outputs)
+    assert len(records[0].outputs) == 3  # raw and two iterates
+    assert records[0].loss == pytest.approx(alone[0].loss + 3 * pairs, rel=1e-5)
+    assert model.metadata["training"]["mean_shift_trained"] is True
+    assert model.metadata["training"]["loss"] == SETTINGS["loss"].to_dict()
+    assert model.kappa != pytest.approx(10, abs=1e-6)
+
+
+def test_a_second_round_learns_from_the_models_own_regions():
+    """Its regions are those of colour and the model's embedding; without a model it is refused."""
+    regions = changed(REGIONS["regions"], embedding_weight=1e5)
+    with pytest.raises(ParameterError, match="give the model to start from"):
+        train(**REGIONS | {"regions": regions})
+    own = {k: v for k, v in SETTINGS.items() if k not in ("network", "mean_shift")}
+    found = [
+        next(run(sources(6), start=tiny_model(), **own | REGIONS | {"regions": which},
+                 device="cpu")).loss
+        for which in (REGIONS["regions"], regions)
+    ]  # fmt: skip
+    assert found[0] != found[1]
+
+
 def test_bfloat16_is_close_to_float32():
     losses = [
         train(train=changed(REGIONS["train"], precision=precision, steps=1),
