@@ -23,7 +23,7 @@ from ..pipeline.hierarchy import default_fine_count, slice_hierarchy
 from ..pipeline.prepare import Prepared
 from .datasets import Item
 from .detector_settings import DETECTORS, FLAT, LEARNT, MERGING, PLAIN, SIGMA, SIZES, TREES
-from .methods import kind_of_model, prepare_item
+from .methods import kind_of_model, prepare_item, suited
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -73,10 +73,6 @@ def _prepared(item: Item) -> Prepared:
     return prepared
 
 
-def _kind(prepared: Prepared, kind: str | None) -> str:
-    return kind or ("natural" if prepared.canvas.rgb else "microscopy")
-
-
 def _contours(
     params: ContourParams,
     settings: HierarchyParams | SegmentParams,
@@ -85,16 +81,15 @@ def _contours(
     item: Item,
 ) -> NDArray[np.float32]:
     prepared = _prepared(item)
-    of_kind = _kind(prepared, kind)
-    params = params.settled(of_kind)
+    params = suited(params, prepared, kind)
     if isinstance(settings, HierarchyParams):
         settings = replace(settings, texture=params.texture)
-    return slice_contours(prepared, (), params, settings.settled(of_kind), model, "cpu")
+    return slice_contours(prepared, (), params, suited(settings, prepared, kind), model, "cpu")
 
 
 def _tree(model: Model | None, kind: str | None, item: Item) -> NDArray[np.float32]:
     prepared = _prepared(item)
-    params = PLAIN.settled(_kind(prepared, kind))
+    params = suited(PLAIN, prepared, kind)
     count = default_fine_count(prepared, (), params)
     return share_of_cuts(slice_hierarchy(prepared, (), count, params, model, "cpu"))
 

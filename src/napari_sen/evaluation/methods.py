@@ -25,7 +25,16 @@ from .settings import Contender, contender
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["LEARNT", "METHODS", "Cut", "Method", "kind_of_model", "make_method", "prepare_item"]
+__all__ = [
+    "LEARNT",
+    "METHODS",
+    "Cut",
+    "Method",
+    "kind_of_model",
+    "make_method",
+    "prepare_item",
+    "suited",
+]
 
 _P = TypeVar("_P", bound=Params)
 Cut = Callable[[float], NDArray[Any]]
@@ -110,7 +119,7 @@ def prepare_item(item: Item) -> Prepared:
     )
 
 
-def _suited(params: _P, prepared: Prepared, kind: str | None) -> _P:
+def suited(params: _P, prepared: Prepared, kind: str | None) -> _P:
     """Return parameters with what suits the kind of image, told by the image if it is None."""
     return params.settled(kind or ("natural" if prepared.canvas.rgb else "microscopy"))
 
@@ -119,7 +128,7 @@ def _snic(
     params: SegmentParams, model: Model | None, kind: str | None, clustered: bool, item: Item
 ) -> Cut:
     prepared = prepare_item(item)
-    params = _suited(params, prepared, kind)
+    params = suited(params, prepared, kind)
     if model is not None and clustered:
         rows = embed_slice(prepared, (), model, True, "cpu")
         features = rows * np.float32(np.sqrt(params.embedding_weight) / 2)
@@ -137,7 +146,7 @@ def _snic(
 
 def _tree(params: HierarchyParams, model: Model | None, kind: str | None, item: Item) -> Cut:
     prepared = prepare_item(item)
-    params = _suited(params, prepared, kind)
+    params = suited(params, prepared, kind)
     pixels = int(np.prod(prepared.canvas.spatial))
     tree = slice_hierarchy(
         prepared, (), default_fine_count(prepared, (), params), params, model, "cpu"
