@@ -262,7 +262,7 @@ class PseudoLabelParams(Params):
 
 @dataclass(frozen=True)
 class RegionParams(Params):
-    """Cuts of the merge tree: what the recipe "regions" learns from."""
+    """Cuts of the merge tree: what the recipe "regions", and pairs if asked, learn from."""
 
     counts: tuple[int, ...] = param((25, 60, 150), "regions of a whole image", low=2, high=100_000)
     exponents: tuple[float, ...] = param(
@@ -358,6 +358,11 @@ class TrainParams(Params):
         "pairs", "pairs: the paper's loss on neighbouring pixels; regions: contrast of regions",
         choices=("pairs", "regions"),
     )  # fmt: skip
+    teacher: str = param(
+        "auto", "what pairs learn from: colour superpixels, or regions of the merge tree; auto: "
+        "superpixels for pairs, regions for regions", choices=("auto", "superpixels", "regions"),
+        advanced=True,
+    )  # fmt: skip
     steps: int = param(2000, "optimiser steps", low=1, high=10_000_000)
     batch: int = param(4, "crops in a step", low=1, high=1024)
     crop: int = param(128, "side of a crop, a multiple of 32", low=32, high=4096, unit="px")
@@ -398,6 +403,11 @@ class TrainParams(Params):
         super().__post_init__()
         if self.crop % 32:
             raise ParameterError(f"crop must be a multiple of 32, got {self.crop}")
+        if self.recipe == "regions" and self.teacher == "superpixels":
+            raise ParameterError(
+                "the recipe 'regions' learns from regions: leave teacher on 'auto', or take the "
+                "recipe 'pairs'"
+            )
 
 
 @dataclass(frozen=True)

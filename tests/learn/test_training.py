@@ -26,7 +26,13 @@ REGIONS = {
     "contrast": ContrastParams(sampled=64, shift=8, smallest=5),
     "regions": RegionParams(counts=(3, 6), exponents=(0.5, 1.0)),
 }
-RECIPES = pytest.mark.parametrize("uninterrupted", [PAIRS, REGIONS], indirect=True)
+PAIRS_OF_REGIONS = {
+    "train": changed(SETTINGS["train"], teacher="regions"),
+    "regions": REGIONS["regions"],
+}
+RECIPES = pytest.mark.parametrize(
+    "uninterrupted", [PAIRS, REGIONS, PAIRS_OF_REGIONS], indirect=True
+)
 
 
 def train(count=6, **options):
@@ -210,6 +216,18 @@ def test_a_second_round_learns_from_the_models_own_regions():
         for which in (REGIONS["regions"], regions)
     ]  # fmt: skip
     assert found[0] != found[1]
+
+
+def test_pairs_can_learn_from_regions():
+    """The paper's loss, every output and kappa included, under another teacher's labels."""
+    records, model = train(**PAIRS_OF_REGIONS)
+    assert len(records[0].outputs) == 3  # raw and two iterates
+    assert records[0].loss != train()[0][0].loss
+    assert model.metadata["training"]["regions"] == REGIONS["regions"].to_dict()
+    assert "pseudo_labels" not in model.metadata["training"]
+    assert model.kappa != pytest.approx(10, abs=1e-6)
+    with pytest.raises(ParameterError, match="leave teacher on 'auto'"):
+        changed(REGIONS["train"], teacher="superpixels")
 
 
 def test_bfloat16_is_close_to_float32():

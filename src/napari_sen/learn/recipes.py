@@ -1,7 +1,8 @@
 """What a training step does: its crops, its loss, and the label maps behind both.
 
 ``pairs`` is the paper's recipe: the variable-margin loss on neighbouring pixels under colour
-superpixels, of the raw embedding and every mean-shift iterate. ``regions`` departs from it: a
+superpixels (or, with the teacher "regions", under regions of the merge tree), of the raw
+embedding and every mean-shift iterate. ``regions`` departs from it: a
 contrastive loss between two views of an image, over regions of the merge tree, of the raw
 embedding. With a ``pair_weight`` the variable-margin loss under the same regions joins it; without
 one the mean shift is not trained and keeps its first kappa.
@@ -79,12 +80,13 @@ class Pairs:
     """The paper's recipe."""
 
     params: LossParams
-    labels: PseudoLabelParams
+    labels: LabelParams
     train: TrainParams
 
     def settings(self) -> dict[str, Any]:
         """Return the parameters by part."""
-        return {"loss": self.params.to_dict(), "pseudo_labels": self.labels.to_dict()}
+        teacher = "regions" if isinstance(self.labels, RegionParams) else "pseudo_labels"
+        return {"loss": self.params.to_dict(), teacher: self.labels.to_dict()}
 
     def draw(
         self,
@@ -180,7 +182,10 @@ def make_recipe(
         return Regions(
             contrast or ContrastParams(), loss or LossParams(), regions or RegionParams(), train
         )
-    return Pairs(loss or LossParams(), pseudo_labels or PseudoLabelParams(), train)
+    labels: LabelParams = pseudo_labels or PseudoLabelParams()
+    if train.teacher == "regions":
+        labels = regions or RegionParams()
+    return Pairs(loss or LossParams(), labels, train)
 
 
 def _shares(found: ContrastReport) -> dict[str, Any]:
