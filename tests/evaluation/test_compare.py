@@ -37,8 +37,8 @@ def test_a_model_that_was_replaced_is_loaded_again(data, tmp_path):
     path, item = tmp_path / "small.safetensors", data[0]
     for seed in (0, 1):
         model = save_model(path, seed)
-        (row,) = measure(data[:1], ["sen-paper"], [8], model=model)
-        expected = make_method("sen-paper", model)(item)(8)
+        (row,) = measure(data[:1], ["sen-paper-raw"], [8], model=model)
+        expected = make_method("sen-paper-raw", model)(item)(8)
         assert row.scores == score(expected, item.ground_truths)
 
 

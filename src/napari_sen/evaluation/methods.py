@@ -46,8 +46,8 @@ OWN: Mapping[str, str] = {
     "snic-boundary": "as sen, but on colour alone: what the boundary term adds",
     "tree": "cuts of the superpixel hierarchy on colour",
     "sen": "SNIC on smoothed colour beside the embedding, as napari_sen.segment does",
-    "sen-paper": "SNIC on the embedding alone (eq. 7 of the paper)",
-    "sen-paper-clustered": "SNIC on the embedding after the mean shift, alone",
+    "sen-paper": "SNIC on the embedding after the mean shift, alone (eq. 7 of the paper)",
+    "sen-paper-raw": "SNIC on the embedding before the mean shift, alone",
     "sen-tree": "cuts of the superpixel hierarchy on colour and embedding",
 }
 METHODS: Mapping[str, str] = {**OWN, **{name: peer.about for name, peer in PEERS.items()}}
@@ -97,7 +97,7 @@ def make_method(which: str | Contender, model: Model | str | None = None) -> Met
     if isinstance(settings, HierarchyParams):
         return partial(_tree, settings, loaded, kind)
     assert isinstance(settings, SegmentParams)
-    return partial(_snic, settings, loaded, kind, name.endswith("clustered"))
+    return partial(_snic, settings, loaded, kind, name == "sen-paper")
 
 
 def kind_of_model(model: Model | str | None) -> str | None:
