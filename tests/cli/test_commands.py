@@ -244,13 +244,19 @@ def test_train_writes_a_model_that_embeds_and_is_listed(training_shell):
 def test_train_by_regions(training_shell):
     shell = training_shell
     options = ("--recipe", "regions", "--regions-counts", 3, "--contrast-sampled", 50)
-    done = shell(*train_arguments("--steps", 2, "--json", *options))
+    drawn = ("--checkpoint", "state", "--plot", "curve.png")
+    done = shell(*train_arguments("--steps", 2, "--json", *options, *drawn))
     assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["outputs"] == ["m.safetensors", "curve.png"]
+    assert iio.imread(shell.folder / "curve.png").ndim == 3
     assert np.isfinite(json.loads(done.stdout)["loss"])
     assert "found" in done.stderr
     assert "mean_shift_trained: False" in (shell.folder / "m.md").read_text()
     done = shell("embed", "in.png", "-o", "e.npy", "--model", "m.safetensors", "--clustered")
     assert done.returncode == 0, done.stderr
+    refused = shell(*train_arguments("--plot", "curve.png"))
+    assert refused.returncode == 2
+    assert "give --checkpoint too" in refused.stderr
 
 
 def test_interrupted_training_says_how_to_go_on_and_does(training_shell):

@@ -316,6 +316,11 @@ def _train(commands: Any) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
     parser.add_argument(
+        "--plot",
+        metavar="PNG",
+        help="draw the log there, again with every checkpoint (needs --checkpoint and matplotlib)",
+    )
+    parser.add_argument(
         "--every", type=int, default=20, metavar="N", help="print every Nth step (default 20)"
     )
     _reading(parser, slices="default each")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import Cancelled, ParameterError
+from ..evaluation.plots import check_matplotlib
+from ..evaluation.training_plot import read_log, write_training_plot
 from ..large.atomic import check_output
 from ..learn.model import Model, load_model, resolve_device, user_folder
 from ..learn.model import models as known_models
@@ -40,6 +42,7 @@ def train(args: Namespace, reporter: Reporter) -> dict[str, Any]:
         raise ParameterError(f"--every must be at least 1, got {args.every}")
     if args.resume and args.checkpoint is None:
         raise ParameterError("--resume needs --checkpoint, the folder to go on from")
+    draw = _plotter(args)
     goal = _goal(args)
     check_output(goal, suffixes=(".safetensors",), inputs=args.images, overwrite=args.overwrite)
     device = str(resolve_device(args.device))
@@ -70,10 +73,12 @@ def train(args: Namespace, reporter: Reporter) -> dict[str, Any]:
             else:
                 step = item
                 _tell(step, args.every, reporter)
+                draw(step)
     reporter.stage_done()
     last = {} if step is None else {"steps": step.step, "loss": step.loss, "kappa": step.kappa}
     seconds = {stage: round(value, 3) for stage, value in reporter.seconds.items()}
-    return {"device": device} | last | {"seconds": seconds, "outputs": [str(goal)]}
+    outputs = [str(path) for path in (goal, args.plot) if path is not None]
+    return {"device": device} | last | {"seconds": seconds, "outputs": outputs}
 
 
 def models(args: Namespace, reporter: Reporter) -> dict[str, Any]:
@@ -125,6 +130,23 @@ def _goal(args: Namespace) -> Path:
     folder = user_folder()
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{name}.safetensors"
+
+
+def _plotter(args: Namespace) -> Callable[[Step], None]:
+    """Return what draws the log after a step, where that is asked for."""
+    if args.plot is None:
+        return lambda _: None
+    if args.checkpoint is None:
+        raise ParameterError("--plot draws the log of a checkpoint: give --checkpoint too")
+    check_output(args.plot, suffixes=(".png",), inputs=args.images, overwrite=True)
+    check_matplotlib()
+    every = given_params(args, TrainParams).checkpoint_every
+
+    def draw(step: Step) -> None:
+        if step.step % every == 0 or step.step == step.steps:
+            write_training_plot(read_log(Path(args.checkpoint) / "log.jsonl"), Path(args.plot))
+
+    return draw
 
 
 def _data_set(text: str) -> dict[str, str]:
