@@ -397,6 +397,10 @@ class TrainParams(Params):
     validate_every: int = param(
         200, "steps between two validation losses", low=1, unit="steps", advanced=True
     )
+    patience: int = param(
+        0, "validation losses in a row without a new lowest one after which training ends early; "
+        "0: never", low=0, high=1_000_000, advanced=True,
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         """Check the fields, and that crops fit the network's five halvings."""

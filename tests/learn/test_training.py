@@ -15,7 +15,7 @@ from napari_sen.errors import (
 )
 from napari_sen.learn.dataset import Source
 from napari_sen.learn.model import Model
-from napari_sen.learn.training import Step, run
+from napari_sen.learn.training import Step, _Trainer, run
 from napari_sen.params import ContrastParams, LossParams, RegionParams
 
 from .examples import SETTINGS, changed, sources, tiny_model
@@ -228,6 +228,20 @@ def test_pairs_can_learn_from_regions():
     assert model.kappa != pytest.approx(10, abs=1e-6)
     with pytest.raises(ParameterError, match="leave teacher on 'auto'"):
         changed(REGIONS["train"], teacher="superpixels")
+
+
+def test_training_ends_when_the_validation_loss_no_longer_falls(tmp_path, monkeypatch):
+    """Also across a stop: checks before it count."""
+    falling = iter([3.0, 2.0, 2.5, 2.0, 1.0])
+    monkeypatch.setattr(_Trainer, "_validate", lambda self: next(falling))
+    schedule = changed(SETTINGS["train"], steps=50, validate_every=2, patience=2)
+    training = run(sources(6), **SETTINGS | {"train": schedule}, device="cpu", checkpoint=tmp_path)
+    for _ in range(7):
+        next(training)
+    training.close()
+    records, _ = train(train=schedule, checkpoint=tmp_path, resume=True)
+    assert [record.step for record in records] == [8]  # 2.5 and 2.0 are not below 2.0
+    assert train(train=schedule, checkpoint=tmp_path, resume=True)[0] == []
 
 
 def test_bfloat16_is_close_to_float32():

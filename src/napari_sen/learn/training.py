@@ -170,12 +170,13 @@ def run(
     if store is not None and resume:
         trainer.restore(*store.load())
     try:
-        while trainer.done < train.steps:
+        while trainer.done < train.steps and not trainer.waited_enough:
             report(progress, trainer.done, train.steps, "training")
             record = trainer.step()
             if store is not None:
                 store.append(asdict(record))
-                if trainer.done % train.checkpoint_every == 0 or trainer.done == train.steps:
+                due = trainer.done % train.checkpoint_every == 0
+                if due or trainer.done == train.steps or trainer.waited_enough:
                     store.save(trainer.done, trainer.tensors())
             yield record
             if snapshot is not None and snapshot(record):
@@ -223,6 +224,7 @@ class _Trainer:
             fused=device.type in ("cpu", "cuda"),
         )
         self.done = 0
+        self.lowest, self.since = math.inf, 0  # validation loss, and checks since it was found
         self.held_out: Any = None
         if held:
             generator = np.random.default_rng([train.seed, 0, 2])  # a stream that no step uses
@@ -257,10 +259,19 @@ class _Trainer:
         update_average(self.average, self.learner, train.ema, self.done)
         self.done += 1
         validate = self.done % train.validate_every == 0 or self.done == train.steps
+        validation = self._validate() if validate else None
+        if validation is not None:
+            self.since = 0 if validation < self.lowest else self.since + 1
+            self.lowest = min(self.lowest, validation)
         return Step(
             self.done, train.steps, value, kappa, norm.item(), rate, time.perf_counter() - start,
-            self._validate() if validate else None, **told,
+            validation, **told,
         )  # fmt: skip
+
+    @property
+    def waited_enough(self) -> bool:
+        """Whether the validation loss has not fallen for as long as the schedule waits."""
+        return 0 < self.train.patience <= self.since
 
     def _autocast(self) -> torch.autocast:
         """Return mixed precision where it is asked for, and by default on CUDA.
@@ -298,6 +309,7 @@ class _Trainer:
         """Return all that the next step depends on."""
         result = {f"learner.{k}": v for k, v in self.learner.state_dict().items()}
         result |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
+        result["validation"] = torch.tensor([self.lowest, self.since], dtype=torch.float64)
         return result | optimiser_tensors(self.optimiser, self.names)
 
     def restore(self, done: int, tensors: Mapping[str, Tensor]) -> None:
@@ -307,7 +319,8 @@ class _Trainer:
                 {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
             )
         restore_optimiser(self.optimiser, self.names, tensors)
-        self.done = done
+        lowest, since = tensors["validation"].tolist()
+        self.lowest, self.since, self.done = lowest, int(since), done
 
 
 def _shape_of(
