@@ -8,42 +8,25 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
+from matplotlib.figure import Figure
+from panels import column, grey, rendered, row, shown, titled
 
 import napari_sen
 from napari_sen.core.boundaries import mark_boundaries
 from napari_sen.core.pca import pca_rgb
 from napari_sen.data import load_sample
+from napari_sen.evaluation.datasets import Item
+from napari_sen.evaluation.methods import make_method
 
 IMAGES = Path(__file__).resolve().parent.parent / "images"
-GAP = 8
-
-
-def row(*pictures: np.ndarray) -> np.ndarray:
-    """Return pictures of one height side by side, on white."""
-    parts = []
-    for picture in pictures:
-        colour = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=-1)
-        parts += [colour, np.full((colour.shape[0], GAP, 3), 255, np.uint8)]
-    return np.concatenate(parts[:-1], axis=1)
-
-
-def column(*rows: np.ndarray) -> np.ndarray:
-    """Return rows of one width below each other, on white."""
-    gap = np.full((GAP, rows[0].shape[1], 3), 255, np.uint8)
-    return np.concatenate([part for picture in rows for part in (picture, gap)][:-1])
-
-
-def grey(strength: np.ndarray) -> np.ndarray:
-    """Return a map of 0...1 as dark lines on white."""
-    return np.round(255 * (1 - np.clip(strength, 0, 1))).astype(np.uint8)
-
-
-def shown(image: np.ndarray) -> np.ndarray:
-    """Return intensities of any dtype stretched to 8 bits, colour as it is."""
-    if image.ndim == 3:
-        return image
-    low, high = np.percentile(image, (1, 99.8))
-    return np.clip((image - low) / (high - low) * 255, 0, 255).astype(np.uint8)
+# The paper's figure 12, and the methods of its rows.
+SIDE_BY_SIDE = {
+    "slic": "SLIC",
+    "snic": "SNIC on colour",
+    "sen-paper": "SNIC on the embedding",
+    "sen": "segment",
+    "sen-tree": "hierarchy",
+}
 
 
 def chain() -> np.ndarray:
@@ -94,7 +77,73 @@ def shown_heights(heights: np.ndarray) -> np.ndarray:
     return np.repeat(grey((ranks / max(ranks.max(), 1)) ** 2)[..., None], 3, axis=-1)
 
 
-FIGURES: dict[str, Callable[[], np.ndarray]] = {"chain": chain, "samples": samples, "cuts": cuts}
+def partitions() -> np.ndarray:
+    """Show one photograph as three partitions (the paper's figure 2)."""
+    image, _ = load_sample("coffee")
+    maps = (
+        napari_sen.segment(image, 100, model=None, boundary_weight=0, compactness=10),
+        napari_sen.segment(image, 100),
+        napari_sen.segment(image, 100, mode="adaptive"),
+    )
+    return titled(
+        row(*(mark_boundaries(image, labels) for labels in maps)),
+        "SNIC on colour", "segment", 'segment(mode="adaptive")',
+    )  # fmt: skip
+
+
+def methods() -> np.ndarray:
+    """Show methods side by side, 100 superpixels each (the paper's figure 12)."""
+    rows = []
+    for name in ("coffee", "tissue", "phase"):
+        image, _ = load_sample(name)
+        image = image[:256, :256] if name != "coffee" else image[60:316, 150:406]
+        truth = np.ones(image.shape[:2], int)
+        item = Item(name, image, [truth], -1 if image.ndim == 3 else None)
+        model = "natural" if name == "coffee" else "microscopy"
+        cuts = (make_method(method, model)(item)(100) for method in SIDE_BY_SIDE)
+        rows.append(row(*(mark_boundaries(shown(image), labels) for labels in cuts)))
+    rows[0] = titled(rows[0], *SIDE_BY_SIDE.values())
+    return column(*rows)
+
+
+def sphere() -> np.ndarray:
+    """Show an image's embedding on the sphere before and after the mean shift (figure 6)."""
+    image, _ = load_sample("coffee")
+    before = napari_sen.embed(image)
+    after = napari_sen.embed(image, clustered=True)
+    points = (slice(None, None, 6), slice(None, None, 6))
+    colours = image[points].reshape(-1, 3) / 255
+    rows = after.reshape(-1, after.shape[-1])
+    _, _, axes = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+    figure = Figure(figsize=(9, 4.5), dpi=100, layout="constrained")
+    for place, (title, rows) in enumerate((("before", before), ("after", after))):
+        shadow = rows[points].reshape(-1, rows.shape[-1]) @ axes[:3].T
+        shadow /= np.linalg.norm(shadow, axis=1, keepdims=True)
+        plot = figure.add_subplot(1, 2, place + 1, projection="3d")
+        plot.scatter(*shadow.T, c=colours, s=3, depthshade=False)
+        plot.set(title=f"{title} the mean shift", xticks=[], yticks=[], zticks=[])
+        plot.set_box_aspect((1, 1, 1))
+        plot.set(xlim=(-1, 1), ylim=(-1, 1), zlim=(-1, 1))
+    pictures = titled(row(image, pca_rgb(before), pca_rgb(after)), "image", "before", "after")
+    drawn = rendered(figure)
+    return column(pictures, _fit(drawn, pictures.shape[1]))
+
+
+def _fit(picture: np.ndarray, width: int) -> np.ndarray:
+    """Return a picture centred on white of that width."""
+    left = (width - picture.shape[1]) // 2
+    right = width - picture.shape[1] - left
+    return np.pad(picture, ((0, 0), (left, right), (0, 0)), constant_values=255)
+
+
+FIGURES: dict[str, Callable[[], np.ndarray]] = {
+    "chain": chain,
+    "samples": samples,
+    "cuts": cuts,
+    "partitions": partitions,
+    "methods": methods,
+    "sphere": sphere,
+}
 
 
 def main() -> None:
