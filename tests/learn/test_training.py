@@ -155,6 +155,36 @@ def test_a_finished_training_resumes_to_its_model(uninterrupted):
     assert_same(weights(model), weights(again))
 
 
+@RECIPES
+def test_a_step_stopped_half_way_is_undone(uninterrupted, tmp_path):
+    """Stopped in the forward and in the backward pass, again and again: the same weights."""
+    records, model, whole, recipe = uninterrupted
+    options = SETTINGS | recipe | {"device": "cpu"}
+    calls = []
+    first = run(sources(6), **options, progress=lambda *told: calls.append(told[2]))
+    next(first)
+    first.close()
+    in_a_step = calls.count("training")
+    assert in_a_step > 20
+    places = (2, in_a_step // 3, in_a_step // 2 + 2, in_a_step - 1, in_a_step)
+    for number, place in enumerate(places):
+        left = [place + in_a_step]  # one whole step, then a part of the next
+
+        def stop(done, total, stage, left=left):
+            left[0] -= stage == "training"
+            if left[0] == 0:
+                raise Cancelled
+
+        again = run(sources(6), **options, checkpoint=tmp_path, resume=number > 0, progress=stop)
+        with pytest.raises(Cancelled):
+            list(again)
+        assert len((tmp_path / "log.jsonl").read_text().splitlines()) == number + 1
+    resumed, last = train(checkpoint=tmp_path, resume=True, **recipe)
+    assert_same(weights(model), weights(last))
+    assert_same(load_file(whole / "state.safetensors"), load_file(tmp_path / "state.safetensors"))
+    assert resumed[-1].loss == records[-1].loss
+
+
 def test_a_training_is_not_overwritten_nor_mixed(uninterrupted, tmp_path):
     folder = uninterrupted[2]
     with pytest.raises(OutputError, match="holds a training already"):

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from ..progress import Progress, report
 from .checkpoint import Checkpoint, optimiser_tensors, restore_optimiser
 from .dataset import Dataset, Source, prepare
 from .device import resolve_device
+from .interrupt import interruptible
 from .learner import Learner, update_average
 from .model import Model, describe
 from .recipes import OutputLoss, Recipe, make_recipe
@@ -117,7 +119,8 @@ def run(
     data_sets : sequence of mappings, optional
         What the model is trained on, for its metadata: name, licence, number of images.
     progress : callable, optional
-        May raise :class:`~napari_sen.errors.Cancelled`; the state is saved first.
+        Called many times in a step. May raise :class:`~napari_sen.errors.Cancelled`: the step is
+        undone and the state after the one before it is saved first.
     snapshot : callable, optional
         Asked after every step; where it returns True, the Model so far is yielded as well.
 
@@ -171,8 +174,9 @@ def run(
         trainer.restore(*store.load())
     try:
         while trainer.done < train.steps and not trainer.waited_enough:
-            report(progress, trainer.done, train.steps, "training")
-            record = trainer.step()
+            tell = partial(report, progress, trainer.done, train.steps, "training")
+            tell()
+            record = trainer.step(tell)
             if store is not None:
                 store.append(asdict(record))
                 due = trainer.done % train.checkpoint_every == 0
@@ -182,7 +186,7 @@ def run(
             if snapshot is not None and snapshot(record):
                 yield trainer.model(name, settings, data_sets, len(images))
         report(progress, train.steps, train.steps, "training")
-    except (Cancelled, GeneratorExit):  # both come between two steps
+    except (Cancelled, GeneratorExit):  # between two steps, or in one that is undone by now
         if store is not None:
             store.save(trainer.done, trainer.tensors())
         raise
@@ -231,8 +235,8 @@ class _Trainer:
             crops = min(VALIDATION_CROPS, 4 * len(held))
             self.held_out = recipe.draw(dataset.subset(held), crops, generator, 0.0, device)
 
-    def step(self) -> Step:
-        """Make one optimiser step."""
+    def step(self, check: Callable[[], None]) -> Step:
+        """Make one optimiser step; where ``check`` raises, all is as before the step."""
         start = time.perf_counter()
         train = self.train
         generator = np.random.default_rng([train.seed, self.done, 1])
@@ -241,10 +245,12 @@ class _Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.learner.train()
-        with self._autocast():
-            outcome = self.recipe.loss(self.learner, batch, generator)
         self.optimiser.zero_grad(set_to_none=True)
-        outcome.total.backward()
+        with interruptible(self.learner, check):
+            with self._autocast():
+                outcome = self.recipe.loss(self.learner, batch, generator)
+            check()
+            outcome.total.backward()
         gradients = [w.grad for w in self.learner.parameters() if w.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         value, told = outcome.total.item(), outcome.tell()

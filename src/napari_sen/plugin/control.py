@@ -56,13 +56,17 @@ class Control:
         """Whether the job was asked to end early."""
         return self._finish.is_set()
 
-    def progress(self, done: int, total: int, stage: str) -> None:
-        """Report ``done`` of ``total`` steps of ``stage``; raise Cancelled if asked to stop."""
+    def check(self) -> None:
+        """Wait while paused; raise Cancelled if asked to stop."""
         if self.is_cancelled:
             raise Cancelled
         while not self._go.wait(PAUSE_POLL):
             if self.is_cancelled:
                 raise Cancelled
+
+    def progress(self, done: int, total: int, stage: str) -> None:
+        """Report ``done`` of ``total`` steps of ``stage``; raise Cancelled if asked to stop."""
+        self.check()
         now, (last, last_stage) = time.monotonic(), self._last
         if stage != last_stage or done >= total or now - last >= MESSAGE_INTERVAL:
             self._last = (now, stage)

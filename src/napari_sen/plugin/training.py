@@ -147,6 +147,7 @@ def train(source: None, settings: Settings, control: Control) -> Finished:
             show(item, done)
         steps.close()  # type: ignore[attr-defined]  # keeps the state, if it was not the end
     except BaseException:
+        steps.close()  # type: ignore[attr-defined]  # may have been stopped in the preview
         if not choice.resume:
             shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -227,7 +228,11 @@ class _Preview:
         if self._image is None:
             self._image = np.asarray(source.image)
         embedding = napari_sen.embed(
-            self._image, **source.reading, model=model, device=self._device
+            self._image,
+            **source.reading,
+            model=model,
+            device=self._device,
+            progress=lambda done, total, stage: self._control.check(),
         )
         picture = source.placement.shape(pca_rgb(embedding))
         name = f"{source.name} training preview"
