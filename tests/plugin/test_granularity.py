@@ -8,9 +8,9 @@ from skimage.measure import label as connected_pieces
 from napari_sen.core.hierarchy import Hierarchy, build
 from napari_sen.errors import ImageError, ParameterError
 from napari_sen.params import HierarchyParams
-from napari_sen.plugin import layers as plugin_layers
+from napari_sen.plugin import display
 from napari_sen.plugin.granularity import Granularity, stops
-from napari_sen.plugin.layers import Placement
+from napari_sen.plugin.placement import Placement
 from napari_sen.plugin.results import Tree
 from napari_sen.plugin.session import Session
 
@@ -124,7 +124,7 @@ def test_more_labels_than_uint16_holds_are_int32_at_every_level():
 
 
 def test_large_cuts_are_pyramids(monkeypatch):
-    monkeypatch.setattr(plugin_layers, "PYRAMID_ABOVE", 16)
+    monkeypatch.setattr(display, "PYRAMID_ABOVE", 16)
     granularity = Granularity()
     granularity.take(grid_tree(40))
     granularity.show(7)

@@ -9,8 +9,9 @@ from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QSizePolicy, QWidget
 
 from .catalogue import AUTO, Found, catalogue
-from .layers import STACKS, full_resolution, pixel_size
+from .placement import full_resolution, pixel_size
 from .session import Session
+from .source import STACKS
 
 __all__ = ["ImageChooser", "ModelChooser"]
 

@@ -12,10 +12,10 @@ from ..large.annotation_file import Annotation, digest_of, load_annotation, save
 from ..learn.classes import Examples, propagate
 from ..pipeline.describe import Description, describe
 from .control import Control
-from .layers import Source
 from .picking import COLOURS, Picked, Picking
 from .results import Classes, Finished, Result
 from .settings import Settings
+from .source import Source
 
 __all__ = ["Classifying"]
 

@@ -20,7 +20,7 @@ from psygnal import Signal
 from ..core.hierarchy import Hierarchy
 from ..errors import ParameterError
 from ..params import SegmentParams
-from .layers import pyramid
+from .display import pyramid
 from .results import Result, Tree
 
 __all__ = ["Granularity", "stops"]

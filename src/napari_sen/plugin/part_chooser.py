@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFormLayout, QListWidget, QListWidgetItem, QVBoxLayou
 
 from .folding import folded
 from .layer_box import LayerBox
-from .layers import full_resolution
+from .placement import full_resolution
 from .session import Session
 
 __all__ = ["PartChooser"]

@@ -21,7 +21,8 @@ from psygnal import Signal
 
 from ..core.partition import Partition
 from ..errors import ImageError, ParameterError
-from .layers import Placement, full_resolution, pyramid, transform_of
+from .display import pyramid
+from .placement import Placement, full_resolution, transform_of
 from .results import Result, Tree
 from .table import PieceTable
 

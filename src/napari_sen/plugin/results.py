@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .catalogue import Found
-from .layers import Placement
+from .placement import Placement
 
 if TYPE_CHECKING:
     from ..core.hierarchy import Hierarchy

@@ -33,11 +33,11 @@ from ..params import (
 from .classing import Classifying, results
 from .control import Control
 from .granularity import Granularity
-from .layers import Source, Stack, guess_channel_axis, source_of
 from .picking import Picking
 from .results import Finished, Result
 from .settings import Settings
 from .shelf import ModelShelf
+from .source import Source, Stack, guess_channel_axis, source_of
 from .steps import STEPS
 from .training import TrainingChoice
 

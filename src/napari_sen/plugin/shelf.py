@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .layers import Source
+from .source import Source
 
 if TYPE_CHECKING:
     from ..learn.remember import RememberingModel

@@ -30,9 +30,11 @@ from ..params import (
 )
 from ..pipeline import lazy, route
 from .control import Control
-from .layers import Placement, Source, for_display, pyramid, with_axis
+from .display import for_display, pyramid
+from .placement import Placement, with_axis
 from .results import Finished, Result, Tree
 from .settings import Settings
+from .source import Source
 from .training import check, train
 
 __all__ = ["STEPS", "Step"]

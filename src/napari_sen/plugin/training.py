@@ -23,9 +23,9 @@ from ..params import (
     check_model_name,
 )
 from .control import Control
-from .layers import Source
 from .results import Finished, Loss, Preview, Result
 from .settings import Settings
+from .source import Source
 
 if TYPE_CHECKING:
     from ..learn.model import Model

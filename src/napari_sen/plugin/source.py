@@ -1,4 +1,4 @@
-"""Between napari's layers and the API: what a layer is, and where its results belong.
+"""An image as the API reads it, from napari's layers and what a person chose of them.
 
 No Qt in here, and no napari import: layers are used by their public attributes only.
 """
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, ParameterError
+from .placement import Placement, full_resolution, pixel_size, placement_of
 from .region import (
     Window,
     inside_shapes,
@@ -23,22 +24,7 @@ from .region import (
     view_window,
 )
 
-__all__ = [
-    "PYRAMID_ABOVE",
-    "STACKS",
-    "Placement",
-    "Source",
-    "Stack",
-    "for_display",
-    "full_resolution",
-    "guess_channel_axis",
-    "pixel_size",
-    "placement_of",
-    "pyramid",
-    "source_of",
-    "transform_of",
-    "with_axis",
-]
+__all__ = ["STACKS", "Source", "Stack", "guess_channel_axis", "source_of"]
 
 Stack = Literal["slice", "each", "volume"]
 STACKS: dict[Stack, str] = {
@@ -46,21 +32,6 @@ STACKS: dict[Stack, str] = {
     "each": "Every slice, one by one",
     "volume": "Whole volume (3-D)",
 }
-
-# napari computes contours on the GUI thread: above this side it gets a pyramid to draw from.
-PYRAMID_ABOVE = 4096
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where a result lies: the axes to insert, and the keyword arguments of its layer."""
-
-    expand: tuple[int, ...] = ()
-    transform: dict[str, Any] = field(default_factory=dict)
-
-    def shape(self, data: NDArray) -> NDArray:
-        """Return ``data`` with the length-1 axes that stand for a slice or for all channels."""
-        return np.expand_dims(data, self.expand) if self.expand else data
 
 
 @dataclass(frozen=True)
@@ -125,128 +96,12 @@ class Source:
         return self.unit != "px" or any(not np.isclose(step, 1.0) for step in self.spacing)
 
 
-def full_resolution(layer: Any) -> Any:
-    """Return the layer's array; of a multiscale layer, its level 0."""
-    return layer.data[0] if layer.multiscale else layer.data
-
-
-def _linear(layer: Any) -> NDArray:
-    """Return rotate @ shear @ diag(scale), napari's order."""
-    shear = np.eye(layer.ndim)
-    if layer.ndim > 1:
-        values = np.asarray(layer.shear, dtype=float)
-        if values.ndim == 2:
-            shear = values
-        else:
-            shear[np.triu_indices(layer.ndim, 1)] = values
-    return np.asarray(layer.rotate) @ shear @ np.diag(layer.scale)
-
-
-def transform_of(
-    layer: Any,
-    axes: tuple[int, ...] | None = None,
-    *,
-    offset: NDArray | None = None,
-    stretch: NDArray | None = None,
-) -> dict[str, Any]:
-    """Return the layer's whole transform as keyword arguments for a new layer.
-
-    Parameters
-    ----------
-    layer : napari.layers.Layer
-        Layer with ``ndim`` axes (the RGB axis is none of them).
-    axes : tuple of int, optional
-        The axes that the new layer keeps, in order; all of them by default.
-    offset : (ndim,) array, optional
-        Place of the new layer's origin, in pixels of ``layer``.
-    stretch : (ndim,) array, optional
-        Pixels of ``layer`` that one pixel of the new layer spans; 1 by default.
-
-    Returns
-    -------
-    dict
-        ``scale, translate, rotate, shear, affine, units`` and, where set, ``axis_labels``.
-    """
-    keep = list(range(layer.ndim) if axes is None else axes)
-    scale = np.asarray(layer.scale, dtype=float)
-    translate = np.asarray(layer.translate, dtype=float)
-    if offset is not None:
-        translate = translate + _linear(layer) @ offset
-    if stretch is not None:
-        scale = scale * stretch
-    shear = np.eye(layer.ndim)
-    shear[np.triu_indices(layer.ndim, 1)] = np.asarray(layer.shear, dtype=float)
-    square = np.ix_(keep, keep)
-    with_offset = np.ix_([*keep, layer.ndim], [*keep, layer.ndim])
-    transform = {
-        "scale": scale[keep],
-        "translate": translate[keep],
-        "rotate": np.asarray(layer.rotate)[square],
-        "shear": shear[square],
-        "affine": np.asarray(layer.affine.affine_matrix)[with_offset],
-        "units": tuple(layer.units[axis] for axis in keep),
-    }
-    default = tuple(str(axis) for axis in range(-layer.ndim, 0))
-    if tuple(layer.axis_labels) != default:
-        transform["axis_labels"] = tuple(layer.axis_labels[axis] for axis in keep)
-    return transform
-
-
-def with_axis(transform: dict[str, Any], label: str) -> dict[str, Any]:
-    """Return the transform of a layer that has one axis more, in front, of unit pixels."""
-    scale, n = transform["scale"], len(transform["scale"])
-    grown = dict(transform)
-    grown["scale"] = np.concatenate([[1.0], scale])
-    grown["translate"] = np.concatenate([[0.0], transform["translate"]])
-    for key, size in (("rotate", n), ("shear", n), ("affine", n + 1)):
-        matrix = np.eye(size + 1)
-        matrix[1:, 1:] = transform[key]
-        grown[key] = matrix
-    grown["units"] = ("pixel", *transform["units"])
-    labels = transform.get("axis_labels", tuple(str(axis) for axis in range(-n, 0)))
-    grown["axis_labels"] = (label, *labels)
-    return grown
-
-
-def pixel_size(layer: Any) -> NDArray:
-    """Return the world length of one pixel step along each axis, in the layer's units."""
-    matrix = np.asarray(layer.affine.linear_matrix) @ _linear(layer)
-    return np.asarray(np.linalg.norm(matrix, axis=0))
-
-
 def guess_channel_axis(layer: Any) -> int | None:
     """Return the axis that is called a channel axis by its label, if there is one."""
     if layer.rgb or layer.ndim < 3:
         return None
     labels = [str(label).lower() for label in layer.axis_labels]
     return next((axis for axis, label in enumerate(labels) if label in ("c", "channel")), None)
-
-
-def placement_of(
-    layer: Any,
-    channel_axis: int | None = None,
-    position: dict[int, int] | None = None,
-    corner: dict[int, int] | None = None,
-) -> Placement:
-    """Return where a result without channels, and at ``position`` (axis -> index), belongs.
-
-    ``corner`` tells the first pixel (axis -> index) of axes of which only a part is there.
-
-    napari lines layers up by their last axes. So a leading channel axis is dropped, while one
-    between or after other axes stays as a single pixel as wide as all channels.
-    """
-    position = position or {}
-    axes = tuple(axis for axis in range(layer.ndim) if axis != channel_axis or axis != 0)
-    offset, stretch = np.zeros(layer.ndim), np.ones(layer.ndim)
-    for axis, index in (position | (corner or {})).items():
-        offset[axis] = index
-    single = set(position)
-    if channel_axis:
-        channels = full_resolution(layer).shape[channel_axis]
-        offset[channel_axis], stretch[channel_axis] = (channels - 1) / 2, channels
-        single.add(channel_axis)
-    expand = tuple(axes.index(axis) for axis in sorted(single))
-    return Placement(expand, transform_of(layer, axes, offset=offset, stretch=stretch))
 
 
 def source_of(
@@ -403,19 +258,3 @@ def _current(
         return {axis: shape[axis] // 2 for axis in axes}
     place = layer.world_to_data(point[-layer.ndim :])
     return {axis: int(np.clip(np.rint(place[axis]), 0, shape[axis] - 1)) for axis in axes}
-
-
-def for_display(labels: NDArray) -> NDArray:
-    """Return labels as uint16 where they fit, else int32: napari draws these fast."""
-    highest = int(labels.max(initial=0))
-    if highest <= np.iinfo(np.uint16).max:
-        return labels.astype(np.uint16, copy=False)
-    return labels.astype(np.int32, copy=False)
-
-
-def pyramid(labels: NDArray) -> NDArray | list[NDArray]:
-    """Return ``labels``, or levels of it by stride if it is too large to be drawn at once."""
-    levels = [labels]
-    while max(levels[-1].shape[-2:]) > PYRAMID_ABOVE:
-        levels.append(levels[-1][..., ::2, ::2])
-    return labels if len(levels) == 1 else levels
