@@ -3,6 +3,7 @@
 import multiprocessing
 import resource
 import shutil
+import threading
 
 import dask.array as da
 import numpy as np
@@ -268,3 +269,22 @@ def test_resuming_what_is_finished(image, expected, tmp_path):
     (tmp_path / "out.zarr.partial" / "journal").mkdir(parents=True)  # killed while it tidied up
     napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
     assert_ended_well(out, expected)
+
+
+def test_an_unwanted_run_stops_in_the_middle_of_a_tile(image, tmp_path, monkeypatch):
+    begun, work = threading.Event(), tiled.segment_tile
+
+    def endless(job, item, poll):
+        begun.set()
+        while True:
+            poll()
+
+    monkeypatch.setattr(tiled, "segment_tile", endless)
+    options = {"model": None, "tile": TILE, "scheduler": 2, "out": tmp_path / "out.zarr"}
+    run = segment_run(image, PARAMS, **options)
+    run.is_unwanted = begun.is_set
+    with pytest.raises(Cancelled):
+        run.run()
+    monkeypatch.setattr(tiled, "segment_tile", work)
+    segment_run(image, PARAMS, **options, resume=True).run()
+    assert (tmp_path / "out.zarr").exists()

@@ -18,6 +18,7 @@ __all__ = ["Pool", "check_scheduler", "open_pool", "outside"]
 
 _Item = TypeVar("_Item")
 Poll = Callable[..., None]
+_BEAT = 0.1  # s
 
 
 class Pool:
@@ -31,12 +32,18 @@ class Pool:
         How many tasks it runs at once.
     local : bool
         Whether they run in this process, and so can be stopped midway.
+
+    Attributes
+    ----------
+    is_unwanted : callable
+        Asked a few times a second, in the thread that iterates, whether to stop.
     """
 
     def __init__(self, executor: Executor, workers: int, *, local: bool) -> None:
         self._executor = executor
         self.workers = workers
         self.local = local
+        self.is_unwanted: Callable[[], bool] = lambda: False
         self._stop = Event()
 
     def run(
@@ -51,6 +58,8 @@ class Pool:
         ------
         WorkError
             If a task failed for a reason that lies outside: full disk, lost worker.
+        Cancelled
+            If the work is unwanted.
         """
         poll = self._poll if self.local else None
         waiting = iter(items)
@@ -63,8 +72,7 @@ class Pool:
                         break
                 if not running:
                     return
-                ended, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in ended:
+                for future in self._ended(running):
                     item = running.pop(future)
                     try:
                         result = future.result()
@@ -78,6 +86,15 @@ class Pool:
             if self.local:
                 wait(running)
             self._stop.clear()
+
+    def _ended(self, running: Iterable[Future[Any]]) -> set[Future[Any]]:
+        """Wait until a task has ended; raise Cancelled if the work is unwanted meanwhile."""
+        while True:
+            ended, _ = wait(running, timeout=_BEAT, return_when=FIRST_COMPLETED)
+            if self.is_unwanted():
+                raise Cancelled("the work was stopped")
+            if ended:
+                return ended
 
     def _poll(self, *_: Any) -> None:
         if self._stop.is_set():

@@ -226,6 +226,7 @@ def open_result(path: str | PathLike[str]) -> list[Any]:
     levels = []
     for entry in about["datasets"]:
         array: Any = group[entry["path"]]
-        level = da.from_zarr(array, chunks=array.shards or array.chunks)
+        # A name of its own: another store may take this place, and chunks are cached by name.
+        level = da.from_zarr(array, chunks=array.shards or array.chunks, name=False)
         levels.append(da.moveaxis(level, axes.index("c"), -1) if "c" in axes else level)
     return levels

@@ -69,6 +69,10 @@ class Run:
     ----------
     place : Place
         Where the result grows and where it goes.
+    growing : Pyramid or None
+        The store that tiles are written to, as soon as it is there.
+    is_unwanted : callable
+        Asked a few times a second whether to stop, also in the middle of a tile.
     """
 
     name = "result"
@@ -85,6 +89,8 @@ class Run:
     ) -> None:
         self.source, self.mask, self.place = source, mask, place
         self._model, self._scheduler, self._overwrite = model, scheduler, overwrite
+        self.growing: Pyramid | None = None
+        self.is_unwanted: Callable[[], bool] = lambda: False
         self._journal: Journal
         self._pool: Pool
 
@@ -111,6 +117,7 @@ class Run:
                 if not self._journal.has("finished"):
                     self.place.sweep()
                     with open_pool(self._scheduler) as self._pool:
+                        self._pool.is_unwanted = self.is_unwanted
                         yield from self.stages()
                     self._journal.add("finished", 0)
             self.place.finish(overwrite=self._overwrite)
@@ -248,6 +255,7 @@ class Run:
     ) -> None:
         """Make an empty store, anew if that was interrupted; it says how it is made."""
         if self._journal.has("created", which):
+            self.growing = target
             return
         shutil.rmtree(target.path, ignore_errors=True)
         target.create(
@@ -258,6 +266,7 @@ class Run:
             about={ATTRIBUTE: {"run": self.identity(), "labels": labels}},
         )
         self._journal.add("created", which)
+        self.growing = target
 
     def later_levels(self, target: Pyramid) -> Iterator[Step]:
         """Make the levels that do not grow with the tiles, each from the one below."""

@@ -42,7 +42,7 @@ from .tiles import (
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["SegmentRun"]
+__all__ = ["SegmentRun", "planned_tiles"]
 
 HALO = {2: 6, 3: 5}  # seed spacings by number of spatial axes: see decision 010
 _WHOLE_MASK = 1 << 25  # px of a slice whose mask is looked at in one piece
@@ -260,25 +260,7 @@ class SegmentRun(Run):
 
     def _settle_tiles(self, seeds: Seeds) -> tuple[TileGrid, tuple[int, ...]]:
         """Return the tiles and their halo, or raise where they would be too large."""
-        halo = seeds.reach(HALO[self.source.n_spatial])
-        spatial = self.source.spatial
-        sides = tile_sides(self._tile, spatial, n_spatial=self.source.n_spatial)
-        if self._tile is None:
-            # A tile should not be small beside its halo.
-            sides = tuple(
-                max(side, -(-2 * far // side) * side) if axis >= len(sides) - 2 else side
-                for axis, (side, far) in enumerate(zip(sides, halo, strict=True))
-            )
-        seen = math.prod(
-            min(n, side + 2 * far) for n, side, far in zip(spatial, sides, halo, strict=True)
-        )
-        if self._tile is None and seen > _LARGEST:
-            raise ParameterError(
-                f"tiles with a halo of {max(halo)} px would have {seen / 1e6:.0f} million pixels: "
-                "ask for smaller ones (size=20, or a larger n_segments), or set "
-                "tile= if the memory is there"
-            )
-        return TileGrid(spatial, sides), halo
+        return settle_tiles(seeds, self._tile)
 
     def _job(self, seeds: Seeds) -> Job:
         tiles, halo = self._settle_tiles(seeds)
@@ -318,6 +300,50 @@ def _each_as(
             found: NDArray[np.int64] = end.value
             return found
         yield step
+
+
+def settle_tiles(
+    seeds: Seeds, tile: int | Sequence[int] | None
+) -> tuple[TileGrid, tuple[int, ...]]:
+    """Return the tiles of a slice (or volume) and their halo, or raise where they are too large."""
+    spatial = seeds.shape
+    halo = seeds.reach(HALO[len(spatial)])
+    sides = tile_sides(tile, spatial, n_spatial=len(spatial))
+    if tile is None:
+        # A tile should not be small beside its halo.
+        sides = tuple(
+            max(side, -(-2 * far // side) * side) if axis >= len(sides) - 2 else side
+            for axis, (side, far) in enumerate(zip(sides, halo, strict=True))
+        )
+    seen = math.prod(
+        min(n, side + 2 * far) for n, side, far in zip(spatial, sides, halo, strict=True)
+    )
+    if tile is None and seen > _LARGEST:
+        raise ParameterError(
+            f"tiles with a halo of {max(halo)} px would have {seen / 1e6:.0f} million pixels: "
+            "ask for smaller ones (size=20, or a larger n_segments), or set "
+            "tile= if the memory is there"
+        )
+    return TileGrid(spatial, sides), halo
+
+
+def planned_tiles(
+    params: SegmentParams,
+    shape: Sequence[int],
+    spacing: Sequence[float],
+    tile: int | Sequence[int] | None = None,
+) -> TileGrid:
+    """Return the tiles of a slice (or volume) of this shape, as a run without a mask cuts it.
+
+    Raises
+    ------
+    SenError
+        If there can be no such run.
+    """
+    shape, size = tuple(shape), tuple(spacing)
+    pixels = math.prod(shape)
+    count = superpixel_count(params, len(shape), size, pixels)
+    return settle_tiles(Seeds(shape, size, (count,), (pixels,)), tile)[0]
 
 
 def settled_spacing(spacing: Sequence[float] | None, source: Source) -> tuple[float, ...]:
