@@ -205,6 +205,6 @@ def test_what_does_not_fit_into_memory_is_made_tile_by_tile(kind, rng, tmp_path,
     np.testing.assert_allclose(found.data_to_world((3, 4)), layer.data_to_world((3, 4)))
     session = Session()
     session.choose(layer)
-    for step in ("embed", "contours", "hierarchy", "pseudo_labels"):
+    for step in ("contours", "hierarchy", "pseudo_labels"):
         with pytest.raises(ImageError, match="choose a region, the current view or a slice"):
             session.run(step)

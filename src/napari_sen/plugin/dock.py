@@ -15,6 +15,8 @@ from .activity import Activity
 from .catalogue import Found, catalogue, look_up
 from .choosers import ImageChooser, ModelChooser
 from .control import Control
+from .growing import Growth
+from .growing_layer import GrowingLayers
 from .panels import (
     EmbedPanel,
     HierarchyPanel,
@@ -97,6 +99,7 @@ class SenDock(QWidget):
         self._pending: list[Result] = []
         self._preview: Any = None
         self._message = ""
+        self.growing = GrowingLayers(napari_viewer, self)
         self.image = ImageChooser(napari_viewer, self.session)
         self.part = PartChooser(napari_viewer, self.session)
         self.choices = ModelChooser(self.session)
@@ -157,6 +160,7 @@ class SenDock(QWidget):
                 panel.finish.connect(self._finish)
         self.status.cancel.connect(self.cancel)
         self.image.changed.connect(self._image_changed)
+        self.part.changed.connect(self._image_changed)
         self.runner.progressed.connect(self.status.progress)
         self.runner.progressed.connect(self.activity.show)
         self.runner.live.connect(self._show_live)
@@ -223,6 +227,7 @@ class SenDock(QWidget):
             raise SenError("a step is running already: wait for it, or cancel it first")
         self._step = key
         self._preview = None
+        self.growing.begin()
         self._enable(False)
         self.status.begin(STEPS[key].title)
         self.activity.begin(STEPS[key].title)
@@ -255,6 +260,10 @@ class SenDock(QWidget):
     def _show_live(self, item: object) -> None:
         if isinstance(item, Preview):
             self._show_preview(item)
+        elif isinstance(item, Growth):
+            self.growing.show(item)
+        elif isinstance(item, Result):
+            self.growing.complete(item)
         else:
             self.panels[self._step].show_live(item)
 
@@ -284,15 +293,19 @@ class SenDock(QWidget):
         if not self._pending:
             self._end(f"Done: {self._message}.")
             return
-        layer = self._pending.pop(0).to_layer()
-        if getattr(layer, "contour", 0):
-            layer.contour = preferences().contour
-        self.viewer.add_layer(layer)
+        result = self._pending.pop(0)
+        if result.store is not None:
+            self.growing.complete(result)
+        else:
+            layer = result.to_layer()
+            if getattr(layer, "contour", 0):
+                layer.contour = preferences().contour
+            self.viewer.add_layer(layer)
         self._adder.start(0)
 
     def _cancelled(self) -> None:
         self._drop_preview()
-        self._end("Cancelled; nothing was kept.")
+        self._end(self.growing.stopped() or "Cancelled; nothing was kept.")
 
     def _fail(self, message: str) -> None:
         from napari.utils.notifications import show_error
@@ -324,6 +337,7 @@ class SenDock(QWidget):
         self._searcher.cancel()
         self._importer.cancel()
         self._pending = []
+        self.growing.leave()
         self.activity.close()
         self.image.leave()
         self.part.leave()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import Field, fields
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker
+from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -254,6 +254,7 @@ class SizeEditor(QWidget):
     """Superpixel size: as a number of superpixels, or as their diameter in the layer's units."""
 
     NUMBER, DIAMETER = 0, 1
+    changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -277,6 +278,9 @@ class SizeEditor(QWidget):
         layout.addWidget(self.diameter, 1)
         self.how.currentIndexChanged.connect(self._show)
         self.diameter.valueChanged.connect(self._mark)  # type: ignore[attr-defined]
+        self.how.currentIndexChanged.connect(self.changed)
+        for box in (self.number, self.diameter):
+            box.valueChanged.connect(self.changed)  # type: ignore[attr-defined]
         self.set_pixel(1.0, "px")
         self._show()
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, Qt, Signal  # type: ignore[attr-defined]
@@ -21,12 +24,16 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from ..params import Params, SegmentParams
+from ..errors import SenError
+from ..params import NetworkParams, Params, SegmentParams
 from .folding import folded
 from .forms import ParamsForm, SizeEditor
 from .level import LevelSlider
 from .session import Session
+from .source import Source
 from .steps import STEPS
+from .storage import plan_embedding, plan_superpixels
+from .store_chooser import StoreChooser
 
 __all__ = [
     "EmbedPanel",
@@ -76,12 +83,16 @@ class StepPanel(QFrame):
         for form in self.forms.values():
             form.fill(essential, [name for name in step.essential if name in form.editors])
         layout.addLayout(essential)
+        self._finish_layout(layout)
         self.advanced = self._advanced(step.essential)
         if self.advanced is not None:
             layout.addWidget(self.advanced)
 
     def _extra(self, layout: QFormLayout) -> None:
         """Add the rows that no parameter class has."""
+
+    def _finish_layout(self, layout: QVBoxLayout) -> None:
+        """Add what comes below the essential rows."""
 
     def _advanced(self, essential: tuple[str, ...]) -> QCollapsible | None:
         content = QWidget()
@@ -126,12 +137,53 @@ class StepPanel(QFrame):
         """Let go of the viewer."""
 
 
-class SuperpixelsPanel(StepPanel):
+class StoredPanel(StepPanel):
+    """Adds where the result goes if it is made tile by tile."""
+
+    store: StoreChooser
+
+    def _store(self, plan: Callable[[Source, int | None, Path], str]) -> None:
+        self.store = StoreChooser(self._session, self.key, plan)
+
+    def _finish_layout(self, layout: QVBoxLayout) -> None:
+        layout.addWidget(self.store)
+
+    def read(self) -> None:
+        """Read where the result goes as well."""
+        super().read()
+        self.store.read()
+
+    def write(self) -> None:
+        """Show it as well."""
+        super().write()
+        self.store.write()
+
+    def image_changed(self) -> None:
+        """Follow another image."""
+        self.store.refresh()
+
+    def set_running(self, on: bool) -> None:
+        """Leave the store alone meanwhile."""
+        self.store.set_running(on)
+
+    def leave(self) -> None:
+        """Let go of the session as well."""
+        self.store.leave()
+
+
+class SuperpixelsPanel(StoredPanel):
     """Adds the size, as a number or as a diameter."""
 
     def _extra(self, layout: QFormLayout) -> None:
         self.size_editor = SizeEditor()
         layout.addRow("Size by", self.size_editor)
+        self._store(self._plan)
+        self.size_editor.changed.connect(self.store.refresh)
+
+    def _plan(self, source: Source, tile: int | None, goal: Path) -> str:
+        params = self._value(SegmentParams)
+        assert isinstance(params, SegmentParams)
+        return plan_superpixels(source, params, tile, goal)
 
     def write(self) -> None:
         """Show the number as well."""
@@ -146,17 +198,22 @@ class SuperpixelsPanel(StepPanel):
     def image_changed(self) -> None:
         """Give the diameter in the image's units."""
         if self._session.layer is not None:
-            source = self._session.source()
-            self.size_editor.set_pixel(source.spacing[-1], source.unit)
+            with suppress(SenError):  # a region without shapes, say: the button tells
+                source = self._session.source()
+                self.size_editor.set_pixel(source.spacing[-1], source.unit)
+        super().image_changed()
 
 
-class EmbedPanel(StepPanel):
+class EmbedPanel(StoredPanel):
     """Adds the choice of the embedding itself."""
 
     def _extra(self, layout: QFormLayout) -> None:
         self.channels = QCheckBox("All channels as a layer, too")
         self.channels.setToolTip("Beside the picture, add the D values of every pixel")
         layout.addRow(self.channels)
+        self._store(
+            lambda source, tile, goal: plan_embedding(source, NetworkParams().dim, tile, goal)
+        )
 
     def read(self) -> None:
         """Read the choice as well."""
@@ -206,7 +263,7 @@ class StatusPanel(QWidget):
         self.bar.setAccessibleName("Progress")
         self.bar.setTextVisible(False)
         self.button = QPushButton("Cancel")
-        self.button.setToolTip("Stop the running step; nothing of it is kept")
+        self.button.setToolTip("Stop the running step; only finished tiles are kept")
         self.button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.button.clicked.connect(self.cancel)
         self.text = QLabel()

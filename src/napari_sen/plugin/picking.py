@@ -21,6 +21,8 @@ from psygnal import Signal
 
 from ..core.partition import Partition
 from ..errors import ImageError, ParameterError
+from ..large.memory import require_memory
+from .cut import check_finished
 from .display import pyramid
 from .placement import Placement, full_resolution, transform_of
 from .results import Result, Tree
@@ -114,7 +116,10 @@ class Picking:
         ImageError
             If its labels are of more than three axes, or there are none.
         """
-        data = np.asarray(full_resolution(layer))
+        check_finished(layer)
+        found = full_resolution(layer)
+        require_memory(found.shape, found.dtype, layer.name)
+        data = np.asarray(found)
         array = data[tuple(0 if length == 1 else slice(None) for length in data.shape[:-2])]
         if array.ndim not in (2, 3):
             raise ImageError(

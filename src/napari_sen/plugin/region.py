@@ -5,6 +5,7 @@ No Qt in here, and no napari import: layers are used by their public attributes 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from skimage.draw import polygon2mask
 
 from ..errors import ImageError
+from .cut import lazy_cut
 
-__all__ = ["Window", "inside_shapes", "mask_array", "middle_window", "shapes_window", "view_window"]
+__all__ = ["LayerMask", "Window", "inside_shapes", "middle_window", "shapes_window", "view_window"]
 
 # Rows and columns of an image.
 Window = tuple[slice, slice]
@@ -83,39 +85,48 @@ def inside_shapes(outlines: list[NDArray[np.float64]], window: Window) -> NDArra
     return inside
 
 
-def mask_array(
-    mask: Any, index: tuple[int | slice, ...], spatial: tuple[int, ...]
-) -> NDArray[np.bool_]:
-    """Return the part of a label map that belongs to a part of an image.
+@dataclass(frozen=True, eq=False)
+class LayerMask:
+    """The part of a label map that belongs to a part of an image; where it is 0 is outside.
 
     Parameters
     ----------
-    mask : (*leading, Y, X) array
+    labels : (*leading, Y, X) array
         Of the image's shape, or of one slice of it.
     index : tuple of int and slice
         One entry for each axis of the image but its channels.
     spatial : tuple of int
         The image's shape without channels.
-
-    Raises
-    ------
-    ImageError
-        If it fits neither.
     """
-    shape = tuple(mask.shape)
-    while len(shape) > 2 and shape[0] == 1 and len(shape) >= len(spatial) and shape != spatial:
-        mask, shape = mask[0], shape[1:]
-    if shape == spatial:
-        part = mask[index]
-    elif shape == spatial[-2:]:
-        part = mask[index[-2:]]
-    else:
-        raise ImageError(
-            f"the mask has shape {shape}, but the image {spatial}: choose a Labels layer of the "
-            "image's shape"
-        )
-    inside: NDArray[np.bool_] = np.asarray(part) != 0
-    return inside
+
+    labels: Any
+    index: tuple[int | slice, ...]
+    spatial: tuple[int, ...]
+
+    def lazy(self) -> Any:
+        """Return that part, read when it is asked for.
+
+        Raises
+        ------
+        ImageError
+            If the labels fit neither the image nor a slice.
+        """
+        labels, shape = self.labels, tuple(self.labels.shape)
+        spatial, index = self.spatial, self.index
+        front = 0
+        while len(shape) > 2 and shape[0] == 1 and len(shape) >= len(spatial) and shape != spatial:
+            front, shape = front + 1, shape[1:]
+        if shape not in (spatial, spatial[-2:]):
+            raise ImageError(
+                f"the mask has shape {shape}, but the image {spatial}: choose a Labels layer of "
+                "the image's shape"
+            )
+        return lazy_cut(labels, (0,) * front + (index if shape == spatial else index[-2:]))
+
+    def __call__(self) -> NDArray[np.bool_]:
+        """Return which pixels are inside."""
+        inside: NDArray[np.bool_] = np.asarray(self.lazy()) != 0
+        return inside
 
 
 def _window(low: Any, high: Any, shape: tuple[int, int], message: str) -> Window:

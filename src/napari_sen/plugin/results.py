@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -19,7 +21,10 @@ __all__ = ["Classes", "Finished", "Loss", "Preview", "Result", "Tree"]
 
 @dataclass(frozen=True)
 class Result:
-    """One layer to be: its kind, name, data and place, and further options of its layer."""
+    """One layer to be: its kind, name, data and place, and further options of its layer.
+
+    ``store`` is where its pixels lie, if they lie on disk.
+    """
 
     kind: Literal["labels", "image"]
     name: str
@@ -27,6 +32,23 @@ class Result:
     placement: Placement = field(default_factory=Placement)
     options: dict[str, Any] = field(default_factory=dict)
     contour: int = 0
+    store: Path | None = None
+
+    @classmethod
+    def stored(
+        cls,
+        kind: Literal["labels", "image"],
+        name: str,
+        levels: Sequence[Any],
+        placement: Placement,
+        store: Path,
+        **options: Any,
+    ) -> Result:
+        """Return a result that lies on disk, of these levels; contours are drawn of labels."""
+        several = len(levels) > 1  # napari takes a list of one for the one
+        data = list(levels) if several else levels[0]
+        options = {"multiscale": several, **options}
+        return cls(kind, name, data, placement, options, int(kind == "labels"), store)
 
     def to_layer(self) -> Any:
         """Return a napari layer; result labels are drawn as outlines if ``contour`` > 0."""

@@ -11,6 +11,7 @@ Widgets bind to it, a notebook can drive it, and it is tested without a display:
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -39,6 +40,7 @@ from .settings import Settings
 from .shelf import ModelShelf
 from .source import Source, Stack, guess_channel_axis, source_of
 from .steps import STEPS
+from .storage import STORED, Storage
 from .training import TrainingChoice
 
 __all__ = ["KINDS", "TRAIN_ON", "Session"]
@@ -111,6 +113,8 @@ class Session:
         The superpixels that are merged, split and put into classes.
     classifying : Classifying
         Carries the classes to all superpixels.
+    storage : dict
+        For each step that can: whether it works in tiles, and where its result goes then.
     """
 
     layer_changed = Signal(object)
@@ -142,6 +146,7 @@ class Session:
         self.train_on: TrainOn = "image"
         self.train_folder = ""
         self.start_model: str | None = None
+        self.storage = {step: Storage() for step in STORED}
 
     def choose(self, layer: Any) -> None:
         """Take another layer (or None), and guess from its labels which axis holds channels."""
@@ -150,6 +155,7 @@ class Session:
         self.layer = layer
         self.channel_axis = None if layer is None else guess_channel_axis(layer)
         self.channels = []
+        self.storage = {step: Storage() for step in STORED}
         self.layer_changed.emit(layer)
 
     def set(self, *params: Params) -> None:
@@ -179,8 +185,17 @@ class Session:
         params = dict(self.params)
         return Settings(
             self.model, self.device, self.new_model, params, self.models, self.classifying,
-            picked, training or TrainingChoice(), self.all_channels,
+            picked, training or TrainingChoice(), self.all_channels, self._settled_storage(),
         )  # fmt: skip
+
+    def _settled_storage(self) -> dict[str, Storage]:
+        """Return where tiled results of the chosen image go."""
+        if self.layer is None:
+            return {}
+        return {
+            step: replace(storage, path=str(storage.goal(self.layer, STORED[step])))
+            for step, storage in self.storage.items()
+        }
 
     def job(self, step: str, point: tuple[float, ...] | None = None) -> Callable[[Any], Finished]:
         """Return the work of a step, checked as far as that is quick; call it with a Control."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..params import Params
 from .picking import Picked
 from .shelf import ModelShelf
+from .storage import Storage
 
 if TYPE_CHECKING:
     from .classing import Classifying
@@ -30,6 +31,7 @@ class Settings:
     picked: Picked | None = field(repr=False)
     training: TrainingChoice = field(repr=False)
     all_channels: bool = False
+    storage: Mapping[str, Storage] = field(default_factory=dict)
 
     def __getitem__(self, kind: type[Params]) -> Any:
         """Return the parameters of one class."""

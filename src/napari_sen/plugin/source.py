@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, ParameterError
+from .cut import check_finished
 from .placement import Placement, full_resolution, pixel_size, placement_of
 from .region import (
+    LayerMask,
     Window,
     inside_shapes,
-    mask_array,
     middle_window,
     shapes_window,
     view_window,
@@ -70,6 +71,13 @@ class Source:
                 "the mask leaves nothing of the image: choose another, or another region"
             )
         return inside
+
+    @property
+    def lazy_mask(self) -> Any:
+        """Return the mask unread where a label map alone says it: inside is not 0."""
+        if len(self.masks) == 1 and isinstance(self.masks[0], LayerMask):
+            return self.masks[0].lazy()
+        return self.mask
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -159,6 +167,8 @@ def source_of(
             f"layer {layer.name!r} has {len(space)} axis beside its channels, but an image needs "
             "at least 2: choose 'none' as its channel axis"
         )
+    for each in (layer, *channels, *(() if mask is None else (mask,))):
+        check_finished(each)
     data = full_resolution(layer)
     spatial = tuple(data.shape[axis] for axis in space)
     position: dict[int, int] = {}
@@ -179,7 +189,7 @@ def source_of(
         index = tuple(parts.get(axis, part) for axis, part in enumerate(index))
     if mask is not None:
         places = tuple(index[axis] if index else slice(None) for axis in space)
-        masks += (partial(mask_array, full_resolution(mask), places, spatial),)
+        masks += (LayerMask(full_resolution(mask), places, spatial),)
     n_spatial = 3 if slices == "volume" else 2
     spacing = pixel_size(layer)[space[-n_spatial:]]
     unit = f"{layer.units[space[-1]]:~}"

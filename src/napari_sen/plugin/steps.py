@@ -28,13 +28,15 @@ from ..params import (
     SegmentParams,
     TrainParams,
 )
-from ..pipeline import lazy, route
+from ..pipeline import route
 from .control import Control
 from .display import for_display, pyramid
 from .placement import Placement, with_axis
 from .results import Finished, Result, Tree
 from .settings import Settings
 from .source import Source
+from .storage import is_tiled
+from .tiled_steps import common, model_note, tiled_embedding, tiled_superpixels
 from .training import check, train
 
 __all__ = ["STEPS", "Step"]
@@ -62,18 +64,13 @@ class Step:
     own_images: bool = False
 
 
-def _common(source: Source, settings: Settings) -> dict[str, Any]:
-    model = settings.models.get(settings.model, source)
-    return {**source.reading, "model": model, "device": settings.device}
-
-
 def _loaded(source: Source, settings: Settings) -> np.ndarray:
     """Return the image in memory; ImageError where the work on it would not fit."""
     if not route.fits_in_memory(source.shape, settings.model is not None):
         raise ImageError(
             f"the {' x '.join(map(str, source.shape))} pixels of {source.name!r} are too many for "
             "the memory that is free: choose a region, the current view or a slice. Superpixels "
-            "alone are made tile by tile"
+            "and embeddings alone are made tile by tile"
         )
     return np.asarray(source.image)
 
@@ -87,11 +84,6 @@ def _inside(values: np.ndarray, source: Source) -> np.ndarray:
     """Return ``values``, 0 outside the mask; for steps that take no mask."""
     inside = source.mask
     return values if inside is None else np.where(inside, values, 0).astype(values.dtype)
-
-
-def _model_note(source: Source, settings: Settings) -> str:
-    model = settings.models.get(settings.model, source)
-    return "colour only" if model is None else f"model {model.name}"
 
 
 def _labels(
@@ -140,9 +132,11 @@ def embed(source: Source, settings: Settings, control: Control) -> Finished:
     from ..core.pca import pca_rgb
 
     params = settings[EmbedParams]
+    if is_tiled(source, True, settings.storage["embed"]):
+        return tiled_embedding(source, settings, control)
     embedding = napari_sen.embed(
         _loaded(source, settings),
-        **_common(source, settings),
+        **common(source, settings),
         clustered=params.clustered,
         mask=source.mask,
         progress=control.progress,
@@ -177,12 +171,12 @@ def superpixels(source: Source, settings: Settings, control: Control) -> Finishe
         del options["n_segments"]
     else:
         del options["size"]
-    if params.mode == "flat" and not route.fits_in_memory(source.shape, settings.model is not None):
-        return _tiled_superpixels(source, settings, control)
-    image, common = np.asarray(source.image), _common(source, settings)
+    if is_tiled(source, settings.model is not None, settings.storage["superpixels"]):
+        return tiled_superpixels(source, settings, control)
+    image, how = np.asarray(source.image), common(source, settings)
     labels = napari_sen.segment(
         image,
-        **common,
+        **how,
         **options,
         mask=source.mask,
         spacing=source.spacing if source.is_scaled else None,
@@ -192,13 +186,13 @@ def superpixels(source: Source, settings: Settings, control: Control) -> Finishe
     table = region_table(
         labels,
         intensity=intensities(image, source),
-        embedding=_remembered(image, source, common, settings, control),
+        embedding=_remembered(image, source, how, settings, control),
         spacing=source.spacing,
         unit=source.unit,
     )
     result = _labels(source, labels, f"{source.name} superpixels", table=table)
     count = len(table["index"])
-    return Finished([result], f"{count} superpixels ({_model_note(source, settings)})")
+    return Finished([result], f"{count} superpixels ({model_note(source, settings)})")
 
 
 def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
@@ -211,7 +205,7 @@ def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
         )
     tree = napari_sen.hierarchy(
         _loaded(source, settings),
-        **_common(source, settings),
+        **common(source, settings),
         **settings[HierarchyParams].to_dict(),
         mask=source.mask,
         spacing=source.spacing if source.is_scaled else None,
@@ -220,27 +214,9 @@ def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
     numbers = f"{tree.n_parts} to {tree.n_leaves} superpixels"
     return Finished(
         [],
-        f"{numbers}, by the slider ({_model_note(source, settings)})",
+        f"{numbers}, by the slider ({model_note(source, settings)})",
         tree=Tree(tree, source.placement, source.name),
     )
-
-
-def _tiled_superpixels(source: Source, settings: Settings, control: Control) -> Finished:
-    """Make superpixels tile by tile, in a store on disk that goes when Python ends."""
-    import dask.array as da
-
-    data = source.image
-    run = lazy.segment_run(
-        da.from_array(data) if isinstance(data, np.ndarray) else data,
-        settings[SegmentParams],
-        **_common(source, settings),
-        mask=source.mask,
-        spacing=source.spacing if source.is_scaled else None,
-    )
-    run.run(control.progress)
-    levels = [source.placement.shape(level) for level in lazy.open_result(run.path)]
-    result = Result("labels", f"{source.name} superpixels", levels, source.placement, contour=1)
-    return Finished([result], f"superpixels, tile by tile ({_model_note(source, settings)})")
 
 
 def intensities(image: np.ndarray, source: Source) -> dict[str, np.ndarray]:
@@ -278,7 +254,7 @@ def contours(source: Source, settings: Settings, control: Control) -> Finished:
 
     strength = napari_sen.contours(
         _loaded(source, settings),
-        **(_common(source, settings) | _by_slice(source)),
+        **(common(source, settings) | _by_slice(source)),
         **settings[ContourParams].to_dict(),
         progress=control.progress,
     )
@@ -290,7 +266,7 @@ def contours(source: Source, settings: Settings, control: Control) -> Finished:
         source.placement,
         options,
     )
-    return Finished([result], f"contours ({_model_note(source, settings)}), strength 0 to 1")
+    return Finished([result], f"contours ({model_note(source, settings)}), strength 0 to 1")
 
 
 def classes(source: Source, settings: Settings, control: Control) -> Finished:

@@ -1,0 +1,287 @@
+"""A tiled result in a real viewer: it grows, stops, goes on, also in a new viewer."""
+
+import threading
+
+import dask.array as da
+import numpy as np
+import pytest
+import zarr
+from napari.layers import Image
+from skimage.data import astronaut
+
+import napari_sen
+from napari_sen.errors import ImageError
+from napari_sen.pipeline import tiled
+from napari_sen.plugin import storage, store_chooser
+from napari_sen.plugin.placement import pixel_size
+from napari_sen.plugin.store_chooser import chosen_goal
+
+from .conftest import assert_no_threads
+from .test_dock import assert_same_place, choose_model
+
+pytestmark = pytest.mark.gui
+
+PLACE = {"scale": (0.5, 0.5), "translate": (30, -20), "rotate": 20, "shear": [0.1], "units": "um"}
+TILES = 12
+
+
+class Gate:
+    """Lets so many tiles through, and no more until told."""
+
+    def __init__(self):
+        self.free = threading.Semaphore(0)
+        self.work = tiled.segment_tile
+
+    def open(self, tiles):
+        for _ in range(tiles):
+            self.free.release()
+
+    def __call__(self, job, item, poll):
+        while not self.free.acquire(timeout=0.02):
+            poll()
+        return self.work(job, item, poll)
+
+
+@pytest.fixture
+def labels(path):
+    """What the Python call gives."""
+    layer = Image(zarr.open_array(path, mode="r"), multiscale=False, **PLACE)
+    size = tuple(pixel_size(layer))
+    return napari_sen.segment(path, size=5, spacing=size, model=None, tile=128).compute()
+
+
+@pytest.fixture
+def gate(monkeypatch, labels):
+    gate = Gate()
+    monkeypatch.setattr(tiled, "segment_tile", gate)
+    return gate
+
+
+@pytest.fixture
+def path(tmp_path):
+    array = zarr.create_array(
+        tmp_path / "slide.zarr", shape=(300, 420), chunks=(64, 64), dtype="u1"
+    )
+    array[...] = astronaut()[:300, :420, 1]
+    return tmp_path / "slide.zarr"
+
+
+def fill_in(opened, path):
+    """Open the image and ask for superpixels in tiles."""
+    opened.viewer.add_image(zarr.open_array(path, mode="r"), name="slide", **PLACE)
+    choose_model(opened.dock, "none (colour only)")
+    panel = opened.dock.panels["superpixels"]
+    panel.size_editor.how.setCurrentText("Diameter")
+    panel.size_editor.diameter.setValue(5)
+    panel.store.wanted.setChecked(True)
+    panel.store.tile.setValue(128)
+    return panel.store
+
+
+@pytest.fixture
+def dock(opened, gate, path):
+    fill_in(opened, path)
+    return opened
+
+
+def until_tiles(opened, count):
+    """Wait until so many tiles are in the layer; return the layer."""
+
+    opened.qtbot.waitUntil(lambda: opened.dock.growing.n_done >= count, timeout=10_000)
+    return opened.viewer.layers["slide superpixels"]
+
+
+def visible_share(opened, layer):
+    """Return which share of the pixels that the viewer holds is labelled, once it is refreshed."""
+    opened.qtbot.wait(10)
+    return np.count_nonzero(layer._slice.image.raw) / layer._slice.image.raw.size
+
+
+def test_the_layer_grows_stops_and_goes_on(dock, gate, path, labels):
+    chooser = dock.dock.panels["superpixels"].store
+    goal = path.with_name("slide_superpixels.sen.zarr")
+    assert chooser.path.text() == str(goal)
+    assert "12 tiles, at most" in chooser.about.text()
+    dock.press("superpixels")
+    gate.open(4)
+    layer = until_tiles(dock, 4)
+    assert not goal.exists()
+    assert layer.multiscale
+    assert not layer.editable
+    assert_same_place(layer, dock.viewer.layers["slide"])
+    dock.viewer.reset_view()
+    dock.qtbot.waitUntil(lambda: visible_share(dock, layer) > 0.2, timeout=5000)
+    assert visible_share(dock, layer) < 0.6
+    gate.open(3)
+    until_tiles(dock, 7)
+    dock.qtbot.waitUntil(lambda: visible_share(dock, layer) > 0.45, timeout=5000)
+    with dock.qtbot.waitSignal(dock.dock.idle) as ended:
+        dock.dock.cancel()
+    assert "7 of 12 tiles are kept" in ended.args[0]
+    assert "to go on" in ended.args[0]
+    assert "goes on" in chooser.about.text()
+    gate.open(TILES)
+    text = dock.click("superpixels")
+    assert text.startswith("Done: ")
+    assert str(goal) in text
+    assert len(dock.viewer.layers) == 2
+    assert dock.viewer.layers["slide superpixels"] is layer
+    assert layer.editable is False
+    assert_same_place(layer, dock.viewer.layers["slide"])
+    np.testing.assert_array_equal(np.asarray(layer.data[0]), labels)
+    assert chooser.path.text() == str(path.with_name("slide_superpixels_2.sen.zarr"))
+
+
+def test_a_closed_viewer_goes_on_in_a_new_one(dock, gate, path, labels, make_napari_viewer):
+    dock.press("superpixels")
+    gate.open(5)
+    until_tiles(dock, 5)
+    dock.viewer.close()
+    assert_no_threads(dock.qtbot)
+    viewer = make_napari_viewer(show=True)
+    _, new = viewer.window.add_plugin_dock_widget("napari-sen", "SEN")
+    again = type(dock)(viewer, new, dock.qtbot)
+    chooser = fill_in(again, path)
+    assert "unfinished run is there" in chooser.about.text()
+    gate.open(TILES - 5)  # the others are not made again
+    assert again.click("superpixels").startswith("Done: ")
+    layer = viewer.layers["slide superpixels"]
+    np.testing.assert_array_equal(np.asarray(layer.data[0]), labels)
+
+
+def test_an_unfinished_result_is_only_looked_at(dock, gate):
+    dock.press("superpixels")
+    gate.open(3)
+    layer, session = until_tiles(dock, 3), dock.dock.session
+    with pytest.raises(ImageError, match="is not finished"):
+        session.pick(layer)
+    session.mask = layer
+    with pytest.raises(ImageError, match="is not finished"):
+        session.source()
+    session.mask = None
+    gate.open(TILES)
+    dock.qtbot.waitUntil(lambda: not dock.dock.runner.is_busy, timeout=20_000)
+    session.pick(dock.viewer.layers["slide superpixels"])
+    assert session.picking.pieces.base.shape == (300, 420)
+
+
+def test_a_dock_that_closes_leaves_a_layer_that_can_be_looked_at(dock, gate):
+    dock.press("superpixels")
+    gate.open(6)
+    layer = until_tiles(dock, 6)
+    dock.viewer.window.remove_dock_widget("all")
+    level = np.asarray(layer.data[0])
+    tiles = level[:256].reshape(2, 128, 420)[..., :384].reshape(2, 128, 3, 128)
+    assert (tiles[:, 64, :, 64] > 0).sum() >= 3
+
+
+def test_other_parameters_are_refused_until_asked_to_overwrite(dock, gate, path):
+    dock.press("superpixels")
+    gate.open(3)
+    until_tiles(dock, 3)
+    with dock.qtbot.waitSignal(dock.dock.idle):
+        dock.dock.cancel()
+    panel = dock.dock.panels["superpixels"]
+    panel.size_editor.diameter.setValue(8)
+    text = dock.click("superpixels")
+    assert text.startswith("Not done: ")
+    assert "size was 5.0, now 8.0" in text
+    assert "overwrite" in text
+    panel.store.overwrite.setChecked(True)
+    gate.open(TILES)
+    assert dock.click("superpixels").startswith("Done: ")
+    assert not panel.store.overwrite.isChecked()
+    assert len(dock.viewer.layers) == 2
+
+
+def test_a_removed_layer_comes_back_at_the_end(dock, gate):
+    dock.press("superpixels")
+    gate.open(3)
+    dock.viewer.layers.remove(until_tiles(dock, 3))
+    dock.qtbot.waitUntil(lambda: not dock.dock.growing._timer.isActive())
+    with dock.qtbot.waitSignal(dock.dock.idle) as ended:
+        dock.dock.cancel()
+    assert "3 of 12 tiles are kept" in ended.args[0]
+    assert len(dock.viewer.layers) == 1
+    dock.press("superpixels")
+    gate.open(2)
+    dock.viewer.layers.remove(until_tiles(dock, 5))
+    gate.open(TILES)
+    dock.qtbot.waitUntil(lambda: not dock.dock.runner.is_busy, timeout=20_000)
+    dock.qtbot.waitUntil(lambda: len(dock.viewer.layers) == 2)
+
+
+def test_an_embedding_and_its_colours(opened, path, one_torch_thread):
+    image = opened.viewer.add_image(zarr.open_array(path, mode="r"), name="slide", **PLACE)
+    choose_model(opened.dock, "natural")
+    panel = opened.dock.panels["embed"]
+    panel.store.wanted.setChecked(True)
+    panel.store.tile.setValue(160)
+    assert "6 tiles, about" in panel.store.about.text()
+    text = opened.click("embed")
+    assert text.startswith("Done: 16 values per pixel, in ")
+    whole, colours = opened.added(1)
+    assert whole.name == "slide embedding (all channels)"
+    assert colours.name == "slide embedding (PCA)"
+    assert colours.rgb
+    assert_same_place(colours, image)
+    for layer in (whole, colours):
+        assert isinstance(layer.data[0], da.Array)
+    # Once more: the finished stores are shown, in the same layers.
+    panel.store.show_path(str(path.with_name("slide_embedding.sen.zarr")))
+    assert "finished result is there" in panel.store.about.text()
+    assert opened.click("embed") == text
+    assert opened.added(1) == [whole, colours]
+
+
+def test_the_form_is_there_only_where_it_is_of_use(opened, path, monkeypatch, tmp_path):
+    chooser = opened.dock.panels["superpixels"].store
+    assert chooser.isHidden()
+    opened.viewer.add_image(np.zeros((60, 60), np.uint8), name="small")
+    assert chooser.isHidden()
+    opened.viewer.add_image(zarr.open_array(path, mode="r"), name="slide")
+    opened.dock.image.image.setCurrentText("slide")
+    assert not chooser.isHidden()
+    assert chooser.rows.isHidden()
+    # An image that does not fit has no choice.
+    monkeypatch.setattr(storage.route, "fits_in_memory", lambda shape, with_model: False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    opened.dock.image.image.setCurrentText("small")
+    assert chooser.wanted.isChecked()
+    assert not chooser.wanted.isEnabled()
+    goal = tmp_path / "napari-sen" / "results" / "small_superpixels.sen.zarr"
+    assert chooser.path.text() == str(goal)
+
+
+def test_defaults_are_not_in_tiles(opened, path):
+    chooser = fill_in(opened, path)
+    chooser.show_path("/elsewhere/x.zarr")
+    opened.dock.defaults.click()
+    assert not chooser.wanted.isChecked()
+    chooser.wanted.setChecked(True)
+    assert chooser.tile.value() == 0
+    assert chooser.path.text() == str(path.with_name("slide_superpixels.sen.zarr"))
+
+
+def test_a_region_without_shapes_is_said_by_the_button_alone(opened, path):
+    chooser = fill_in(opened, path)
+    opened.viewer.add_shapes(name="nothing")
+    opened.dock.part.region_box.setCurrentText("nothing")
+    assert chooser.isHidden()
+    assert "no rectangle, ellipse or polygon" in opened.click("superpixels")
+    opened.dock.part.region_box.setCurrentText("Whole image")
+    assert not chooser.isHidden()
+    assert "12 tiles" in chooser.about.text()
+
+
+def test_a_folder_is_chosen(opened, path, tmp_path, monkeypatch):
+    chooser = fill_in(opened, path)
+    (tmp_path / "elsewhere").mkdir()
+    dialog = store_chooser.QFileDialog
+    monkeypatch.setattr(dialog, "getExistingDirectory", lambda *given: str(tmp_path / "elsewhere"))
+    chooser.browse.click()
+    goal = tmp_path / "elsewhere" / "slide_superpixels.sen.zarr"
+    assert chooser.path.text() == str(goal)
+    assert opened.dock.session.settings().storage["superpixels"].path == str(goal)
+    assert chosen_goal(tmp_path / "a.zarr.partial", "x.zarr") == tmp_path / "a.zarr"
+    assert chosen_goal(tmp_path / "a.zarr", "x.zarr") == tmp_path / "a.zarr"

@@ -1,0 +1,96 @@
+"""Results on disk come back as layers, where they were."""
+
+import numpy as np
+import pytest
+import zarr
+from napari.layers import Image, Labels
+from skimage.data import astronaut
+
+import napari_sen
+from napari_sen.params import SegmentParams
+from napari_sen.plugin.session import Session
+from napari_sen.plugin.storage import Storage
+from napari_sen.plugin.stored import get_reader, open_stored
+
+PLACE = {
+    "scale": (3, 0.5, 0.5), "translate": (1, 30, -20), "rotate": (0, 0, 20), "shear": (0, 0, 0.1),
+    "units": "um", "axis_labels": ("z", "y", "x"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def goal(tmp_path):
+    """The superpixels of one slice of a turned and sheared stack."""
+    stack = np.stack([astronaut()[:150, :300, c] for c in range(3)])
+    session = Session()
+    session.choose(Image(zarr.array(stack), name="cells", multiscale=False, **PLACE))
+    session.model = None
+    session.set(SegmentParams(size=5))
+    session.storage["superpixels"] = Storage(wanted=True, tile=128)
+    session.storage["superpixels"].path = str(tmp_path / "result.sen.zarr")
+    (result,) = session.run("superpixels", (7.0, 0.0, 0.0))
+    return tmp_path / "result.sen.zarr", result
+
+
+def test_a_result_lies_where_its_layer_lay(goal):
+    path, result = goal
+    before, after = result.to_layer(), open_stored(path).to_layer()
+    assert isinstance(after, Labels)
+    assert after.name == "cells superpixels"
+    assert after.data[0].shape == (1, 150, 300)
+    for point in [(0, 0, 0), (1, 10, 50), (0, -3, 7.5)]:
+        np.testing.assert_allclose(after.data_to_world(point), before.data_to_world(point))
+    assert after.units == before.units
+    assert after.axis_labels == before.axis_labels == ("z", "y", "x")
+    np.testing.assert_array_equal(after.data[0], before.data[0])
+
+
+def test_one_that_python_wrote_has_its_pixel_size(tmp_path):
+    path = tmp_path / "result.sen.zarr"
+    napari_sen.segment(astronaut()[:, :90, 0], size=9, spacing=(2, 3), model=None, out=path)
+    layer = open_stored(path).to_layer()
+    assert layer.name == "result"
+    assert layer.multiscale
+    assert layer.scale.tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("key", ["scale", "expand", "affine"])
+def test_a_place_that_is_damaged_is_not_used(goal, key):
+    path, _ = goal
+    group = zarr.open_group(path, mode="r+")
+    about = group.attrs["napari-sen"]
+    about["layer"][key] = "far away"
+    group.attrs["napari-sen"] = about
+    assert open_stored(path).to_layer().data[0].shape == (150, 300)
+
+
+def test_another_result_at_the_same_place_has_other_chunks(goal):
+    """Or napari would show those of the old one, which it has cached by their names."""
+    first, second = (open_stored(goal[0]).data[0] for _ in range(2))
+    assert first.name != second.name
+
+
+def test_only_our_results_are_read(goal, tmp_path):
+    zarr.create_group(tmp_path / "other.sen.zarr")
+    assert get_reader(str(goal[0])) is not None
+    assert get_reader(str(tmp_path / "other.sen.zarr")) is None
+    assert get_reader([str(goal[0]), str(tmp_path / "other.sen.zarr")]) is None
+
+
+def test_one_of_a_single_level_is_no_pyramid(tmp_path):
+    path = tmp_path / "result.sen.zarr"
+    labels = napari_sen.segment(astronaut()[:80, :90, 0], size=9, model=None, out=path)
+    layer = open_stored(path).to_layer()
+    assert not layer.multiscale
+    np.testing.assert_array_equal(layer.data, labels)
+
+
+@pytest.mark.gui
+def test_napari_opens_it(goal, make_napari_viewer):
+    path, result = goal
+    viewer = make_napari_viewer()
+    (layer,) = viewer.open(path, plugin="napari-sen")
+    assert isinstance(layer, Labels)
+    assert layer.visible
+    other = result.to_layer()
+    np.testing.assert_allclose(layer.data_to_world((0, 5, 6)), other.data_to_world((0, 5, 6)))
