@@ -160,6 +160,35 @@ def training(walk: Walk) -> None:
     print(f"train: {walk.ended[0]}")
 
 
+def growing(walk: Walk) -> None:
+    """Show a slide, of which half is done."""
+    import zarr
+
+    walk.open("tissue")
+    tissue = np.asarray(walk.viewer.layers[0].data)
+    walk.viewer.layers.clear()
+    mirrored = np.concatenate([tissue, tissue[:, ::-1]], axis=1)
+    slide = np.tile(np.concatenate([mirrored, mirrored[::-1]]), (3, 2, 1))
+    path = Path(os.environ["XDG_DATA_HOME"], "slide.zarr")
+    zarr.save_array(path, slide)
+    walk.viewer.add_image(zarr.open_array(path, mode="r"), name="slide", rgb=True)
+    walk.viewer.reset_view()
+    panel = walk.dock.panels["superpixels"]
+    panel.size_editor.how.setCurrentText("Diameter")
+    panel.size_editor.diameter.setValue(24)
+    panel.store.wanted.setChecked(True)
+    panel.store.tile.setValue(256)
+    walk.show(panel)
+    walk.ended.clear()
+    panel.button.click()
+    shown = walk.dock.growing
+    walk.wait(lambda: shown.n_done >= 14 or bool(walk.ended))
+    walk.picture("napari-growing")
+    walk.dock.status.button.click()
+    walk.wait(lambda: bool(walk.ended))
+    print(f"superpixels in tiles: {walk.ended[0]}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="*", default=[], help="names of pictures to write")
@@ -167,7 +196,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_DATA_HOME"] = os.environ["XDG_CONFIG_HOME"] = folder
         walk = Walk(only)
-        for part in (first_steps, hierarchy, picking, training):
+        for part in (first_steps, hierarchy, picking, growing, training):
             part(walk)
         walk.viewer.close()
 
