@@ -2,10 +2,11 @@
 
 Every case trains on BSDS500 train from the same seed and is scored on every third image of val,
 where nothing is reported for; embedding alone in SNIC, before ("raw") and after the mean shift
-("clustered"). Finished cases are read from the folder of --out, so that the command can be broken
-off and given again.
+("clustered"). Cases of the second stage go on from --start, a model of the contrast of regions.
+Finished cases are read from the folder of --out, so that the command can be broken off and given
+again.
 
-    python benchmarks/ablations.py PATH_TO_BSDS500 --out ablations --steps 400
+    python benchmarks/ablations.py PATH_TO_BSDS500 --start contrast.safetensors --out ablations
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from napari_sen.learn.model import Model, load_model
 from napari_sen.learn.replacing import replacing
 from napari_sen.learn.training import run
 from napari_sen.params import (
+    ContrastParams,
     LossParams,
     MeanShiftParams,
     NetworkParams,
@@ -49,7 +51,7 @@ class Case:
     """A training: what differs from the paper's recipe."""
 
     name: str
-    start: str | None = None
+    second: bool = False
     steps: float = 1.0  # times the common number
     loss: dict[str, Any] = field(default_factory=dict)
     train: dict[str, Any] = field(default_factory=dict)
@@ -57,6 +59,19 @@ class Case:
     mean_shift: dict[str, Any] = field(default_factory=dict)
     labels: PseudoLabelParams = field(default_factory=PseudoLabelParams)
     regions: RegionParams = field(default_factory=RegionParams)
+    contrast: ContrastParams = field(default_factory=ContrastParams)
+
+
+def second(name: str, **changes: Any) -> Case:
+    """Return a case of the second stage: contrast and pairs under the start model's regions."""
+    recipe: dict[str, Any] = {
+        "train": {"recipe": "regions", "batch": 2, "crop": 160, "noise": 0.02},
+        "regions": TEXTURED,
+        "loss": {"dilations": FAR, "beta_slope": 0.04},
+        "mean_shift": {"iterations": 1},
+        "contrast": ContrastParams(pair_weight=10.0),
+    }
+    return Case(name, second=True, **{**recipe, **changes})
 
 
 REGIONS = {"teacher": "regions"}
@@ -75,36 +90,42 @@ CASES = (
     Case("D = 8", network={"dim": 8}),
     Case("D = 32", network={"dim": 32}),
     Case("three times the steps", steps=3.0),
-    Case("from the contrast of regions", start="natural"),
-    Case("the same, teacher: its own regions", start="natural", train=REGIONS, regions=TEXTURED),
-    Case("the same, pairs to 16 px", start="natural", train=REGIONS, regions=TEXTURED,
-         loss={"dilations": FAR}),
-    Case("the same, margin twice as steep", start="natural", train=REGIONS, regions=TEXTURED,
-         loss={"dilations": FAR, "beta_slope": 0.04}),
-    Case("the same, no mean shift", start="natural", train=REGIONS, regions=TEXTURED,
-         loss={"dilations": FAR, "beta_slope": 0.04}, mean_shift={"iterations": 0}),
+    second("second stage: contrast and pairs under its own regions"),
+    second("second stage, no mean shift", mean_shift={"iterations": 0}),
+    second("second stage, three iterations", mean_shift={"iterations": 3}),
+    second("second stage, pairs weigh 2", contrast=ContrastParams(pair_weight=2.0)),
+    second("second stage, contrast alone", contrast=ContrastParams()),
+    second("second stage, pairs alone", train={"teacher": "regions", "crop": 160, "batch": 2}),
+    second("second stage, pairs alone, teacher: colour superpixels", train={"batch": 2}),
+    second("second stage, pairs to 3 px", loss={"beta_slope": 0.04}),
+    second("second stage, margin half as steep", loss={"dilations": FAR}),
+    second("second stage, even and fine regions",
+           regions=replace(TEXTURED, counts=(25, 75, 250, 800), exponents=(0.4, 1.0))),
 )  # fmt: skip
 
 
-def train_case(case: Case, images: Path, steps: int, cache: Path, seed: int) -> Model:
+def train_case(case: Case, args: argparse.Namespace) -> Model:
     """Return the model of a case."""
     schedule = TrainParams(
-        steps=round(case.steps * steps), precision="bfloat16", seed=seed,
-        learning_rate=1e-3 if case.start else 2e-3, **case.train,
+        steps=round(case.steps * args.steps), precision="bfloat16", seed=args.seed,
+        learning_rate=1e-3 if case.second else 2e-3, **case.train,
     )  # fmt: skip
-    has_regions = schedule.teacher == "regions"
+    has_regions = "regions" in (schedule.recipe, schedule.teacher)
     labels = case.regions if has_regions else case.labels
-    part = json.dumps([labels.to_dict(), has_regions and case.start], sort_keys=True)
+    part = json.dumps([labels.to_dict(), has_regions and case.second], sort_keys=True)
     made = run(
-        sources(images, 3, labels.smoothing, {"rgb": True, "slices": "each"}),
-        start=None if case.start is None else load_model(case.start),
-        network=None if case.start else NetworkParams(**case.network),
+        sources(
+            args.root / "images" / "train", 3, labels.smoothing, {"rgb": True, "slices": "each"}
+        ),
+        start=load_model(args.start) if case.second else None,
+        network=None if case.second else NetworkParams(**case.network),
         mean_shift=MeanShiftParams(**case.mean_shift),
         loss=LossParams(**case.loss),
         pseudo_labels=case.labels,
         regions=case.regions,
+        contrast=case.contrast,
         train=schedule,
-        cache=cache / hashlib.sha256(part.encode()).hexdigest()[:12],
+        cache=args.out / "images" / hashlib.sha256(part.encode()).hexdigest()[:12],
         device="cpu",
     )
     return next(item for item in made if isinstance(item, Model))
@@ -129,6 +150,7 @@ def main() -> None:
     """Run what is missing and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("root", type=Path, help="folder with images/ and groundTruth/")
+    parser.add_argument("--start", required=True, help="model that the second stage goes on from")
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
@@ -142,8 +164,7 @@ def main() -> None:
     for case in CASES:
         kept = args.out / f"{case.name.replace(' ', '-').replace(':', '')}-{args.seed}.json"
         if not kept.exists():
-            images = args.root / "images" / "train"
-            model = train_case(case, images, args.steps, args.out / "images", args.seed)
+            model = train_case(case, args)
             result = {"kappa": model.kappa, "scores": score_model(model, args.root)}
             with replacing(kept) as temporary:
                 temporary.write_text(json.dumps(result), encoding="utf-8")

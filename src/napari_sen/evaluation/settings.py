@@ -88,7 +88,7 @@ WEIGHT_ALONE = 1000.0
 
 _SEGMENT = SegmentParams()
 _COLOUR = replace(_SEGMENT, embedding_weight=0.0, boundary_weight=0.0, compactness=10.0)
-_ALONE = replace(_COLOUR, colour_weight=0.0, embedding_weight=WEIGHT_ALONE)
+_ALONE = replace(_COLOUR, colour_weight=0.0, embedding_weight=WEIGHT_ALONE, compactness=5.0)
 
 # Ours are the package's defaults. Those of slic, felzenszwalb, watershed, seeds and lsc are the
 # best of GRIDS on 4 evenly spaced images of BSDS val at K = 50 and 200 (mean of F1 and ASA): few
@@ -116,6 +116,9 @@ CHOSEN: Mapping[str, Params] = {
 _COMPACTNESS: Mapping[str, Sequence[Any]] = {"compactness": (5.0, 10.0, 20.0, 40.0)}
 _SMOOTHING: Mapping[str, Sequence[Any]] = {"smoothing": (0.0, 1.0)}
 _EMBEDDING: Mapping[str, Sequence[Any]] = {"embedding_weight": (100.0, 300.0, 1000.0, 3000.0)}
+_EMBEDDING_ALONE: Mapping[str, Sequence[Any]] = {
+    "embedding_weight": (300.0, 1000.0, 3000.0), "compactness": (2.0, 5.0, 10.0),
+}  # fmt: skip
 _RULER: Mapping[str, Sequence[Any]] = {"ruler": (5.0, 10.0, 20.0, 40.0), **_SMOOTHING}
 
 # Small grids: every combination of a method is tried by tuning.
@@ -125,8 +128,8 @@ GRIDS: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "tree": {"size_exponent": (0.25, 0.4, 0.6, 1.0), "texture": (0.0, 30.0)},
     "snic-boundary": {"boundary_weight": (1000.0, 3000.0), "compactness": (5.0, 10.0)},
     "sen": _EMBEDDING,
-    "sen-paper-raw": _EMBEDDING,
-    "sen-paper": _EMBEDDING,
+    "sen-paper-raw": _EMBEDDING_ALONE,
+    "sen-paper": _EMBEDDING_ALONE,
     "sen-tree": _EMBEDDING,
     "slic": {**_COMPACTNESS, **_SMOOTHING},
     "felzenszwalb": {"scale": (0.1, 0.3, 1.0), "smallest": (0.05, 0.1, 0.2)},
