@@ -76,9 +76,9 @@ def row(name: str, seconds: float, clock: Clock, note: str = "") -> None:
 def markdown(side: int) -> str:
     """Return the table for the documentation."""
     load = os.getloadavg()[0]
+    threads = os.environ.get("OMP_NUM_THREADS", "unset")
     lines = [
-        f"{side} x {side} RGB, `OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}`, "
-        f"{os.cpu_count()} cores, load {load:.1f} at the end:\n",
+        f"{side} x {side} RGB, `OMP_NUM_THREADS={threads}`, load {load:.1f} at the end:\n",
         "| | s | longest freeze while it works, ms | while layers are added, ms |",
         "| --- | ---: | ---: | ---: |",
     ]
