@@ -131,6 +131,9 @@ def walk(side: int, steps: int) -> None:
     dock.runner.succeeded.disconnect(dock._take)
     dock.runner.succeeded.connect(lambda _: clock.turn("layers"))
     dock.runner.succeeded.connect(dock._take)
+    dock.runner.cancelled.disconnect(dock._cancelled)
+    dock.runner.cancelled.connect(lambda: clock.turn("layers"))
+    dock.runner.cancelled.connect(dock._cancelled)
     show = dock._show_preview
 
     def preview(item: object) -> None:
