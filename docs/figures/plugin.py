@@ -103,6 +103,7 @@ def first_steps(walk: Walk) -> None:
     walk.hide_all_but("tissue")
     walk.show(walk.dock.panels["contours"])
     walk.run("contours")
+    walk.hide_all_but("tissue contours")  # on a bright image they are hard to see
     walk.picture("napari-contours", "light")
 
 
@@ -196,7 +197,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_DATA_HOME"] = os.environ["XDG_CONFIG_HOME"] = folder
         walk = Walk(only)
-        for part in (first_steps, hierarchy, picking, growing, training):
+        for part in (first_steps, hierarchy, picking, training, growing):
             part(walk)
         walk.viewer.close()
 

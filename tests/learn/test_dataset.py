@@ -103,6 +103,29 @@ def test_an_interrupted_preparation_goes_on(tmp_path):
     assert not list(tmp_path.glob("*.part"))
 
 
+@pytest.mark.parametrize("phase", ["pseudo-labels", "storing"])
+def test_a_preparation_can_be_stopped_anywhere(tmp_path, phase):
+    """It asks often, while it computes maps and while it writes; no half file stays."""
+    asked = []
+    prepare(sources(1), LABELS, tmp_path / "whole", lambda *told: asked.append(told[2]))
+    in_phase = [stage for stage in asked if stage.startswith(phase)]
+    assert len(in_phase) >= 5
+    left = [len(in_phase)]
+
+    def stop(done, total, stage):
+        left[0] -= stage.startswith(phase)
+        if left[0] == 0:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        prepare(sources(1), LABELS, tmp_path / "stopped", stop)
+    names = {path.suffix for path in (tmp_path / "stopped").iterdir()}
+    assert ".part" not in names
+    assert len(list((tmp_path / "stopped").glob("*.json"))) == 1  # no image is said to be there
+    found = prepare(sources(1), LABELS, tmp_path / "stopped")
+    assert found.planes == 3
+
+
 def test_statistics_are_those_of_all_pixels():
     many = [Source("a", lambda: blobs(0, 30, 20)), Source("b", lambda: blobs(1, 17, 40))]
     mean, std = prepare(many, LABELS).statistics()

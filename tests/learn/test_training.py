@@ -185,6 +185,33 @@ def test_a_step_stopped_half_way_is_undone(uninterrupted, tmp_path):
     assert resumed[-1].loss == records[-1].loss
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_step_stopped_in_its_validation_is_undone(tmp_path, steps):
+    """The optimiser has moved by then: weights, moments and averages go back as well."""
+    options = {"train": changed(SETTINGS["train"], validate_every=1)}
+    records, model = train(checkpoint=tmp_path / "whole", **options)
+    calls = []
+    told = train(progress=lambda done, total, stage: calls.append((done, stage)), **options)[0]
+    assert told[0].validation == records[0].validation
+    last_of_the_step = calls.count((steps - 1, "training"))
+    left = [last_of_the_step]
+
+    def stop(done, total, stage):
+        left[0] -= (done, stage) == (steps - 1, "training")
+        if left[0] == 0:
+            raise Cancelled
+
+    folder = tmp_path / "stopped"
+    with pytest.raises(Cancelled):
+        train(checkpoint=folder, progress=stop, **options)
+    assert len((folder / "log.jsonl").read_text().splitlines()) == steps - 1
+    resumed, again = train(checkpoint=folder, resume=True, **options)
+    assert_same(weights(model), weights(again))
+    whole = load_file(tmp_path / "whole" / "state.safetensors")
+    assert_same(whole, load_file(folder / "state.safetensors"))
+    assert [r.validation for r in resumed] == [r.validation for r in records[steps - 1 :]]
+
+
 def test_a_training_is_not_overwritten_nor_mixed(uninterrupted, tmp_path):
     folder = uninterrupted[2]
     with pytest.raises(OutputError, match="holds a training already"):
@@ -263,7 +290,7 @@ def test_pairs_can_learn_from_regions():
 def test_training_ends_when_the_validation_loss_no_longer_falls(tmp_path, monkeypatch):
     """Also across a stop: checks before it count."""
     falling = iter([3.0, 2.0, 2.5, 2.0, 1.0])
-    monkeypatch.setattr(_Trainer, "_validate", lambda self: next(falling))
+    monkeypatch.setattr(_Trainer, "_validate", lambda self, check: next(falling))
     schedule = changed(SETTINGS["train"], steps=50, validate_every=2, patience=2)
     training = run(sources(6), **SETTINGS | {"train": schedule}, device="cpu", checkpoint=tmp_path)
     for _ in range(7):

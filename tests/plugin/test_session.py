@@ -164,6 +164,28 @@ def test_names_that_models_cannot_have(session, name):
         session.job("train")
 
 
+def test_a_training_that_waited_enough_has_nothing_to_resume(session, monkeypatch, tmp_path):
+    from napari_sen.learn.training import _Trainer
+    from napari_sen.params import MeanShiftParams, NetworkParams, TrainParams
+    from napari_sen.plugin.control import Control
+    from napari_sen.plugin.training import unfinished
+
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    losses = iter(range(1, 9))  # rising
+    monkeypatch.setattr(_Trainer, "_validate", lambda self, check: float(next(losses)))
+    session.new_model = "early"
+    session.set(
+        TrainParams(steps=9, batch=1, crop=32, validate_every=1, patience=2),
+        NetworkParams(dim=4, base_width=4, width_cap=8),
+        MeanShiftParams(iterations=1, landmarks=16),
+        PseudoLabelParams(spacings=(9.0,), compactnesses=(10.0,)),
+    )
+    message = session.job("train")(Control()).message
+    assert "no longer fell, so it ended after 3 of 9 steps" in message
+    assert "Resume" not in message
+    assert not unfinished("early")
+
+
 def test_a_job_keeps_the_settings_it_began_with(session):
     session.set(SegmentParams(n_segments=12))
     from napari_sen.plugin.control import Control

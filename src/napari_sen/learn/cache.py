@@ -8,8 +8,10 @@ exact, else float16), ``KEY.labels.npz`` (all label maps, compressed, with mean 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -98,8 +100,12 @@ def store(
     planes: np.ndarray,
     maps: list[np.ndarray],
     colours: list[np.ndarray],
+    check: Callable[[], None] = lambda: None,
 ) -> Entry:
-    """Write one prepared image; its description comes last, so it is whole or not there."""
+    """Write one prepared image; its description comes last, so it is whole or not there.
+
+    ``check`` is called many times; what it raises leaves no file.
+    """
     key = _key(name)
     (folder / f"{key}.json").unlink(missing_ok=True)
     arrays: dict[str, Any] = {}
@@ -107,8 +113,10 @@ def store(
         arrays[f"labels_{i}"] = labels.astype(np.uint16 if labels.max() < 1 << 16 else np.int32)
         arrays[f"colours_{i}"] = means
     packed = _pack(planes)
-    _write(folder / f"{key}.labels.npz", lambda file: np.savez_compressed(file, **arrays))
-    _write(folder / f"{key}.planes.npy", lambda file: np.save(file, packed, allow_pickle=False))
+    _write(folder / f"{key}.labels.npz", lambda file: np.savez_compressed(file, **arrays), check)
+    _write(
+        folder / f"{key}.planes.npy", lambda file: np.save(file, packed, allow_pickle=False), check
+    )
     flat = planes.reshape(-1, planes.shape[-1]).astype(float)
     entry = Entry(
         name,
@@ -125,8 +133,21 @@ def store(
     return entry
 
 
-def _write(path: Path, save: Any) -> None:
-    with replacing(path) as temporary, open(temporary, "wb") as file:
+class _Watched(io.BufferedWriter):
+    """A file that asks before each write whether to go on."""
+
+    def __init__(self, path: Path, check: Callable[[], None]) -> None:
+        super().__init__(io.FileIO(path, "w"))
+        self._check = check
+
+    def write(self, data: Any) -> int:
+        """Write bytes, or raise what the check raises."""
+        self._check()
+        return super().write(data)
+
+
+def _write(path: Path, save: Callable[[Any], None], check: Callable[[], None]) -> None:
+    with replacing(path) as temporary, _Watched(temporary, check) as file:
         save(file)
 
 

@@ -12,6 +12,7 @@ import tempfile
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -230,5 +231,9 @@ def _prepare_one(
 
     rows = None if embed is None else embed(planes)
     maps = label_maps(features, params, poll, embedding=rows)
-    colours = [mean_colours(features, labels) for labels in maps]
-    return cache.store(folder, source.name, source.stamp, planes, maps, colours)
+    check = partial(poll, len(maps), len(maps), "storing")
+    colours = []
+    for labels in maps:
+        check()
+        colours.append(mean_colours(features, labels))
+    return cache.store(folder, source.name, source.stamp, planes, maps, colours, check)

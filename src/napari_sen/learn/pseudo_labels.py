@@ -30,7 +30,7 @@ def pseudo_labels(
     params : PseudoLabelParams
         A spacing of s px asks for area / s^2 superpixels, at least one.
     progress : callable, optional
-        Called once per map.
+        Called many times per map; may raise Cancelled.
 
     Returns
     -------
@@ -39,11 +39,14 @@ def pseudo_labels(
     """
     area = features.shape[0] * features.shape[1]
     wanted = scales(params)
-    maps = {}
-    for done, (spacing, compactness) in enumerate(wanted):
-        report(progress, done, len(wanted), "pseudo-labels")
+    maps: dict[Scale, np.ndarray] = {}
+
+    def poll(*_: object) -> None:
+        report(progress, len(maps), len(wanted), "pseudo-labels")
+
+    for spacing, compactness in wanted:
         count = min(area, max(1, round(area / spacing**2)))
-        maps[spacing, compactness] = snic(features, count, compactness=compactness)
+        maps[spacing, compactness] = snic(features, count, compactness=compactness, progress=poll)
     report(progress, len(wanted), len(wanted), "pseudo-labels")
     return maps
 

@@ -63,13 +63,18 @@ def region_labels(
         Colour features of the whole image, smoothed by ``params.smoothing`` already.
     params : RegionParams
     progress : callable, optional
-        Called once per tree.
+        Called many times per tree; may raise Cancelled.
     embedding : (H, W, D) float32 ndarray, optional
         Unit rows; weighted by ``params.embedding_weight``.
     """
     basis = HierarchyParams()
     area = features.shape[0] * features.shape[1]
-    report(progress, 0, len(params.exponents), "regions")
+    maps: list[np.ndarray] = []
+
+    def poll(*_: object) -> None:
+        report(progress, len(maps) // len(params.counts), len(params.exponents), "regions")
+
+    poll()
     compared = features
     if embedding is not None:
         rows = embedding * np.float32(math.sqrt(params.embedding_weight) / 2)
@@ -78,18 +83,17 @@ def region_labels(
         compared,
         max(1, round(area / basis.fine_size**2)),
         compactness=basis.fine_compactness,
+        progress=poll,
     )
     # Variances of Gaussians add: this is the image smoothed by boundary_smoothing.
     more = math.sqrt(max(0.0, basis.boundary_smoothing**2 - params.smoothing**2))
     strength = gradient_magnitude(gaussian_filter(features, (more, more, 0)))
     if params.texture > 0:
-        strength += np.float32(params.texture) * half_disc_difference(features)
+        strength += np.float32(params.texture) * half_disc_difference(features, progress=poll)
     regions = region_graph(fine, compared, strength)
-    maps = []
-    for done, exponent in enumerate(params.exponents):
-        report(progress, done, len(params.exponents), "regions")
+    for exponent in params.exponents:
         settings = HierarchyParams(size_exponent=exponent)
-        tree = Hierarchy(fine, merge_regions(regions, settings))
+        tree = Hierarchy(fine, merge_regions(regions, settings, poll))
         maps += [tree.cut(min(count, tree.n_leaves)) for count in params.counts]
     report(progress, len(params.exponents), len(params.exponents), "regions")
     return maps

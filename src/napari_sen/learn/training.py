@@ -244,6 +244,10 @@ class _Trainer:
         rate = _learning_rate(self.done, train)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
+        number = self.done + 1
+        validate = number % train.validate_every == 0 or number == train.steps
+        # Where the weights have moved already when the step is left.
+        before = {key: value.clone() for key, value in self.tensors().items() if validate}
         self.learner.train()
         self.optimiser.zero_grad(set_to_none=True)
         with interruptible(self.learner, check):
@@ -263,9 +267,12 @@ class _Trainer:
         self.optimiser.step()
         self.learner.mean_shift.limit()
         update_average(self.average, self.learner, train.ema, self.done)
-        self.done += 1
-        validate = self.done % train.validate_every == 0 or self.done == train.steps
-        validation = self._validate() if validate else None
+        self.done = number
+        try:
+            validation = self._validate(check) if validate else None
+        except BaseException:
+            self.restore(number - 1, before)
+            raise
         if validation is not None:
             self.since = 0 if validation < self.lowest else self.since + 1
             self.lowest = min(self.lowest, validation)
@@ -290,12 +297,12 @@ class _Trainer:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=lower)
 
     @torch.no_grad()
-    def _validate(self) -> float | None:
+    def _validate(self, check: Callable[[], None]) -> float | None:
         """Return the averaged weights' loss on fixed crops of the held-out images."""
         if self.held_out is None:
             return None
         generator = np.random.default_rng([self.train.seed, 0, 3])
-        with self._autocast():
+        with interruptible(self.average, check), self._autocast():
             return self.recipe.loss(self.average, self.held_out, generator).total.item()
 
     def model(
@@ -324,6 +331,7 @@ class _Trainer:
             module.load_state_dict(
                 {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
             )
+        self.optimiser.state.clear()  # before the first step there are no moments
         restore_optimiser(self.optimiser, self.names, tensors)
         lowest, since = tensors["validation"].tolist()
         self.lowest, self.since, self.done = lowest, int(since), done

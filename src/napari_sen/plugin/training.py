@@ -156,11 +156,13 @@ def train(source: None, settings: Settings, control: Control) -> Finished:
     path = _path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     model.save(path, overwrite=choice.resume)
-    if done < last:
+    if done < last and control.is_finishing:
         message = f"model {name} is saved after {done} of {last} steps; Resume goes on"
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-        message = f"model {name} is trained and can be chosen"
+        return Finished([], message, look_up())
+    shutil.rmtree(folder, ignore_errors=True)
+    message = f"model {name} is trained and can be chosen"
+    if done < last:
+        message += f": its validation loss no longer fell, so it ended after {done} of {last} steps"
     return Finished([], message, look_up())
 
 

@@ -17,6 +17,7 @@ from qtpy.QtCore import QCoreApplication, QObject, Signal  # type: ignore[attr-d
 from superqt.utils import create_worker
 
 from ..errors import Cancelled, DeviceError, SenError
+from .collecting import short_collections
 from .control import Control
 
 __all__ = ["Control", "Job", "JobRunner", "Outcome"]
@@ -38,7 +39,8 @@ class Outcome:
 def perform(job: Job, control: Control) -> Outcome:
     """Run ``job`` and return how it ended; never raises."""
     try:
-        value = job(control)
+        with short_collections():
+            value = job(control)
     except Cancelled:
         return Outcome(cancelled=True)
     except SenError as error:
