@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -77,8 +79,7 @@ class Walk:
         print(f"{path.name}: {path.stat().st_size // 1000} kB")
 
     def open(self, sample: str) -> Any:
-        """Open a sample image in an empty viewer."""
-        self.viewer.layers.clear()
+        """Open a sample image."""
         self.viewer.open_sample("napari-sen", sample)
         self.viewer.reset_view()
         return self.viewer.layers[0]
@@ -190,15 +191,27 @@ def growing(walk: Walk) -> None:
     print(f"superpixels in tiles: {walk.ended[0]}")
 
 
+PARTS = (first_steps, hierarchy, picking, training, growing)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="*", default=[], help="names of pictures to write")
-    only = parser.parse_args().only
+    parser.add_argument("--part", help="walk through this part alone")
+    arguments = parser.parse_args()
+    if arguments.part is None:
+        # A process for each: removing layers of one part before the next crashes napari 0.9.2
+        # in software OpenGL now and then.
+        for part in PARTS:
+            command = [sys.executable, __file__, "--part", part.__name__]
+            subprocess.run([*command, "--only", *arguments.only], check=True)
+        return
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_DATA_HOME"] = os.environ["XDG_CONFIG_HOME"] = folder
-        walk = Walk(only)
-        for part in (first_steps, hierarchy, picking, training, growing):
-            part(walk)
+        walk = Walk(arguments.only)
+        for part in PARTS:
+            if part.__name__ == arguments.part:
+                part(walk)
         walk.viewer.close()
 
 

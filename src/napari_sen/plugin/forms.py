@@ -269,8 +269,8 @@ class SizeEditor(QWidget):
             box.setToolTip(_tooltip(meta[name]))
             box.setAccessibleName(label_of(name))
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            # Beside the text there are two buttons of 16 px, which themes do not tell Qt of.
-            box.setMinimumWidth(box.fontMetrics().horizontalAdvance("0000 µm") + 40)
+            # Beside the text there are two buttons, whose width the theme does not tell Qt.
+            box.setMinimumWidth(box.fontMetrics().horizontalAdvance("0000 µm") + 80)
         _write(self.number, meta["n_segments"].default)
         self._edited = False
         layout = QHBoxLayout(self)
