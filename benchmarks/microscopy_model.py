@@ -5,9 +5,9 @@ r"""Train the bundled model ``microscopy`` on folders of microscopy images, with
 
 MICROSCOPY holds one folder for each set, with ``images/``. Of every set the 'tune' half is
 taken (even positions of the sorted names): figures are reported on the other half. Of a stack
-every eighth slice is an image. Training goes on from ``natural`` with the contrast of regions.
-``--free`` takes only the sets that may be redistributed; ``--without`` leaves sets out, to see
-how well the model does on what it has not seen.
+every eighth slice is an image. Training goes on from ``natural`` as that was trained last: contrast
+and pairs together, under regions of its own merge tree. ``--free`` takes only the sets that may be
+redistributed; ``--without`` leaves sets out, to see how the model does on what it has not seen.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import torch
 from napari_sen.evaluation.datasets import Item, open_folder
 from napari_sen.large.image_file import ImageFile
 from napari_sen.learn.model import Model
-from napari_sen.params import ContrastParams, RegionParams, TrainParams
+from napari_sen.params import ContrastParams, LossParams, MeanShiftParams, RegionParams, TrainParams
 from napari_sen.pipeline.train import training_steps
 
 # Set to (terms, may be redistributed).
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--start", default="natural")
     parser.add_argument("--free", action="store_true", help="freely licensed sets alone")
     parser.add_argument("--without", nargs="+", default=[], choices=sorted(SETS), metavar="SET")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoint", type=Path)
@@ -92,10 +92,14 @@ def main() -> None:
         images,
         start=args.start,
         name=args.output.stem,
-        contrast=ContrastParams(shift=48),
-        regions=RegionParams(counts=(40, 100, 250)),
+        contrast=ContrastParams(shift=48, pair_weight=10.0),
+        loss=LossParams(dilations=(1, 2, 4, 8, 16), beta_slope=0.04),
+        mean_shift=MeanShiftParams(iterations=1),
+        regions=RegionParams(
+            counts=(40, 100, 250, 600), exponents=(0.4, 0.7), embedding_weight=1000.0
+        ),
         schedule=TrainParams(
-            recipe="regions", steps=args.steps, crop=160, noise=0.02, precision="bfloat16",
+            recipe="regions", batch=2, steps=args.steps, crop=160, noise=0.02, precision="bfloat16",
             learning_rate=args.learning_rate, seed=args.seed,
         ),
         checkpoint=args.checkpoint,

@@ -154,8 +154,8 @@ class SegmentParams(Params):
     """Image to superpixels: SNIC on colour and embedding (eq. 7 of the paper)."""
 
     suited: ClassVar[Suited] = {
-        "natural": {"boundary_weight": 3000.0},
-        "microscopy": {"boundary_weight": 500.0},
+        "natural": {"embedding_weight": 2000.0, "boundary_weight": 3000.0},
+        "microscopy": {"embedding_weight": 1000.0, "boundary_weight": 200.0},
     }
 
     n_segments: int = param(500, "number of superpixels wanted", low=1)
@@ -182,13 +182,14 @@ class SegmentParams(Params):
         1.0, "weight of the squared colour distance (CIELAB, L in 0...100)",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
-    embedding_weight: float = param(
-        2000.0, "weight of the embedding distance Psi (eq. 2) beside the squared colour distance",
+    embedding_weight: float | None = param(
+        None, "weight of the embedding distance Psi (eq. 2) beside the squared colour distance; "
+        "by default 2000 for photographs, 1000 for microscopy",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
     boundary_weight: float | None = param(
         None, "mode flat: weight of the boundary strength (half-disc difference), which growth "
-        "enters last; by default 3000 for photographs, 500 for microscopy",
+        "enters last; by default 3000 for photographs, 200 for microscopy",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
 
@@ -203,7 +204,7 @@ class HierarchyParams(Params):
     """
 
     suited: ClassVar[Suited] = {
-        "natural": {"size_exponent": 0.4, "texture": 30.0, "embedding_weight": 4000.0},
+        "natural": {"size_exponent": 0.4, "texture": 30.0, "embedding_weight": 2000.0},
         "microscopy": {"size_exponent": 0.7, "texture": 0.0, "embedding_weight": 1000.0},
     }
 
@@ -227,7 +228,7 @@ class HierarchyParams(Params):
     )  # fmt: skip
     embedding_weight: float | None = param(
         None, "weight of the embedding distance Psi (eq. 2) beside the squared colour distance; "
-        "by default 4000 for photographs, 1000 for microscopy",
+        "by default 2000 for photographs, 1000 for microscopy",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
     boundary_weight: float = param(

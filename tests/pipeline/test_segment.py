@@ -8,6 +8,7 @@ import pytest
 import napari_sen
 from napari_sen.errors import Cancelled
 from napari_sen.large.store import read_image
+from napari_sen.learn.model import load_model
 from napari_sen.params import SegmentParams
 from tests.core.test_snic import assert_is_labelling
 
@@ -169,9 +170,13 @@ def test_embedding_rows_have_length_one():
 
 
 def test_a_mean_shift_that_was_not_trained_is_told(caplog):
-    napari_sen.embed(photograph())
+    model = load_model("natural")
+    napari_sen.embed(photograph(), model=model, clustered=True)
     assert "was not trained" not in caplog.text
-    napari_sen.embed(photograph(), clustered=True)
+    model.metadata["training"]["mean_shift_trained"] = False
+    napari_sen.embed(photograph(), model=model)
+    assert "was not trained" not in caplog.text
+    napari_sen.embed(photograph(), model=model, clustered=True)
     assert "was not trained" in caplog.text
 
 

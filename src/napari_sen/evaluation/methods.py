@@ -15,7 +15,7 @@ from ..errors import ParameterError
 from ..params import KINDS, HierarchyParams, Params, SegmentParams
 from ..pipeline.choose import choose_model
 from ..pipeline.embed import embed_slice
-from ..pipeline.features import growth_boundary, slice_features
+from ..pipeline.features import growth_boundary, slice_features, weighted
 from ..pipeline.hierarchy import default_fine_count, slice_hierarchy
 from ..pipeline.prepare import Prepared, prepare
 from .datasets import Item
@@ -131,7 +131,7 @@ def _snic(
     params = suited(params, prepared, kind)
     if model is not None and clustered:
         rows = embed_slice(prepared, (), model, True, "cpu")
-        features = rows * np.float32(np.sqrt(params.embedding_weight) / 2)
+        features = weighted(None, rows, params)
     else:
         features = slice_features(prepared, (), params, model, "cpu")
     boundary = growth_boundary(prepared, (), params)

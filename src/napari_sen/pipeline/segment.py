@@ -163,7 +163,7 @@ def segment(
     if (resume or overwrite) and out is None:
         raise ParameterError("resume and overwrite speak of an output: give out= as well")
     options = {"out": out, "tile": tile, "scheduler": scheduler}
-    with_model = model is not None and params.embedding_weight > 0
+    with_model = model is not None and params.embedding_weight != 0
     if is_tiled(image, **options, with_model=with_model):
         from .lazy import open_result, segment_run  # zarr takes a moment to import
 

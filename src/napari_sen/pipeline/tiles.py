@@ -245,7 +245,7 @@ def box_features(
     colour = rows = None
     if job.params.colour_weight > 0:
         colour = _box_colour(job, index, box)
-    if job.model is not None and job.params.embedding_weight > 0:
+    if job.model is not None and job.params.embedding_weight:
         rows = box_embedding(job, index, box, poll)
     return weighted(colour, rows, job.params)
 
