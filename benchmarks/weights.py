@@ -27,7 +27,7 @@ from napari_sen.evaluation.datasets import open_bsds, open_folder
 from napari_sen.evaluation.methods import prepare_item
 from napari_sen.learn.model import Model, load_model
 from napari_sen.params import HierarchyParams, SegmentParams
-from napari_sen.pipeline.embed import embed_slice
+from napari_sen.pipeline.embedding import embed_slice
 from napari_sen.pipeline.hierarchy import default_fine_count, slice_hierarchy
 from napari_sen.pipeline.prepare import Prepared
 

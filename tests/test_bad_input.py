@@ -276,9 +276,9 @@ def test_superpixels_too_large_for_tiles(tmp_path):
 
 
 def test_a_tree_too_large_for_the_memory(monkeypatch):
-    from napari_sen.pipeline import adaptive_tiled
+    from napari_sen.pipeline import tree_tiled
 
-    monkeypatch.setattr(adaptive_tiled, "available_memory", lambda: 1000)
+    monkeypatch.setattr(tree_tiled, "available_memory", lambda: 1000)
     arguments = {"mode": "adaptive", "tile": 32, "model": None, "progress": never}
     refused(lambda: segment(GREY, **arguments), ParameterError, "mode='flat'")
 

@@ -24,7 +24,7 @@ from ..params import ContourParams, EmbedParams, PseudoLabelParams, SegmentParam
 from ..pipeline.pictures import display, middle_slice
 from .console import Reporter
 from .images import Loaded, check_fit, check_outputs, load
-from .large import embed_tiled, goes_in_tiles, segment_tiled
+from .large import contours_tiled, embed_tiled, goes_in_tiles, segment_tiled
 from .options import chosen, given_params
 
 __all__ = ["contours", "embed", "pseudo_labels", "segment"]
@@ -109,6 +109,8 @@ def pseudo_labels(args: Namespace, reporter: Reporter) -> dict[str, Any]:
 def contours(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Image to contours."""
     given = chosen(args, ContourParams)
+    if goes_in_tiles(args):
+        return contours_tiled(args, given, reporter)
     check_outputs(args, (args.output, IMAGE_OUT), ([args.picture], PICTURE_OUT))
     loaded = load(args, slices="each")
     from ..pipeline.contours import contours as run

@@ -1,4 +1,4 @@
-"""One image larger than memory in, its labels or its embedding out, tile by tile."""
+"""One image larger than memory in, its labels, embedding or contours out, tile by tile."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..large.atomic import check_output
 from ..large.image_file import ImageFile
 from ..large.source import open_source
 from ..large.store import open_image
-from ..params import SegmentParams
+from ..params import ContourParams, SegmentParams
 from .console import Reporter
 from .images import given_spacing, reading
 
-__all__ = ["embed_tiled", "goes_in_tiles", "segment_tiled"]
+__all__ = ["contours_tiled", "embed_tiled", "goes_in_tiles", "segment_tiled"]
 
 
 def goes_in_tiles(args: Namespace) -> bool:
@@ -60,12 +60,27 @@ def embed_tiled(args: Namespace, given: dict[str, Any], reporter: Reporter) -> d
     return _summary(args, file, reporter, {"dimensions": run.dim}, outputs)
 
 
-def _common(args: Namespace) -> tuple[ImageFile, dict[str, Any]]:
-    """Return the image, lazily, and the arguments that all runs share."""
+def contours_tiled(args: Namespace, given: dict[str, Any], reporter: Reporter) -> dict[str, Any]:
+    """Image to contours in tiles."""
+    from ..pipeline.lazy import contour_run
+
+    if args.picture:
+        raise ParameterError("in tiles no picture is drawn: leave out --picture, and see napari")
+    file, options = _common(args, slices="each")
+    run = contour_run(args.image, ContourParams(**given), **options)
+    run.run(reporter)
+    return _summary(args, file, reporter, {}, [args.output[0]])
+
+
+def _common(args: Namespace, *, slices: str | None = None) -> tuple[ImageFile, dict[str, Any]]:
+    """Return the image, lazily, and the arguments that all runs share.
+
+    ``slices`` is how a stack is meant where no option says it.
+    """
     if len(args.output) > 1:
         raise ParameterError("in tiles there is one output, an OME-Zarr: give -o once")
     file = open_image(args.image)
-    hints = reading(args, file)
+    hints = reading(args, file, slices=slices)
     source = open_source(file, **hints)
     return file, hints | {
         "model": None if args.model == "none" else args.model,

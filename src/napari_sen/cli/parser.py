@@ -288,6 +288,7 @@ def _contours(commands: Any) -> None:
     _output(parser, "contours: .tif, .npy or .zarr (OME-Zarr)")
     parser.add_argument("--picture", metavar="PNG", help="also write them as an 8-bit picture")
     _model(parser)
+    _large(parser)
     add_params(parser, ContourParams, title="contours")
 
 

@@ -55,7 +55,9 @@ def average_boundaries(maps: Iterable[Any]) -> NDArray[np.float32]:
     return (total / np.float32(count)).astype(np.float32)
 
 
-def share_of_cuts(tree: Hierarchy) -> NDArray[np.float32]:
+def share_of_cuts(
+    tree: Hierarchy, heights: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
     r"""Return how many of a tree's cuts have a boundary at each pixel, counted over log K.
 
     .. math:: 1 - \log K / \log n
@@ -67,15 +69,18 @@ def share_of_cuts(tree: Hierarchy) -> NDArray[np.float32]:
     Parameters
     ----------
     tree : Hierarchy
+    heights : float32 array, optional
+        Heights of borders; by default the ultrametric map.
 
     Returns
     -------
-    (*spatial) float32 array in [0, 1]
+    float32 array in [0, 1], of the shape of ``heights`` (of the labels)
         Thin borders; 0 within the finest superpixels and outside.
     """
-    heights = tree.ultrametric()
+    if heights is None:
+        heights = tree.ultrametric()
     if tree.n_leaves == 1:
-        return heights
+        return np.zeros(heights.shape, np.float32)
     # A border of height h is in a cut as long as fewer merges are done than lie below h.
     below = np.searchsorted(tree.levels.astype(np.float32), heights, side="left")
     fewest = (tree.n_leaves - below).astype(np.float32)

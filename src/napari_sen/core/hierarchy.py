@@ -120,6 +120,30 @@ class Hierarchy:
         )
         return heights.reshape(self.labels.shape)
 
+    def heights_between(self, pairs: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """Return at which height the border between two of the finest superpixels disappears.
+
+        Parameters
+        ----------
+        pairs : (E, 2) array of int
+            Labels, each pair of two different ones.
+
+        Returns
+        -------
+        (E,) float32 array
+            As :meth:`ultrametric` has them on the border.
+        """
+        if not len(pairs):
+            return np.zeros(0, np.float32)
+        # Pairs stand side by side as pixels, with a row of outside between one and the next.
+        rows = np.zeros((1, 2 * len(pairs), 2), np.int32)
+        rows[0, ::2] = pairs
+        heights: NDArray[np.float32] = _kernel.ultrametric(
+            rows, np.ascontiguousarray(self.linkage[:, :2], dtype=np.int64),
+            np.ascontiguousarray(self.levels),
+        )  # fmt: skip
+        return heights[0, ::2, 0]
+
     def _merges(self, n_segments: int | None, level: float | None) -> int:
         """Return how many merges a cut does."""
         if (n_segments is None) == (level is None):

@@ -14,7 +14,7 @@ from ..core.snic import snic
 from ..errors import ParameterError
 from ..params import KINDS, HierarchyParams, Params, SegmentParams
 from ..pipeline.choose import choose_model
-from ..pipeline.embed import embed_slice
+from ..pipeline.embedding import embed_slice
 from ..pipeline.features import growth_boundary, slice_features, weighted
 from ..pipeline.hierarchy import default_fine_count, slice_hierarchy
 from ..pipeline.prepare import Prepared, prepare

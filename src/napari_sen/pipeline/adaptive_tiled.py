@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
-from ..core.features import colour_features, smoothing_reach
-from ..core.hierarchy import Hierarchy, merge_regions
-from ..core.strength import gradient_magnitude
-from ..errors import ParameterError
-from ..large.memory import available_memory
 from ..large.pyramid import Pyramid
-from ..large.region_graph import PartialGraph, add_up, tile_graph
-from ..large.tiles import Box, TileGrid, as_slices, grow, shift
+from ..large.tiles import TileGrid
 from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress
-from .hierarchy import FINE_PER_SEGMENT
+from .hierarchy import FINE_PER_SEGMENT, fine_count
 from .run import Step
 from .tiled import SegmentRun
-from .tiles import Job, box_features, box_half_discs, superpixel_count
+from .tiles import Job, superpixel_count
+from .tree_tiled import check_memory, keep_graphs, merged
 
-__all__ = ["AdaptiveRun", "fine_params"]
-
-_PER_LEAF = 400  # bytes, beside its features: measured by benchmarks/large.py --tree
-
-
-def fine_params(tree: HierarchyParams, count: int) -> SegmentParams:
-    """Return how the leaves of a tree are made."""
-    return SegmentParams(
-        n_segments=count,
-        compactness=tree.fine_compactness,
-        smoothing=tree.smoothing,
-        colour_weight=tree.colour_weight,
-        embedding_weight=tree.embedding_weight or 0.0,  # settled before
-        boundary_weight=0.0,
-    )
+__all__ = ["AdaptiveRun"]
 
 
 class AdaptiveRun(SegmentRun):
@@ -69,14 +49,8 @@ class AdaptiveRun(SegmentRun):
             self._check_memory(self._plain_seeds().counts[0])
 
     def _check_memory(self, leaves: int) -> None:
-        """Raise ParameterError if the tree of one slice does not fit in the free memory."""
         channels = self.source.channels + (0 if self._model is None else self._model.dim)
-        needed, there = leaves * (_PER_LEAF + 24 * channels), available_memory()
-        if (there is not None and needed > there) or leaves > np.iinfo(np.int32).max:
-            raise ParameterError(
-                f"the tree of {leaves / 1e6:.0f} million leaves takes {needed / 1e9:.1f} GB: use "
-                "mode='flat', or cut out a part of the image"
-            )
+        check_memory(leaves, channels, "use mode='flat', or cut out a part of the image")
 
     def identity(self) -> dict[str, Any]:
         """Return all that the labels depend on."""
@@ -97,7 +71,9 @@ class AdaptiveRun(SegmentRun):
         """Make the leaves, their graph, the tree, its cut; then the coarse levels."""
         job = yield from self.segmented()
         folder = str(self.place.journal.resolve())
-        yield from self.pieces("graph", partial(_graph_tile, job, self._tree, folder), job.n_tiles)
+        yield from self.pieces(
+            "graph", partial(keep_graphs, (job,), self._tree, folder), job.n_tiles
+        )
         for which in self._journal.left("merging", self._n_slices):
             yield Step(which, self._n_slices, "merging")
             self._journal.add("merging", which, self._merge(job, which, folder))
@@ -118,13 +94,7 @@ class AdaptiveRun(SegmentRun):
         if leaves == 0:
             np.save(_cut_file(folder, which), np.empty(0, np.int32), allow_pickle=False)
             return 0
-        tiles = range(which * len(job.grid), (which + 1) * len(job.grid))
-        parts = (PartialGraph.load(_graph_file(folder, item)) for item in tiles)
-        channels = PartialGraph.load(_graph_file(folder, tiles[0])).sums.shape[1]
-        regions = add_up(parts, job.seeds.first(which), leaves, channels)
-        # Each leaf stands as one pixel: the tree does not ask where leaves lie.
-        each = np.arange(1, leaves + 1, dtype=np.int32)[None]
-        tree = Hierarchy(each, merge_regions(regions, self._tree))
+        _, tree = merged(job, 0, self._tree, folder, which)
         count = self._cut_rule()(job.seeds.pixels[which])
         cut = tree.cut(min(max(count, tree.n_parts), tree.n_leaves))[0]
         np.save(_cut_file(folder, which), cut, allow_pickle=False)
@@ -146,65 +116,12 @@ def _leaf_count(
 ) -> int:
     if pixels == 0:
         return 0
-    cell = (tree.fine_size * min(spacing)) ** len(spacing)
-    fine = max(round(pixels * math.prod(spacing) / cell), 1)
+    fine = fine_count(tree.fine_size, spacing, pixels)
     return min(max(fine, cut_count(pixels) * FINE_PER_SEGMENT), pixels)
-
-
-def _graph_file(folder: str, item: int) -> Path:
-    return Path(folder, f"graph-{item}.npz")
 
 
 def _cut_file(folder: str, which: int) -> Path:
     return Path(folder, f"cut-{which}.npy")
-
-
-def _graph_tile(
-    job: Job, tree: HierarchyParams, folder: str, item: int, poll: Progress | None
-) -> None:
-    """Keep the region graph of one tile."""
-    which, index, core = job.place(item)
-    window = tuple(
-        (start, min(stop + 1, n)) for (start, stop), n in zip(core, job.source.spatial, strict=True)
-    )
-    strength = None
-    if tree.boundary_weight:
-        strength = _box_strength(job, tree, which, index, window, poll)
-    labels = job.target.read(index, window)
-    features = box_features(job, index, core, poll)
-    found = tile_graph(labels, features, strength, window, core, job.spacing)
-    found.save(_graph_file(folder, item))
-
-
-def _box_strength(
-    job: Job,
-    tree: HierarchyParams,
-    which: int,
-    index: tuple[int, ...],
-    box: Box,
-    poll: Progress | None,
-) -> NDArray[np.float32]:
-    """Return the boundary strength of a box, as it is in the whole slice (or volume)."""
-    n = job.source.n_spatial
-    reach = [1 + far for far in smoothing_reach(tree.boundary_smoothing, n, job.spacing)]
-    seen = grow(box, reach, job.source.spatial)
-    inside = job.inside(index, seen)
-    smooth = colour_features(
-        job.source.read(index, seen),
-        job.source.rgb,
-        job.stats,
-        tree.boundary_smoothing,
-        n,
-        spacing=job.spacing,
-        mask=inside,
-    )
-    strength = gradient_magnitude(smooth, spacing=job.spacing, mask=inside)
-    strength = strength[as_slices(shift(box, seen))]
-    if tree.texture:
-        strength = strength + np.float32(tree.texture) * box_half_discs(
-            job, which, index, box, poll
-        )
-    return strength
 
 
 def _relabel_tile(

@@ -14,7 +14,7 @@ from ..errors import ImageError
 from ..large.store import resolve
 from ..progress import Progress, part, report
 from .choose import choose_model
-from .embed import embed_slice
+from .embedding import embed_slice
 from .prepare import image_kind, prepare
 
 if TYPE_CHECKING:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import ParameterError
 from ..large.store import resolve
 from ..params import require
 from ..progress import Progress, part
 from .choose import choose_model
-from .prepare import Prepared, image_kind, prepare
+from .embedding import embed_slice, warn_of_mean_shift
+from .prepare import image_kind, prepare
 from .route import is_tiled
 
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["embed", "embed_slice", "warn_of_mean_shift"]
-
-log = logging.getLogger("napari_sen")
+__all__ = ["embed"]
 
 
 def embed(
@@ -54,7 +51,7 @@ def embed(
         "auto" chooses as :func:`napari_sen.segment` does.
     clustered : bool
         After the mean shift (eq. 5, 6) rather than before; for models whose mean shift was
-        trained (the bundled ones are not, which is logged).
+        trained, as that of the bundled ones is; for others it is logged.
     mask, channel_axis, rgb, slices, spacing
         As for :func:`napari_sen.segment`. Pixels outside the mask get an embedding too, but do
         not enter the image's statistics.
@@ -124,35 +121,3 @@ def embed(
         result[index] = rows
     assert result is not None
     return result
-
-
-def warn_of_mean_shift(model: Model, clustered: bool) -> None:
-    """Log it where a mean shift is asked for that was never trained."""
-    if clustered and not model.mean_shift_trained:
-        log.warning(
-            "the mean shift of model %s was not trained: its clustered embedding tells regions "
-            "apart worse than the plain one", model.name,
-        )  # fmt: skip
-
-
-def embed_slice(
-    prepared: Prepared,
-    index: tuple[int, ...],
-    model: Model,
-    clustered: bool,
-    device: str,
-    progress: Progress | None = None,
-) -> NDArray[np.float32]:
-    """Return the embedding of one slice, or of one volume plane by plane."""
-    planes = prepared.planes(index, model.planes)
-    if prepared.canvas.n_spatial == 2:
-        return model.embed(planes, clustered=clustered, device=device, progress=progress)
-    count = len(planes)
-    return np.stack(
-        [
-            model.embed(
-                plane, clustered=clustered, device=device, progress=part(progress, z, count)
-            )
-            for z, plane in enumerate(planes)
-        ]
-    )

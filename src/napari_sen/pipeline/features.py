@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..core.strength import gradient_magnitude, half_disc_difference
 from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress
-from .embed import embed_slice
+from .embedding import embed_slice
 from .prepare import Prepared
 
 if TYPE_CHECKING:

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
 FINE_PER_SEGMENT = 5  # leaves for each adaptive superpixel wanted, where that is the larger number
 
-__all__ = ["FINE_PER_SEGMENT", "default_fine_count", "hierarchy", "slice_hierarchy"]
+__all__ = [
+    "FINE_PER_SEGMENT",
+    "default_fine_count",
+    "fine_count",
+    "hierarchy",
+    "slice_hierarchy",
+]
 
 
 def hierarchy(
@@ -148,9 +154,13 @@ def hierarchy(
 
 def default_fine_count(prepared: Prepared, index: tuple[int, ...], params: HierarchyParams) -> int:
     """Return how many superpixels of diameter ``fine_size`` one slice (or volume) holds."""
-    cell = (params.fine_size * min(prepared.spacing)) ** prepared.canvas.n_spatial
-    pixels = prepared.pixels(index)
-    return min(max(round(pixels * math.prod(prepared.spacing) / cell), 1), pixels)
+    return fine_count(params.fine_size, prepared.spacing, prepared.pixels(index))
+
+
+def fine_count(size: float, spacing: Sequence[float], pixels: int) -> int:
+    """Return how many superpixels of a diameter, in px of the finest axis, so many pixels hold."""
+    cell = (size * min(spacing)) ** len(spacing)
+    return min(max(round(pixels * math.prod(spacing) / cell), 1), pixels)
 
 
 def slice_hierarchy(

@@ -15,18 +15,21 @@ from ..large.image_file import ImageFile
 from ..large.place import Place, find_place
 from ..large.source import Source, open_source
 from ..large.store import open_image
-from ..params import HierarchyParams, SegmentParams
-from .adaptive_tiled import AdaptiveRun, fine_params
+from ..params import ContourParams, HierarchyParams, SegmentParams
+from .adaptive_tiled import AdaptiveRun
 from .choose import choose_compared, choose_model, suit
-from .embed import warn_of_mean_shift
+from .contours import tree_params
+from .contours_tiled import ContourRun
 from .embed_tiled import EmbedRun
+from .embedding import warn_of_mean_shift
 from .pca_tiled import PcaRun
 from .tiled import SegmentRun
+from .tree_tiled import fine_params
 
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["embed_run", "open_result", "pca_run", "segment_run"]
+__all__ = ["contour_run", "embed_run", "open_result", "pca_run", "segment_run"]
 
 
 def segment_run(
@@ -143,6 +146,55 @@ def embed_run(
         _place(out, source, inside, resume=resume, overwrite=overwrite, name="embedding"),
         chosen,
         clustered=clustered,
+        spacing=spacing,
+        tile=tile,
+        device=device,
+        scheduler=scheduler,
+        overwrite=overwrite,
+    )
+
+
+def contour_run(
+    image: Any,
+    params: ContourParams,
+    *,
+    model: Model | str | PathLike[str] | None = "auto",
+    spacing: Sequence[float] | None = None,
+    channel_axis: int | None = None,
+    rgb: bool | None = None,
+    slices: str | None = None,
+    device: str = "auto",
+    tile: int | Sequence[int] | None = None,
+    out: str | PathLike[str] | None = None,
+    scheduler: Any = None,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> ContourRun:
+    """Return a tiled run of :func:`napari_sen.contours`, checked, that has not begun yet.
+
+    As :func:`segment_run`, with the arguments of :func:`napari_sen.contours`.
+    """
+    check_scheduler(scheduler)
+    if params.method != "trees":
+        raise ParameterError(
+            "in tiles contours are made by method='trees': superpixels of 13 sizes, some as large "
+            "as an eighth of the image, need the whole of it"
+        )
+    file, source, kind = _opened(
+        image, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing
+    )
+    if source.n_spatial != 2:
+        raise ParameterError("contours are made slice by slice: give slices='each'")
+    chosen = choose_model(model, device, kind=kind)
+    _check_travels(source, scheduler)
+    params = suit(params, chosen, kind)
+    return ContourRun(
+        file,
+        source,
+        _place(out, source, None, resume=resume, overwrite=overwrite, name="contours"),
+        contours=params,
+        tree=suit(tree_params(params), chosen, kind),
+        model=chosen,
         spacing=spacing,
         tile=tile,
         device=device,

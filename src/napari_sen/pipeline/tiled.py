@@ -132,13 +132,14 @@ class SegmentRun(Run):
             yield from self._find_masked_seeds(self.mask)
             seeds = self._masked_seeds()
         if self.needs_limits:
-            yield from self._limits()
+            yield from self.find_limits()
         job = self._job(seeds)
         self.create(job.target, self.grid, seeds.total)
         yield from self.pieces(
             "superpixels", partial(segment_tile, job), job.n_tiles, where=lambda i: job.place(i)[1:]
         )
-        yield from self._seams(job)
+        reach = list(self._journal.done["superpixels"].values())
+        yield from self.mend(job, reach)
         return job
 
     @property
@@ -183,7 +184,7 @@ class SegmentRun(Run):
             self._journal.add("mask", which, [pixels, len(points)])
         yield Step(self._n_slices, self._n_slices, "mask")
 
-    def _limits(self) -> Iterator[Step]:
+    def find_limits(self) -> Iterator[Step]:
         """Find where the histograms of each slice's boundary strength begin and end.
 
         They are those of the whole slice up to a thousand tiles (600 million pixels); beyond, of
@@ -208,32 +209,37 @@ class SegmentRun(Run):
             self._journal.add("histograms", which, [side.tolist() for side in found.result()])
         yield Step(self._n_slices, self._n_slices, "histograms")
 
-    def _seams(self, job: Job) -> Iterator[Step]:
-        """Find pieces without a way to their seed in all tiles, then join them to neighbours."""
-        reach = np.max(list(self._journal.done["superpixels"].values()), axis=0).tolist()
+    def mend(self, job: Job, reach: Sequence[Sequence[int]], part: str = "") -> Iterator[Step]:
+        """Find pieces without a way to their seed in all tiles, then join them to neighbours.
+
+        ``reach`` is what the tasks of all tiles returned; ``part`` tells the stages of several
+        label maps apart.
+        """
+        farthest = tuple(np.max(reach, axis=0).tolist())
+        stage = f"seams{part}"
         yield from self.pieces(
-            "seams", partial(seam_tile, job, tuple(reach)), job.n_tiles, record=self._kept
+            stage, partial(seam_tile, job, farthest), job.n_tiles, record=partial(self._kept, part)
         )
-        decided = self._journal.load("joined")
+        decided = self._journal.load(f"joined{part}")
         if decided is None:
-            tiles = [item for item, count in self._journal.done["seams"].items() if count]
-            parts = [Fragments(**self._journal.load(f"loose-{i}") or {}) for i in sorted(tiles)]
-            found = merge_fragments(parts)
+            tiles = [item for item, count in self._journal.done[stage].items() if count]
+            names = [f"loose{part}-{item}" for item in sorted(tiles)]
+            found = merge_fragments([Fragments(**self._journal.load(name) or {}) for name in names])
             decided = {"pixels": found.pixels, "labels": joined(found)}
-            self._journal.save("joined", **decided)
+            self._journal.save(f"joined{part}", **decided)
         mending = _by_tile(job, decided["pixels"], decided["labels"])
         yield from self.pieces(
-            "mending",
+            f"mending{part}",
             partial(repair_tile, job),
             len(mending),
             work=lambda i: mending[i],
             where=lambda i: job.place(mending[i][0])[1:],
         )
 
-    def _kept(self, item: int, found: Fragments) -> int:
+    def _kept(self, part: str, item: int, found: Fragments) -> int:
         """Keep the loose pieces of a tile beside the journal; return how many there are."""
         if len(found):
-            self._journal.save(f"loose-{item}", **found.arrays())
+            self._journal.save(f"loose{part}-{item}", **found.arrays())
         return len(found)
 
     @property
@@ -265,7 +271,10 @@ class SegmentRun(Run):
     def _job(self, seeds: Seeds) -> Job:
         tiles, halo = self._settle_tiles(seeds)
         dtype = np.int32 if seeds.total <= np.iinfo(np.int32).max else np.int64
-        target = self.target(dtype, tiles)
+        return self.job(seeds, tiles, halo, self.target(dtype, tiles))
+
+    def job(self, seeds: Seeds, tiles: TileGrid, halo: tuple[int, ...], target: Pyramid) -> Job:
+        """Return what the tasks of one label map share."""
         return Job(
             source=self.source,
             mask=self.mask,

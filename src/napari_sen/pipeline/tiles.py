@@ -47,6 +47,7 @@ __all__ = [
     "seed_slice",
     "segment_tile",
     "superpixel_count",
+    "write_superpixels",
 ]
 
 
@@ -205,18 +206,38 @@ def segment_tile(job: Job, item: int, poll: Progress | None) -> list[int]:
     which, index, core = job.place(item)
     region = grow(core, job.halo, job.source.spatial)
     inside = job.inside(index, region)
-    points, numbers = job.seeds.window(which, region)
+    points, _ = job.seeds.window(which, region)
     if len(points) == 0 or (inside is not None and not inside.any()):
         return [0] * len(core)
+    features = box_features(job, index, region, poll)
+    boundary = box_boundary(job, which, index, region, poll)
+    return write_superpixels(job, item, features, inside, boundary, poll)
+
+
+def write_superpixels(
+    job: Job,
+    item: int,
+    features: NDArray[np.float32],
+    inside: NDArray[np.bool_] | None,
+    boundary: NDArray[np.float32] | None,
+    poll: Progress | None,
+) -> list[int]:
+    """Write the superpixels of one tile, whose features with the halo around are known.
+
+    Returns how far, per axis, they reach from their seeds.
+    """
+    which, index, core = job.place(item)
+    region = grow(core, job.halo, job.source.spatial)
+    points, numbers = job.seeds.window(which, region)
     points = points - np.array([start for start, _ in region])
     local = snic(
-        box_features(job, index, region, poll),
+        features,
         seeds=points,
         compactness=job.params.compactness,
         spacing=job.spacing,
         mask=inside,
         connectivity=job.params.connectivity,
-        boundary=box_boundary(job, which, index, region, poll),
+        boundary=boundary,
         boundary_weight=job.params.boundary_weight or 0.0,
         step=job.seeds.step(which),
         progress=poll,
