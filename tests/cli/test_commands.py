@@ -361,6 +361,19 @@ def test_embedding_in_tiles(shell):
     assert shell.names() == {"in.png", "e.zarr", "p.zarr"}
 
 
+def test_contours_in_tiles(shell):
+    options = ("contours", "in.png", "-o", "c.zarr", "--model", "none", "--tile", 32)
+    done = shell(*options, "--json")
+    assert done.returncode == 0, done.stderr
+    assert {"superpixels", "graph", "merging", "contours"} <= set(json.loads(done.stdout)["seconds"])
+    edges = to_array(shell.folder / "c.zarr")
+    assert (edges.shape, edges.dtype) == ((48, 64), np.float32)
+    assert edges.any()
+    assert "--picture" in shell(*options, "--overwrite", "--picture", "c.png").stderr
+    assert "method='trees'" in shell(*options, "--overwrite", "--method", "sizes").stderr
+    assert shell.names() == {"in.png", "c.zarr"}
+
+
 def test_interrupted_tiles_are_kept(shell, rng):
     np.save(shell.folder / "big.npy", rng.integers(0, 256, (1200, 1200), dtype=np.uint8))
     options = ("segment", "big.npy", "-o", "a.zarr", "--size", 12, "--tile", 96, *COLOUR)
