@@ -365,7 +365,9 @@ def test_contours_in_tiles(shell):
     options = ("contours", "in.png", "-o", "c.zarr", "--model", "none", "--tile", 32)
     done = shell(*options, "--json")
     assert done.returncode == 0, done.stderr
-    assert {"superpixels", "graph", "merging", "contours"} <= set(json.loads(done.stdout)["seconds"])
+    assert {"superpixels", "graph", "merging", "contours"} <= set(
+        json.loads(done.stdout)["seconds"]
+    )
     edges = to_array(shell.folder / "c.zarr")
     assert (edges.shape, edges.dtype) == ((48, 64), np.float32)
     assert edges.any()

@@ -234,6 +234,29 @@ def test_an_embedding_and_its_colours(opened, path, one_torch_thread):
     assert opened.added(1) == [whole, colours]
 
 
+def test_contours(opened, path):
+    image = opened.viewer.add_image(zarr.open_array(path, mode="r"), name="slide", **PLACE)
+    choose_model(opened.dock, "none (colour only)")
+    panel = opened.dock.panels["contours"]
+    panel.store.wanted.setChecked(True)
+    panel.store.tile.setValue(128)
+    assert "12 tiles, about 672 kB" in panel.store.about.text()
+    text = opened.click("contours")
+    goal = path.with_name("slide_contours.sen.zarr")
+    assert text == f"Done: contours (colour only), strength 0 to 1, in {goal}."
+    (layer,) = opened.added(1)
+    assert_same_place(layer, image)
+    assert layer.contrast_limits == [0, 1]
+    size = tuple(pixel_size(image))
+    whole = napari_sen.contours(path, spacing=size, model=None, tile=128).compute()
+    np.testing.assert_array_equal(np.asarray(layer.data[0]), whole)
+    assert whole.any()
+    mask = opened.viewer.add_labels(np.ones((300, 420), np.uint8), name="mask")
+    opened.dock.session.mask = mask
+    panel.store.wanted.setChecked(True)
+    assert "choose no mask" in opened.click("contours")
+
+
 def test_the_form_is_there_only_where_it_is_of_use(opened, path, monkeypatch, tmp_path):
     chooser = opened.dock.panels["superpixels"].store
     assert chooser.isHidden()

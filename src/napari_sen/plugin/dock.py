@@ -18,6 +18,7 @@ from .control import Control
 from .growing import Growth
 from .growing_layer import GrowingLayers
 from .panels import (
+    ContoursPanel,
     EmbedPanel,
     HierarchyPanel,
     StatusPanel,
@@ -62,6 +63,7 @@ PANELS: dict[str, type[StepPanel]] = {
     "embed": EmbedPanel,
     "superpixels": SuperpixelsPanel,
     "hierarchy": HierarchyPanel,
+    "contours": ContoursPanel,
     "classes": PickPanel,
 }
 

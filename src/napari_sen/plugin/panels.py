@@ -32,10 +32,11 @@ from .level import LevelSlider
 from .session import Session
 from .source import Source
 from .steps import STEPS
-from .storage import plan_embedding, plan_superpixels
+from .storage import plan_contours, plan_embedding, plan_superpixels
 from .store_chooser import StoreChooser
 
 __all__ = [
+    "ContoursPanel",
     "EmbedPanel",
     "HierarchyPanel",
     "StatusPanel",
@@ -219,6 +220,13 @@ class EmbedPanel(StoredPanel):
         """Read the choice as well."""
         super().read()
         self._session.all_channels = self.channels.isChecked()
+
+
+class ContoursPanel(StoredPanel):
+    """Adds the store."""
+
+    def _extra(self, layout: QFormLayout) -> None:
+        self._store(plan_contours)
 
 
 class HierarchyPanel(StepPanel):

@@ -36,7 +36,15 @@ from .results import Finished, Result, Tree
 from .settings import Settings
 from .source import Source
 from .storage import is_tiled
-from .tiled_steps import common, model_note, tiled_embedding, tiled_superpixels
+from .tiled_steps import (
+    CONTOURS,
+    by_slice,
+    common,
+    model_note,
+    tiled_contours,
+    tiled_embedding,
+    tiled_superpixels,
+)
 from .training import check, train
 
 __all__ = ["STEPS", "Step"]
@@ -75,11 +83,6 @@ def _loaded(source: Source, settings: Settings) -> np.ndarray:
     return np.asarray(source.image)
 
 
-def _by_slice(source: Source) -> dict[str, Any]:
-    """Return how to read the image where volumes are taken slice by slice."""
-    return source.reading | ({"slices": "each"} if source.slices else {})
-
-
 def _inside(values: np.ndarray, source: Source) -> np.ndarray:
     """Return ``values``, 0 outside the mask; for steps that take no mask."""
     inside = source.mask
@@ -108,7 +111,7 @@ def pseudo_labels(source: Source, settings: Settings, control: Control) -> Finis
     params = settings[PseudoLabelParams]
     maps = napari_sen.pseudo_labels(
         _loaded(source, settings),
-        **_by_slice(source),
+        **by_slice(source),
         **params.to_dict(),
         progress=control.progress,
     )
@@ -252,19 +255,21 @@ def contours(source: Source, settings: Settings, control: Control) -> Finished:
     """Average the boundaries over many sizes: an image from 0 to 1."""
     import napari_sen
 
+    if is_tiled(source, settings.model is not None, settings.storage["contours"]):
+        return tiled_contours(source, settings, control)
     strength = napari_sen.contours(
-        _loaded(source, settings),
-        **(common(source, settings) | _by_slice(source)),
+        np.asarray(source.image),
+        **(common(source, settings) | by_slice(source)),
         **settings[ContourParams].to_dict(),
+        spacing=source.spacing if source.is_scaled else None,
         progress=control.progress,
     )
-    options = {"contrast_limits": (0.0, 1.0), "colormap": "inferno", "blending": "additive"}
     result = Result(
         "image",
         f"{source.name} contours",
         source.placement.shape(_inside(strength, source)),
         source.placement,
-        options,
+        CONTOURS,
     )
     return Finished([result], f"contours ({model_note(source, settings)}), strength 0 to 1")
 

@@ -26,6 +26,7 @@ __all__ = [
     "colours_beside",
     "image_path",
     "is_tiled",
+    "plan_contours",
     "plan_embedding",
     "plan_superpixels",
     "prepare",
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 # Steps that work in tiles, and what their stores are called.
-STORED = {"superpixels": "superpixels", "embed": "embedding"}
+STORED = {"superpixels": "superpixels", "embed": "embedding", "contours": "contours"}
 
 SUFFIX = ".sen.zarr"  # of suggestions: napari opens such folders with our reader
 _SUFFIXES = (".zarr", ".sen", ".ome", ".tif", ".tiff", ".npy", ".png", ".jpg", ".jpeg")
@@ -153,7 +154,8 @@ def plan_superpixels(source: Source, params: SegmentParams, tile: int | None, go
     """Return one or two sentences: how many tiles, how large the result, what lies there."""
     from ..pipeline.tiled import planned_tiles
 
-    leading, spatial = _axes(source)
+    n = 3 if source.slices == "volume" else 2
+    leading, spatial = source.shape[:-n], source.shape[-n:]
     try:
         if params.mode == "flat":
             size = source.spacing if source.is_scaled else (1.0,) * len(spatial)
@@ -168,18 +170,22 @@ def plan_superpixels(source: Source, params: SegmentParams, tile: int | None, go
 
 def plan_embedding(source: Source, dim: int, tile: int | None, goal: Path) -> str:
     """Return as much of an embedding of ``dim`` values a pixel, with its colours."""
-    leading, spatial = _axes(source)
+    return _plan_plain(source, 3 if source.slices == "volume" else 2, 4 * dim + 3, tile, goal)
+
+
+def plan_contours(source: Source, tile: int | None, goal: Path) -> str:
+    """Return as much of contours, which are made slice by slice."""
+    return _plan_plain(source, 2, 4, tile, goal)
+
+
+def _plan_plain(source: Source, n: int, pixel: int, tile: int | None, goal: Path) -> str:
+    """Return the plan of a result of so many bytes a pixel, of slices with n axes."""
+    leading, spatial = source.shape[:-n], source.shape[-n:]
     try:
-        grid = TileGrid(spatial, tile_sides(tile, spatial, n_spatial=len(spatial)))
+        grid = TileGrid(spatial, tile_sides(tile, spatial, n_spatial=n))
     except SenError as error:
         return f"Not possible: {error}."
-    return _plan(len(grid) * prod(leading), prod(source.shape) * (4 * dim + 3), "about {}", goal)
-
-
-def _axes(source: Source) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the shapes of what is looped over and of one slice or volume."""
-    n = 3 if source.slices == "volume" else 2
-    return source.shape[:-n], source.shape[-n:]
+    return _plan(len(grid) * prod(leading), prod(source.shape) * pixel, "about {}", goal)
 
 
 def _plan(tiles: int, finest: int, size_text: str, goal: Path) -> str:

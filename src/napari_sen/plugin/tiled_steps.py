@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..params import EmbedParams, HierarchyParams, SegmentParams
+from ..errors import ImageError
+from ..params import ContourParams, EmbedParams, HierarchyParams, SegmentParams
 from ..pipeline import lazy
 from .control import Control
 from .cut import lazy_cut
@@ -16,13 +17,29 @@ from .settings import Settings
 from .source import Source
 from .storage import Storage, colours_beside, prepare
 
-__all__ = ["common", "model_note", "tiled_embedding", "tiled_superpixels"]
+__all__ = [
+    "CONTOURS",
+    "by_slice",
+    "common",
+    "model_note",
+    "tiled_contours",
+    "tiled_embedding",
+    "tiled_superpixels",
+]
+
+# How a layer of contours looks.
+CONTOURS = {"contrast_limits": (0.0, 1.0), "colormap": "inferno", "blending": "additive"}
 
 
 def common(source: Source, settings: Settings) -> dict[str, Any]:
     """Return the keyword arguments that tell the API how to read an image, and the model."""
     model = settings.models.get(settings.model, source)
     return {**source.reading, "model": model, "device": settings.device}
+
+
+def by_slice(source: Source) -> dict[str, Any]:
+    """Return how to read the image where volumes are taken slice by slice."""
+    return source.reading | ({"slices": "each"} if source.slices else {})
 
 
 def model_note(source: Source, settings: Settings) -> str:
@@ -91,6 +108,31 @@ def tiled_embedding(source: Source, settings: Settings, control: Control) -> Fin
     grow(picture, growth, control)
     message = f"{run.dim} values per pixel, in {goal}, shown as 3 colours"
     return Finished([whole, growth.final(picture.path)], message)
+
+
+def tiled_contours(source: Source, settings: Settings, control: Control) -> Finished:
+    """Draw contours tile by tile, of the whole image."""
+    if source.lazy_mask is not None:
+        raise ImageError(
+            "in tiles contours are drawn of the whole image: choose no mask, and hide what lies "
+            "outside afterwards"
+        )
+    storage = settings.storage["contours"]
+    goal = Path(storage.path)
+    prepare(goal, storage.overwrite)
+    run = lazy.contour_run(
+        lazy_cut(source.data, source.index),
+        settings[ContourParams],
+        **(common(source, settings) | by_slice(source)),
+        spacing=source.spacing if source.is_scaled else None,
+        tile=storage.tile,
+        out=goal,
+        **_how(storage),
+    )
+    growth = Growth(goal, "image", f"{source.name} contours", source.placement, CONTOURS)
+    grow(run, growth, control)
+    message = f"contours ({model_note(source, settings)}), strength 0 to 1, in {goal}"
+    return Finished([growth.final(run.path)], message)
 
 
 def _how(storage: Storage) -> dict[str, Any]:
