@@ -5,15 +5,18 @@
     python benchmarks/large.py --model microscopy --first 4 --sizes 16384
     python benchmarks/large.py --tree 5.18 --sizes 16384        # ten million leaves of this size
     python benchmarks/large.py --ndim 3 --sizes 384             # a volume
+    python benchmarks/large.py --ndim 3 --sizes 192 --halo 4    # with another halo
 
 The image is a photograph's green channel (uint16), mirrored without end, with noise that does not
 repeat, made where it is read: nothing is measured of a disk's reading. Every size runs in a
 process of its own; memory is the peak of its resident set beyond what it holds after importing
 all libraries.
-Agreement: share of pixels with the label that the whole image, in memory, gives them (up to 4096).
+Agreement: share of pixels with the label that the whole image, in memory, gives them (up to 4096,
+volumes up to 192).
 Seams: how often labels change on tile borders, over how often they do on lines at the same place
-of the picture, which repeats, and of the seed lattice: other lines differ by nature. Up to 4096
-also over how often the labels of the whole change on the very same borders.
+of the picture, which repeats, and of the seed lattice: other lines differ by nature; with the
+standard error that the choice of lines brings. Up to 4096 also over how often the labels of the
+whole change on the very same borders.
 """
 
 # ruff: noqa: E402
@@ -37,7 +40,7 @@ import numpy as np
 
 SIZE = 10.0  # px: diameter of the superpixels
 PERIOD = 970  # px: after which the picture repeats
-COMPARED = 4096  # px: largest side that is also segmented as a whole
+COMPARED = {2: 4096, 3: 192}  # px: largest side that is also segmented as a whole
 
 
 class Endless:
@@ -82,12 +85,15 @@ def measure(side: int, options: argparse.Namespace) -> dict[str, Any]:
     import dask.array  # noqa: F401
 
     from napari_sen.params import HierarchyParams, SegmentParams
+    from napari_sen.pipeline import tiled
     from napari_sen.pipeline.lazy import open_result, segment_run
 
     if model is not None:
         from napari_sen.learn.model import load_model
 
         load_model(model)
+    if options.halo is not None:
+        tiled.HALO = {2: options.halo, 3: options.halo}
     held = resident("VmRSS")
     image = Endless(side, options.ndim)
     params, tree = SegmentParams(size=SIZE), None
@@ -126,12 +132,12 @@ def measure(side: int, options: argparse.Namespace) -> dict[str, Any]:
             "stages": stages,
             "peak": resident("VmHWM") - held,
         }
-        if first is None and options.ndim == 2 and leaf is None:
+        if first is None and leaf is None:
             labels = open_result(run.path)[0]
             row["labels"] = int(labels.max().compute())
-            ratio = seam_ratio(labels)
+            ratio = seam_ratio(labels) if labels.ndim == 2 else None
             row |= {} if ratio is None else {"seams": ratio}
-            if side <= COMPARED and model is None:
+            if side <= COMPARED[labels.ndim] and model is None:
                 row |= compare(image, labels)
     return row
 
@@ -142,21 +148,21 @@ def compare(image: Endless, labels: Any) -> dict[str, float]:
 
     from napari_sen import segment
 
-    whole = image[slice(0, image.shape[0]), slice(0, image.shape[1])]
+    whole = image[tuple(slice(0, n) for n in image.shape)]
+    how = {"slices": "volume"} if whole.ndim == 3 else {}
     start = time.perf_counter()
-    expected = segment(whole, size=SIZE, model=None)
+    expected = segment(whole, size=SIZE, model=None, **how)
     seconds = time.perf_counter() - start
     equal = sum(
         int((labels[k : k + 512].compute() == expected[k : k + 512]).sum())
         for k in range(0, len(whole), 512)
     )
-    borders, _ = border_lines(len(whole), labels.chunks[0][0])
-    ours, theirs = (changes(found, borders) for found in (labels, da.from_array(expected)))
-    return {
-        "whole": seconds,
-        "agreement": equal / expected.size,
-        "same borders": float(ours.sum() / theirs.sum()),
-    }
+    found = {"whole": seconds, "agreement": equal / expected.size}
+    if whole.ndim == 2:
+        borders, _ = border_lines(len(whole), labels.chunks[0][0])
+        ours, theirs = (changes(these, borders) for these in (labels, da.from_array(expected)))
+        found["same borders"] = float(ours.sum() / theirs.sum())
+    return found
 
 
 def border_lines(side: int, tile: int) -> tuple[np.ndarray, np.ndarray]:
@@ -171,25 +177,31 @@ def border_lines(side: int, tile: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def changes(labels: Any, lines: np.ndarray) -> np.ndarray:
-    """Return, along y and x, how many labels change from the pixels before lines to those on."""
-    down = across = 0
+    """Return, for every line along y and x, how often labels change from before it to on it."""
+    found = np.zeros((2, len(lines)))
     step = labels.chunks[0][0]
     for start in range(0, len(labels), step):
         rows = labels[max(0, start - 1) : start + step].compute()
-        here = lines[(lines >= max(start, 1)) & (lines < start + step)] - max(0, start - 1)
-        down += np.count_nonzero(rows[here] != rows[here - 1])
+        here = (lines >= max(start, 1)) & (lines < start + step)
+        at = lines[here] - max(0, start - 1)
+        found[0, here] = np.count_nonzero(rows[at] != rows[at - 1], axis=1)
         own = rows[min(start, 1) :]
-        across += np.count_nonzero(own[:, lines] != own[:, lines - 1])
-    return np.array([down, across])
+        found[1] += np.count_nonzero(own[:, lines] != own[:, lines - 1], axis=0)
+    return found
 
 
-def seam_ratio(labels: Any) -> float | None:
-    """Return how often labels change on tile borders, over how often they do elsewhere."""
+def seam_ratio(labels: Any) -> tuple[float, float] | None:
+    """Return how often labels change on tile borders over elsewhere, and its standard error.
+
+    The error is that of 1,000 bootstrap resamples of the lines.
+    """
     borders, others = border_lines(len(labels), labels.chunks[0][0])
     if not len(others):
         return None  # the image is smaller than the picture's period
-    on, off = (changes(labels, lines).sum() / len(lines) for lines in (borders, others))
-    return float(on / off)
+    on, off = (changes(labels, lines).ravel() for lines in (borders, others))
+    rng = np.random.default_rng(0)
+    drawn = [rng.choice(on, len(on)).mean() / rng.choice(off, len(off)).mean() for _ in range(1000)]
+    return float(on.mean() / off.mean()), float(np.std(drawn))
 
 
 def main() -> None:
@@ -201,6 +213,7 @@ def main() -> None:
     parser.add_argument("--model", help="compare the embedding of this model, too")
     parser.add_argument("--tree", type=float, metavar="SIZE", help="cut a tree of such leaves")
     parser.add_argument("--ndim", type=int, choices=(2, 3), default=2, help="3: a volume")
+    parser.add_argument("--halo", type=float, help="seed spacings around a tile")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
@@ -216,16 +229,18 @@ def main() -> None:
                    str(options.threads), "--ndim", str(options.ndim)]  # fmt: skip
         command += ["--first", str(options.first)] if options.first else []
         command += ["--model", options.model] if options.model else []
+        command += ["--halo", str(options.halo)] if options.halo else []
         command += ["--tree", str(options.tree)] if options.tree else []
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         row = json.loads(output)
         rows.append(row)
         stages = row["stages"]
         pixels = side**options.ndim * row["tiles"] / row["of"] / 1e6
-        shown = [
-            f"{row[key]:.5f}" if key in row else ""
-            for key in ("agreement", "seams", "same borders")
-        ]
+        shown = [f"{row[key]:.5f}" if key in row else "" for key in ("agreement", "same borders")]
+        if "seams" in row:
+            shown.insert(1, "{:.3f} +- {:.3f}".format(*row["seams"]))
+        else:
+            shown.insert(1, "")
         whole = f"{row['whole']:.1f}" if "whole" in row else ""
         parts = ", ".join(f"{stages.get(key, 0.0):.1f}" for key in ("superpixels", "seams"))
         busy = row["seconds"] if options.first is None else stages["superpixels"]
