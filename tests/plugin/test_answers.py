@@ -68,17 +68,23 @@ def longest(dock, freezes, key, attempts=ATTEMPTS):
     return min(found)
 
 
+def paint(dock):
+    """Paint two classes onto superpixels; return the panel."""
+    panel, picking = dock.dock.panels["classes"], dock.dock.session.picking
+    panel.box.choose(dock.viewer.layers["photo superpixels"])
+    panel.toggle.click()
+    picking.paint([3, 8], 1)
+    picking.paint([40, 41], 2)
+    return panel
+
+
 @pytest.mark.usefixtures("one_torch_thread")
 def test_no_step_freezes_the_window(dock, freezes):
     dock.click("embed")  # imports torch
     dock.click("contours")  # and skimage
     found = {key: longest(dock, freezes, key) for key in STEPS}
     choose_model(dock.dock, "none (colour only)")
-    panel, picking = dock.dock.panels["classes"], dock.dock.session.picking
-    panel.box.choose(dock.viewer.layers["photo superpixels"])
-    panel.toggle.click()
-    picking.paint([3, 8], 1)
-    picking.paint([40, 41], 2)
+    panel = paint(dock)
     dock.click("classes")  # imports scikit-learn
     found["classes"] = longest(dock, freezes, "classes")
     panel.toggle.click()
@@ -119,3 +125,25 @@ def test_cancel_acts_within_a_second(dock, freezes, key):
             assert list(dock.viewer.layers) == layers
         layers = list(dock.viewer.layers)
     assert ended[0] == "Cancelled; nothing was kept."
+
+
+@pytest.mark.usefixtures("one_torch_thread")
+def test_cancel_of_the_classes_leaves_what_was_painted(dock):
+    """The embedding that they are told apart by is what takes the time."""
+    dock.click("superpixels")
+    panel, picking = paint(dock), dock.dock.session.picking
+    layers, painted = list(dock.viewer.layers), picking.picked().classes.copy()
+    for after in (0.02, 0.2):
+        dock.dock.session.models.forget()
+        with dock.qtbot.waitSignal(dock.dock.idle, timeout=60_000) as idle:
+            dock.press("classes")
+            dock.qtbot.wait(int(1000 * after))
+            start = time.monotonic()
+            dock.dock.status.button.click()
+        assert time.monotonic() - start < 1
+        assert idle.args[0] == "Cancelled; nothing was kept."
+        assert list(dock.viewer.layers) == layers
+        np.testing.assert_array_equal(picking.picked().classes, painted)
+    assert dock.click("classes").startswith("Done: ")
+    assert "photo superpixels propagated" in dock.viewer.layers
+    panel.toggle.click()

@@ -265,7 +265,8 @@ def test_pause_stop_and_resume_a_training(training):
         dock.qtbot.wait(300)
         return panel.curve.points[-1][0] == before
 
-    dock.qtbot.waitUntil(rests, timeout=10_000)
+    dock.qtbot.wait(1000)
+    assert rests()
     steps = panel.curve.points[-1][0]
     click(dock, panel.pausing)
     dock.qtbot.waitUntil(lambda: panel.curve.points[-1][0] > steps, timeout=20_000)
