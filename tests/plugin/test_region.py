@@ -205,6 +205,9 @@ def test_what_does_not_fit_into_memory_is_made_tile_by_tile(kind, rng, tmp_path,
     np.testing.assert_allclose(found.data_to_world((3, 4)), layer.data_to_world((3, 4)))
     session = Session()
     session.choose(layer)
-    for step in ("contours", "hierarchy", "pseudo_labels"):
+    session.model = None
+    (edges,) = session.run("contours")
+    assert edges.to_layer().data[0].shape == data.shape
+    for step in ("hierarchy", "pseudo_labels"):
         with pytest.raises(ImageError, match="choose a region, the current view or a slice"):
             session.run(step)

@@ -77,8 +77,8 @@ def _loaded(source: Source, settings: Settings) -> np.ndarray:
     if not route.fits_in_memory(source.shape, settings.model is not None):
         raise ImageError(
             f"the {' x '.join(map(str, source.shape))} pixels of {source.name!r} are too many for "
-            "the memory that is free: choose a region, the current view or a slice. Superpixels "
-            "and embeddings alone are made tile by tile"
+            "the memory that is free: choose a region, the current view or a slice. Superpixels, "
+            "embeddings and contours alone are made tile by tile"
         )
     return np.asarray(source.image)
 
