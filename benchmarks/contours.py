@@ -15,7 +15,7 @@ from napari_sen.core.boundary_matching import boundary_counts, boundary_map
 from napari_sen.data import load_sample
 from napari_sen.evaluation.detector_settings import FLAT, MERGING, SIZES, TREES
 from napari_sen.learn.model import load_model
-from napari_sen.pipeline.contours import slice_contours
+from napari_sen.pipeline.contour_strength import slice_contours
 from napari_sen.pipeline.embedding import embed_slice
 from napari_sen.pipeline.prepare import prepare
 

@@ -16,7 +16,7 @@ from napari_sen.evaluation.datasets import open_folder
 from napari_sen.evaluation.detector_settings import FLAT, MERGING, SIZES, TREES
 from napari_sen.evaluation.methods import prepare_item
 from napari_sen.learn.model import load_model
-from napari_sen.pipeline.contours import slice_contours
+from napari_sen.pipeline.contour_strength import slice_contours
 
 WAYS = {
     "trees, texture 0": (TREES, replace(MERGING, texture=0.0)),

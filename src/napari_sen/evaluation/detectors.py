@@ -18,7 +18,7 @@ from ..core.strength import half_disc_difference
 from ..errors import DataError, ParameterError
 from ..params import ContourParams, HierarchyParams, SegmentParams
 from ..pipeline.choose import choose_model
-from ..pipeline.contours import slice_contours
+from ..pipeline.contour_strength import slice_contours
 from ..pipeline.hierarchy import default_fine_count, slice_hierarchy
 from ..pipeline.prepare import Prepared
 from .datasets import Item

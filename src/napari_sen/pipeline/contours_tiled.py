@@ -21,7 +21,7 @@ from ..large.source import Source
 from ..large.tiles import Box, as_slices, grow, shift
 from ..params import ContourParams, HierarchyParams
 from ..progress import Progress
-from .contours import finished, weighed
+from .contour_strength import finished, weighed
 from .hierarchy import fine_count
 from .run import Step
 from .tiled import SegmentRun

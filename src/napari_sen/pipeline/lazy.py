@@ -18,7 +18,7 @@ from ..large.store import open_image
 from ..params import ContourParams, HierarchyParams, SegmentParams
 from .adaptive_tiled import AdaptiveRun
 from .choose import choose_compared, choose_model, suit
-from .contours import tree_params
+from .contour_strength import tree_params
 from .contours_tiled import ContourRun
 from .embed_tiled import EmbedRun
 from .embedding import warn_of_mean_shift

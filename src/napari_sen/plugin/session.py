@@ -36,12 +36,11 @@ from .control import Control
 from .granularity import Granularity
 from .picking import Picking
 from .results import Finished, Result
-from .settings import Settings
+from .settings import Settings, TrainingChoice
 from .shelf import ModelShelf
 from .source import Source, Stack, guess_channel_axis, source_of
 from .steps import STEPS
 from .storage import STORED, Storage
-from .training import TrainingChoice
 
 __all__ = ["KINDS", "TRAIN_ON", "Session"]
 
@@ -184,8 +183,9 @@ class Session:
         picked = None if self.picking.partition is None else self.picking.picked()
         params = dict(self.params)
         return Settings(
-            self.model, self.device, self.new_model, params, self.models, self.classifying,
-            picked, training or TrainingChoice(), self.all_channels, self._settled_storage(),
+            self.model, self.device, self.new_model, params, self.models,
+            self.classifying.propagate, picked, training or TrainingChoice(),
+            self.all_channels, self._settled_storage(),
         )  # fmt: skip
 
     def _settled_storage(self) -> dict[str, Storage]:

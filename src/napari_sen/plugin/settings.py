@@ -2,32 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from ..params import Params
+from .control import Control
 from .picking import Picked
+from .results import Finished
 from .shelf import ModelShelf
+from .source import Source
 from .storage import Storage
 
-if TYPE_CHECKING:
-    from .classing import Classifying
-    from .training import TrainingChoice
+__all__ = ["Settings", "TrainingChoice"]
 
-__all__ = ["Settings"]
+
+@dataclass(frozen=True)
+class TrainingChoice:
+    """What a model is trained on.
+
+    Attributes
+    ----------
+    sources : tuple of Source
+        The layers; empty where ``folder`` is given.
+    folder : Path or None
+        A folder of images.
+    preview : Source or None
+        The part of an image whose embedding is shown while the training goes on.
+    start : str or None
+        The model to go on from.
+    resume : bool
+        Go on with the unfinished training of this name.
+    """
+
+    sources: tuple[Source, ...] = ()
+    folder: Path | None = None
+    preview: Source | None = None
+    start: str | None = None
+    resume: bool = False
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything a step needs beside the image; a copy that later edits do not reach."""
+    """Everything a step needs beside the image; a copy that later edits do not reach.
+
+    ``classify`` is what carries the classes of painted superpixels to the others.
+    """
 
     model: str | None
     device: str
     new_model: str
     params: Mapping[type[Params], Any] = field(repr=False)
     models: ModelShelf = field(repr=False)
-    classifying: Classifying = field(repr=False)
+    classify: Callable[[Source, Settings, Control], Finished] = field(repr=False)
     picked: Picked | None = field(repr=False)
     training: TrainingChoice = field(repr=False)
     all_channels: bool = False

@@ -276,7 +276,7 @@ def contours(source: Source, settings: Settings, control: Control) -> Finished:
 
 def classes(source: Source, settings: Settings, control: Control) -> Finished:
     """Carry the classes of the painted superpixels to all others."""
-    return settings.classifying.propagate(source, settings, control)
+    return settings.classify(source, settings, control)
 
 
 STEPS: dict[str, Step] = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +23,14 @@ from ..params import (
 )
 from .control import Control
 from .results import Finished, Loss, Preview, Result
-from .settings import Settings
+from .settings import Settings, TrainingChoice
 from .source import Source
 
 if TYPE_CHECKING:
     from ..learn.model import Model
     from ..learn.training import Step
 
-__all__ = ["TrainingChoice", "check", "train", "unfinished"]
+__all__ = ["check", "train", "unfinished"]
 
 KINDS: tuple[type[Params], ...] = (
     TrainParams, NetworkParams, MeanShiftParams, LossParams, PseudoLabelParams,
@@ -40,31 +39,6 @@ FORMS = "parameters.json"
 # Seconds between two live pictures, and the largest share of the time that they may take.
 PREVIEW_EVERY = 3.0
 PREVIEW_SHARE = 0.1
-
-
-@dataclass(frozen=True)
-class TrainingChoice:
-    """What a model is trained on.
-
-    Attributes
-    ----------
-    sources : tuple of Source
-        The layers; empty where ``folder`` is given.
-    folder : Path or None
-        A folder of images.
-    preview : Source or None
-        The part of an image whose embedding is shown while the training goes on.
-    start : str or None
-        The model to go on from.
-    resume : bool
-        Go on with the unfinished training of this name.
-    """
-
-    sources: tuple[Source, ...] = ()
-    folder: Path | None = None
-    preview: Source | None = None
-    start: str | None = None
-    resume: bool = False
 
 
 def _folder(name: str) -> Path:
