@@ -58,6 +58,17 @@ def test_labels_are_those_of_one_process(image, cluster, tmp_path):
     np.testing.assert_array_equal(labels.compute(scheduler="threads"), expected)
 
 
+@pytest.mark.slow
+def test_contours_are_those_of_one_process(image, cluster, tmp_path):
+    options = {"fine_sizes": (8, 11), "tile": 96, "model": None}
+    expected = napari_sen.contours(image, **options, out=tmp_path / "threads.zarr").compute()
+    found = napari_sen.contours(
+        image, **options, out=tmp_path / "a.zarr", scheduler=cluster.scheduler_address
+    )
+    assert expected.any()
+    np.testing.assert_array_equal(found.compute(scheduler="threads"), expected)
+
+
 def test_what_is_no_scheduler(image, tmp_path):
     for bad, words in (
         (0, "at least 1"),

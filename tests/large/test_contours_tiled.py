@@ -6,6 +6,7 @@ import dask.array as da
 import numpy as np
 import pytest
 import zarr
+from ome_zarr_models import v05
 from skimage.data import astronaut
 
 import napari_sen
@@ -85,6 +86,7 @@ def test_the_store_is_an_image_with_a_pyramid(tmp_path):
     levels = open_result(out)
     assert [level.shape for level in levels] == [(300, 420), (150, 210)]
     assert levels[0].dtype == np.float32
+    v05.Image.from_zarr(zarr.open_group(out, mode="r"))
     about = zarr.open_group(out).attrs["ome"]
     assert "image-label" not in about
     scale = about["multiscales"][0]["datasets"][0]["coordinateTransformations"][0]["scale"]
