@@ -136,6 +136,23 @@ def test_levels_and_the_ultrametric_map_tell_the_same(seed, exponent):
         np.testing.assert_array_equal(above, find_boundaries(cut, "thin"))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_pair_of_leaves_parts_at_the_height_where_both_are_first_in_one_cut(seed):
+    rng = np.random.default_rng(seed)
+    tree = build(*superpixels(rng, (12, 14), 9))
+    cuts = [tree.cut(n) for n in range(tree.n_leaves, 0, -1)]  # after 0, 1, ... merges
+    leaves = range(1, tree.n_leaves + 1)
+    pairs = np.array([(a, b) for a in leaves for b in leaves if a != b])
+    first = [
+        next(k for k, cut in enumerate(cuts)
+             if cut[tree.labels == a][0] == cut[tree.labels == b][0])
+        for a, b in pairs
+    ]  # fmt: skip
+    expected = tree.levels[np.array(first) - 1].astype(np.float32)
+    np.testing.assert_array_equal(tree.heights_between(pairs), expected)
+    assert tree.heights_between(pairs[:0]).shape == (0,)
+
+
 def test_a_chain_as_deep_as_it_is_long():
     """One region takes its neighbours one by one: the deepest tree there is."""
     n = 3000
