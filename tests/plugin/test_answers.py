@@ -1,7 +1,10 @@
 """The window answers while every step runs, and each stops within a second."""
 
+import threading
 import time
 
+import dask
+import dask.array as da
 import numpy as np
 import pytest
 
@@ -147,3 +150,30 @@ def test_cancel_of_the_classes_leaves_what_was_painted(dock):
     assert dock.click("classes").startswith("Done: ")
     assert "photo superpixels propagated" in dock.viewer.layers
     panel.toggle.click()
+
+
+@pytest.mark.parametrize("key", ["superpixels", "contours", "embed", "train"])
+def test_cancel_does_not_wait_for_a_slow_disk(opened, key, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    free = threading.Event()
+
+    def read():
+        free.wait(30)
+        return np.zeros((60, 80), np.uint8)
+
+    image = da.from_delayed(dask.delayed(read)(), (60, 80), np.uint8)
+    with monkeypatch.context() as patch:
+        patch.setattr(free, "wait", lambda timeout: None)  # napari looks at it, too
+        opened.viewer.add_image(image, name="far", contrast_limits=(0, 1), cache=False)
+        opened.qtbot.wait(100)
+    set_tiny(opened.dock.panels["train"])
+    with opened.qtbot.waitSignal(opened.dock.idle, timeout=20_000) as idle:
+        opened.press(key)
+        opened.qtbot.waitUntil(lambda: "Reading" in opened.dock.status.text.text(), timeout=9000)
+        start = time.monotonic()
+        opened.dock.status.button.click()
+    assert time.monotonic() - start < 1
+    assert idle.args[0] == "Cancelled; nothing was kept."
+    assert [layer.name for layer in opened.viewer.layers] == ["far"]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    free.set()

@@ -106,7 +106,7 @@ class Classifying:
         if self._description is None or not same:
             labels = picked.base.reshape(source.shape) if picked.base.size else picked.base
             self._description = describe(
-                np.asarray(source.image),
+                source.load(control),
                 labels,
                 **(source.reading | ({"slices": "each"} if source.slices else {})),
                 model=model,

@@ -5,10 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
+from threading import Thread
+from typing import TypeVar
 
 from ..errors import Cancelled
 
 __all__ = ["Control"]
+
+_T = TypeVar("_T")
 
 # At most so many seconds between two progress messages: Qt's queue must not fill up.
 MESSAGE_INTERVAL = 0.05
@@ -71,6 +76,25 @@ class Control:
         if stage != last_stage or done >= total or now - last >= MESSAGE_INTERVAL:
             self._last = (now, stage)
             self.tell((done, total, stage))
+
+    def wait_for(self, read: Callable[[], _T], stage: str = "reading") -> _T:
+        """Return what ``read()`` returns, which nothing can interrupt; raise Cancelled at once.
+
+        It runs in a thread of its own. One that is no longer waited for ends by itself, and what
+        it has read is dropped.
+        """
+        box: Future[_T] = Future()
+
+        def work() -> None:
+            try:
+                box.set_result(read())
+            except Exception as error:  # noqa: BLE001  (raised where it is waited for)
+                box.set_exception(error)
+
+        Thread(target=work, name="napari-sen-read", daemon=True).start()
+        while not wait([box], PAUSE_POLL).done:
+            self.progress(0, 0, stage)
+        return box.result()
 
     def live(self, item: object) -> None:
         """Show an intermediate result, such as the loss of a training step."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, ParameterError
+from .control import Control
 from .cut import check_finished
 from .placement import Placement, full_resolution, pixel_size, placement_of
 from .region import (
@@ -57,6 +58,12 @@ class Source:
     def image(self) -> Any:
         """Return ``data[index]``: reads from disk where the layer is lazy, so not for the GUI."""
         return self.data[self.index] if self.index else self.data
+
+    def load(self, control: Control) -> NDArray[np.generic]:
+        """Return ``image`` in memory; Cancel is heard meanwhile, however slow the disk is."""
+        if isinstance(self.data, np.ndarray):
+            return np.asarray(self.image)
+        return control.wait_for(lambda: np.asarray(self.image))
 
     @property
     def mask(self) -> NDArray[np.bool_] | None:

@@ -72,7 +72,7 @@ class Step:
     own_images: bool = False
 
 
-def _loaded(source: Source, settings: Settings) -> np.ndarray:
+def _loaded(source: Source, settings: Settings, control: Control) -> np.ndarray:
     """Return the image in memory; ImageError where the work on it would not fit."""
     if not route.fits_in_memory(source.shape, settings.model is not None):
         raise ImageError(
@@ -80,7 +80,7 @@ def _loaded(source: Source, settings: Settings) -> np.ndarray:
             "the memory that is free: choose a region, the current view or a slice. Superpixels, "
             "embeddings and contours alone are made tile by tile"
         )
-    return np.asarray(source.image)
+    return source.load(control)
 
 
 def _inside(values: np.ndarray, source: Source) -> np.ndarray:
@@ -110,7 +110,7 @@ def pseudo_labels(source: Source, settings: Settings, control: Control) -> Finis
 
     params = settings[PseudoLabelParams]
     maps = napari_sen.pseudo_labels(
-        _loaded(source, settings),
+        _loaded(source, settings, control),
         **by_slice(source),
         **params.to_dict(),
         progress=control.progress,
@@ -138,7 +138,7 @@ def embed(source: Source, settings: Settings, control: Control) -> Finished:
     if is_tiled(source, True, settings.storage["embed"]):
         return tiled_embedding(source, settings, control)
     embedding = napari_sen.embed(
-        _loaded(source, settings),
+        _loaded(source, settings, control),
         **common(source, settings),
         clustered=params.clustered,
         mask=source.mask,
@@ -176,7 +176,7 @@ def superpixels(source: Source, settings: Settings, control: Control) -> Finishe
         del options["size"]
     if is_tiled(source, settings.model is not None, settings.storage["superpixels"]):
         return tiled_superpixels(source, settings, control)
-    image, how = np.asarray(source.image), common(source, settings)
+    image, how = source.load(control), common(source, settings)
     labels = napari_sen.segment(
         image,
         **how,
@@ -207,7 +207,7 @@ def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
             "a hierarchy is made of one image: choose the current slice or the whole volume"
         )
     tree = napari_sen.hierarchy(
-        _loaded(source, settings),
+        _loaded(source, settings, control),
         **common(source, settings),
         **settings[HierarchyParams].to_dict(),
         mask=source.mask,
@@ -258,7 +258,7 @@ def contours(source: Source, settings: Settings, control: Control) -> Finished:
     if is_tiled(source, settings.model is not None, settings.storage["contours"]):
         return tiled_contours(source, settings, control)
     strength = napari_sen.contours(
-        np.asarray(source.image),
+        source.load(control),
         **(common(source, settings) | by_slice(source)),
         **settings[ContourParams].to_dict(),
         spacing=source.spacing if source.is_scaled else None,

@@ -91,10 +91,10 @@ def train(source: None, settings: Settings, control: Control) -> Finished:
     choice, name = settings.training, settings.new_model
     folder = _folder(name)
     params = _read(folder) if choice.resume else {kind: settings[kind] for kind in KINDS}
+    images, reading = _images(choice, control)
     if not choice.resume:
         _write(folder, params)
     show = _Preview(choice.preview, settings.device, control)
-    images, reading = _images(choice)
     steps = training_steps(
         images,
         **reading,
@@ -150,19 +150,19 @@ def _recipe(params: dict[type[Params], Any], start: str | None) -> dict[str, Any
     return result
 
 
-def _images(choice: TrainingChoice) -> tuple[list[Any], dict[str, Any]]:
+def _images(choice: TrainingChoice, control: Control) -> tuple[list[Any], dict[str, Any]]:
     """Return the images with channels last, and how they are to be read."""
     if choice.folder is not None:
         return [choice.folder], {}
-    images = [_channels_last(source) for source in choice.sources]
+    images = [_channels_last(source, control) for source in choice.sources]
     if choice.sources[0].rgb:
         return images, {"rgb": True, "slices": "each"}
     return images, {"channel_axis": -1, "slices": "each"}
 
 
-def _channels_last(source: Source) -> np.ndarray:
+def _channels_last(source: Source, control: Control) -> np.ndarray:
     reading = source.reading | ({"slices": "each"} if source.slices else {})
-    return interpret(np.asarray(source.image), **reading).data
+    return interpret(source.load(control), **reading).data
 
 
 def _write(folder: Path, params: dict[type[Params], Any]) -> None:
@@ -202,7 +202,7 @@ class _Preview:
         if source is None:
             return
         if self._image is None:
-            self._image = np.asarray(source.image)
+            self._image = source.load(self._control)
         embedding = napari_sen.embed(
             self._image,
             **source.reading,
