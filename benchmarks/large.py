@@ -4,6 +4,7 @@
     python benchmarks/large.py --first 64 --sizes 65536         # only so many tiles
     python benchmarks/large.py --model microscopy --first 4 --sizes 16384
     python benchmarks/large.py --tree 5.18 --sizes 16384        # ten million leaves of this size
+    python benchmarks/large.py --contours --sizes 4096          # contours instead
     python benchmarks/large.py --ndim 3 --sizes 384             # a volume
     python benchmarks/large.py --ndim 3 --sizes 192 --halo 4    # with another halo
 
@@ -84,9 +85,9 @@ def measure(side: int, options: argparse.Namespace) -> dict[str, Any]:
     threads, first, model, leaf = options.threads, options.first, options.model, options.tree
     import dask.array  # noqa: F401
 
-    from napari_sen.params import HierarchyParams, SegmentParams
+    from napari_sen.params import ContourParams, HierarchyParams, SegmentParams
     from napari_sen.pipeline import tiled
-    from napari_sen.pipeline.lazy import open_result, segment_run
+    from napari_sen.pipeline.lazy import contour_run, open_result, segment_run
 
     if model is not None:
         from napari_sen.learn.model import load_model
@@ -101,15 +102,12 @@ def measure(side: int, options: argparse.Namespace) -> dict[str, Any]:
         params = SegmentParams(n_segments=1000, mode="adaptive")
         tree = HierarchyParams(fine_size=leaf)
     with tempfile.TemporaryDirectory() as folder:
-        run = segment_run(
-            image,
-            params,
-            tree=tree,
-            slices="volume" if options.ndim == 3 else None,
-            model=model,
-            out=Path(folder, "labels.zarr"),
-            scheduler=threads,
-        )
+        how = {"model": model, "out": Path(folder, "result.zarr"), "scheduler": threads}
+        if options.contours:
+            run = contour_run(image, ContourParams(), **how)
+        else:
+            slices = "volume" if options.ndim == 3 else None
+            run = segment_run(image, params, tree=tree, slices=slices, **how)
         start = last = time.perf_counter()
         stages: dict[str, float] = {}
         tiles, total = 0, 0
@@ -132,7 +130,7 @@ def measure(side: int, options: argparse.Namespace) -> dict[str, Any]:
             "stages": stages,
             "peak": resident("VmHWM") - held,
         }
-        if first is None and leaf is None:
+        if first is None and leaf is None and not options.contours:
             labels = open_result(run.path)[0]
             row["labels"] = int(labels.max().compute())
             ratio = seam_ratio(labels) if labels.ndim == 2 else None
@@ -213,6 +211,7 @@ def main() -> None:
     parser.add_argument("--model", help="compare the embedding of this model, too")
     parser.add_argument("--tree", type=float, metavar="SIZE", help="cut a tree of such leaves")
     parser.add_argument("--ndim", type=int, choices=(2, 3), default=2, help="3: a volume")
+    parser.add_argument("--contours", action="store_true", help="contours, no superpixels")
     parser.add_argument("--halo", type=float, help="seed spacings around a tile")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -229,6 +228,7 @@ def main() -> None:
                    str(options.threads), "--ndim", str(options.ndim)]  # fmt: skip
         command += ["--first", str(options.first)] if options.first else []
         command += ["--model", options.model] if options.model else []
+        command += ["--contours"] * options.contours
         command += ["--halo", str(options.halo)] if options.halo else []
         command += ["--tree", str(options.tree)] if options.tree else []
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -247,10 +247,15 @@ def main() -> None:
         print(f"| {side} | {row['tiles']} of {row['of']} | {row['seconds']:.1f} | {parts} "
               f"| {pixels / busy:.2f} | {row['peak']:.0f} | {' | '.join(shown)} "
               f"| {whole} |", flush=True)  # fmt: skip
+        if options.contours:
+            shown = ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in stages.items())
+            print(f"\nSeconds: {shown}.\n")
         if options.tree:
             shown = ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in stages.items())
             print(f"\n{round(side * side / options.tree**2) / 1e6:.2f} million leaves; seconds: "
                   f"{shown}.\n")  # fmt: skip
+    if options.contours:
+        return  # the trees of a terabyte fit into no memory
     hours = 5e11 / (1e6 * pixels / busy / options.threads) / 3600
     print(f"\nA terabyte of uint16, 5e11 pixels, would take {hours:.0f} hours of one such core.")
     if len(rows) > 1 and options.first is None:
