@@ -79,6 +79,10 @@ class Source:
             )
         return inside
 
+    def load_mask(self, control: Control) -> NDArray[np.bool_] | None:
+        """Return ``mask``, as :meth:`load` does the image."""
+        return control.wait_for(lambda: self.mask) if self.masks else None
+
     @property
     def lazy_mask(self) -> Any:
         """Return the mask unread where a label map alone says it: inside is not 0."""

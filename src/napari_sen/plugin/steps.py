@@ -83,9 +83,8 @@ def _loaded(source: Source, settings: Settings, control: Control) -> np.ndarray:
     return source.load(control)
 
 
-def _inside(values: np.ndarray, source: Source) -> np.ndarray:
+def _inside(values: np.ndarray, inside: np.ndarray | None) -> np.ndarray:
     """Return ``values``, 0 outside the mask; for steps that take no mask."""
-    inside = source.mask
     return values if inside is None else np.where(inside, values, 0).astype(values.dtype)
 
 
@@ -109,8 +108,9 @@ def pseudo_labels(source: Source, settings: Settings, control: Control) -> Finis
     import napari_sen
 
     params = settings[PseudoLabelParams]
+    image, inside = _loaded(source, settings, control), source.load_mask(control)
     maps = napari_sen.pseudo_labels(
-        _loaded(source, settings, control),
+        image,
         **by_slice(source),
         **params.to_dict(),
         progress=control.progress,
@@ -118,7 +118,7 @@ def pseudo_labels(source: Source, settings: Settings, control: Control) -> Finis
     results = [
         _labels(
             source,
-            _inside(labels, source),
+            _inside(labels, inside),
             # Short, and what differs last: napari's list cuts long names in the middle.
             f"{source.name} pseudo {spacing:g} px, m={compactness:g}",
             visible=index == 0,
@@ -137,16 +137,17 @@ def embed(source: Source, settings: Settings, control: Control) -> Finished:
     params = settings[EmbedParams]
     if is_tiled(source, True, settings.storage["embed"]):
         return tiled_embedding(source, settings, control)
+    image, inside = _loaded(source, settings, control), source.load_mask(control)
     embedding = napari_sen.embed(
-        _loaded(source, settings, control),
+        image,
         **common(source, settings),
         clustered=params.clustered,
-        mask=source.mask,
+        mask=inside,
         progress=control.progress,
     )
     control.progress(0, 1, "colours")
-    if source.mask is not None:
-        embedding[~source.mask] = 0
+    if inside is not None:
+        embedding[~inside] = 0
     picture = source.placement.shape(pca_rgb(embedding))
     kind = "clustered" if params.clustered else "PCA"
     name = f"{source.name} embedding ({kind})"
@@ -181,7 +182,7 @@ def superpixels(source: Source, settings: Settings, control: Control) -> Finishe
         image,
         **how,
         **options,
-        mask=source.mask,
+        mask=source.load_mask(control),
         spacing=source.spacing if source.is_scaled else None,
         progress=control.progress,
     )
@@ -210,7 +211,7 @@ def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
         _loaded(source, settings, control),
         **common(source, settings),
         **settings[HierarchyParams].to_dict(),
-        mask=source.mask,
+        mask=source.load_mask(control),
         spacing=source.spacing if source.is_scaled else None,
         progress=control.progress,
     )
@@ -257,8 +258,9 @@ def contours(source: Source, settings: Settings, control: Control) -> Finished:
 
     if is_tiled(source, settings.model is not None, settings.storage["contours"]):
         return tiled_contours(source, settings, control)
+    image, inside = source.load(control), source.load_mask(control)
     strength = napari_sen.contours(
-        source.load(control),
+        image,
         **(common(source, settings) | by_slice(source)),
         **settings[ContourParams].to_dict(),
         spacing=source.spacing if source.is_scaled else None,
@@ -267,7 +269,7 @@ def contours(source: Source, settings: Settings, control: Control) -> Finished:
     result = Result(
         "image",
         f"{source.name} contours",
-        source.placement.shape(_inside(strength, source)),
+        source.placement.shape(_inside(strength, inside)),
         source.placement,
         CONTOURS,
     )
