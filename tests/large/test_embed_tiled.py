@@ -60,7 +60,7 @@ def test_principal_components(stack, tmp_path):
     slices = "each" if stack else None
     out = tmp_path / "a.zarr"
     lazy = napari_sen.embed(image, tile=128, out=out, slices=slices)
-    pca_run(out, tmp_path / "b.zarr", slices=slices).run()
+    pca_run(out, out=tmp_path / "b.zarr", slices=slices).run()
     found = open_result(tmp_path / "b.zarr")[0].compute()
     expected = pca_rgb(lazy.compute())
     assert np.abs(found.astype(int) - expected).max() <= 1  # rounding

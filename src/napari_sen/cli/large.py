@@ -54,7 +54,7 @@ def embed_tiled(args: Namespace, given: dict[str, Any], reporter: Reporter) -> d
     outputs = [args.output[0]]
     if args.pca is not None:
         pca_run(
-            outputs[0], args.pca, slices=args.slices, scheduler=options["scheduler"], **again
+            outputs[0], out=args.pca, slices=args.slices, scheduler=options["scheduler"], **again
         ).run(reporter)
         outputs.append(args.pca)
     return _summary(args, file, reporter, {"dimensions": run.dim}, outputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -29,7 +29,22 @@ from .tree_tiled import fine_params
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["contour_run", "embed_run", "open_result", "pca_run", "segment_run"]
+__all__ = ["RunOptions", "contour_run", "embed_run", "open_result", "pca_run", "segment_run"]
+
+
+class RunOptions(TypedDict, total=False):
+    """How an image is read, and how a run works: each as :func:`napari_sen.segment` takes it."""
+
+    spacing: Sequence[float] | None
+    channel_axis: int | None
+    rgb: bool | None
+    slices: str | None
+    device: str
+    tile: int | Sequence[int] | None
+    out: str | PathLike[str] | None
+    scheduler: Any
+    resume: bool
+    overwrite: bool
 
 
 def segment_run(
@@ -39,16 +54,7 @@ def segment_run(
     tree: HierarchyParams | None = None,
     model: Model | str | PathLike[str] | None = "auto",
     mask: Any = None,
-    spacing: Sequence[float] | None = None,
-    channel_axis: int | None = None,
-    rgb: bool | None = None,
-    slices: str | None = None,
-    device: str = "auto",
-    tile: int | Sequence[int] | None = None,
-    out: str | PathLike[str] | None = None,
-    scheduler: Any = None,
-    resume: bool = False,
-    overwrite: bool = False,
+    **how: Unpack[RunOptions],
 ) -> SegmentRun:
     """Return a tiled run of :func:`napari_sen.segment`, checked, that has not begun yet.
 
@@ -59,14 +65,14 @@ def segment_run(
 
     Parameters
     ----------
-    image, model, mask, spacing, channel_axis, rgb, slices, device, tile, out, scheduler
+    image, model, mask
         As for :func:`napari_sen.segment`.
     params : SegmentParams
         How superpixels are made.
     tree : HierarchyParams, optional
         How the tree is made that superpixels of ``mode="adaptive"`` are cut from.
-    resume, overwrite
-        As for :func:`napari_sen.segment`.
+    **how
+        See :class:`RunOptions`.
 
     Raises
     ------
@@ -85,23 +91,12 @@ def segment_run(
     >>> [level.shape for level in open_result(run.path)]
     [(300, 200), (150, 100)]
     """
-    check_scheduler(scheduler)
-    file, source, kind = _opened(
-        image, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing
-    )
-    chosen = choose_compared(model, params, device, kind)
-    inside = _opened_mask(mask, slices)
-    _check_travels(source, scheduler)
+    file, source, kind = _opened(image, how)
+    chosen = choose_compared(model, params, how.get("device", "auto"), kind)
+    inside = _opened_mask(mask, how)
     params = suit(params, chosen, kind)
-    place = _place(out, source, inside, resume=resume, overwrite=overwrite)
-    options: dict[str, Any] = {
-        "model": chosen,
-        "spacing": spacing,
-        "tile": tile,
-        "device": device,
-        "scheduler": scheduler,
-        "overwrite": overwrite,
-    }
+    place = _place(source, inside, how)
+    options = {"model": chosen, **_working(how)}
     if params.mode == "flat":
         return SegmentRun(file, source, inside, params, place, **options)
     tree = suit(tree or HierarchyParams(), chosen, kind)
@@ -115,43 +110,19 @@ def embed_run(
     model: Model | str | PathLike[str] = "auto",
     clustered: bool = False,
     mask: Any = None,
-    spacing: Sequence[float] | None = None,
-    channel_axis: int | None = None,
-    rgb: bool | None = None,
-    slices: str | None = None,
-    device: str = "auto",
-    tile: int | Sequence[int] | None = None,
-    out: str | PathLike[str] | None = None,
-    scheduler: Any = None,
-    resume: bool = False,
-    overwrite: bool = False,
+    **how: Unpack[RunOptions],
 ) -> EmbedRun:
     """Return a tiled run of :func:`napari_sen.embed`, checked, that has not begun yet.
 
     As :func:`segment_run`, with the arguments of :func:`napari_sen.embed`.
     """
-    check_scheduler(scheduler)
-    file, source, kind = _opened(
-        image, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing
-    )
-    chosen = choose_model(model, device, kind=kind, required=True)
+    file, source, kind = _opened(image, how)
+    chosen = choose_model(model, how.get("device", "auto"), kind=kind, required=True)
     assert chosen is not None
     warn_of_mean_shift(chosen, clustered)
-    inside = _opened_mask(mask, slices)
-    _check_travels(source, scheduler)
-    return EmbedRun(
-        file,
-        source,
-        inside,
-        _place(out, source, inside, resume=resume, overwrite=overwrite, name="embedding"),
-        chosen,
-        clustered=clustered,
-        spacing=spacing,
-        tile=tile,
-        device=device,
-        scheduler=scheduler,
-        overwrite=overwrite,
-    )
+    inside = _opened_mask(mask, how)
+    place = _place(source, inside, how, name="embedding")
+    return EmbedRun(file, source, inside, place, chosen, clustered=clustered, **_working(how))
 
 
 def contour_run(
@@ -159,96 +130,75 @@ def contour_run(
     params: ContourParams,
     *,
     model: Model | str | PathLike[str] | None = "auto",
-    spacing: Sequence[float] | None = None,
-    channel_axis: int | None = None,
-    rgb: bool | None = None,
-    slices: str | None = None,
-    device: str = "auto",
-    tile: int | Sequence[int] | None = None,
-    out: str | PathLike[str] | None = None,
-    scheduler: Any = None,
-    resume: bool = False,
-    overwrite: bool = False,
+    **how: Unpack[RunOptions],
 ) -> ContourRun:
     """Return a tiled run of :func:`napari_sen.contours`, checked, that has not begun yet.
 
     As :func:`segment_run`, with the arguments of :func:`napari_sen.contours`.
     """
-    check_scheduler(scheduler)
     if params.method != "trees":
         raise ParameterError(
             "in tiles contours are made by method='trees': superpixels of 13 sizes, some as large "
             "as an eighth of the image, need the whole of it"
         )
-    file, source, kind = _opened(
-        image, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing
-    )
+    file, source, kind = _opened(image, how)
     if source.n_spatial != 2:
         raise ParameterError("contours are made slice by slice: give slices='each'")
-    chosen = choose_model(model, device, kind=kind)
-    _check_travels(source, scheduler)
+    chosen = choose_model(model, how.get("device", "auto"), kind=kind)
     params = suit(params, chosen, kind)
-    return ContourRun(
-        file,
-        source,
-        _place(out, source, None, resume=resume, overwrite=overwrite, name="contours"),
-        contours=params,
-        tree=suit(tree_params(params), chosen, kind),
-        model=chosen,
-        spacing=spacing,
-        tile=tile,
-        device=device,
-        scheduler=scheduler,
-        overwrite=overwrite,
-    )
+    tree = suit(tree_params(params), chosen, kind)
+    place = _place(source, None, how, name="contours")
+    options = {"model": chosen, **_working(how)}
+    return ContourRun(file, source, place, contours=params, tree=tree, **options)
 
 
-def pca_run(
-    embedding: str | PathLike[str],
-    out: str | PathLike[str],
-    *,
-    slices: str | None = None,
-    scheduler: Any = None,
-    resume: bool = False,
-    overwrite: bool = False,
-) -> PcaRun:
+def pca_run(embedding: str | PathLike[str], **how: Unpack[RunOptions]) -> PcaRun:
     """Return a run that writes an embedding's three main directions as colours.
 
     Parameters
     ----------
     embedding : path
         The store that :func:`embed_run` wrote.
-    out : path
-        A new ``NAME.zarr``.
-    slices, scheduler, resume, overwrite
-        As for :func:`napari_sen.embed`.
+    **how
+        ``out``, a new ``NAME.zarr``, ``slices``, ``scheduler``, ``resume`` and ``overwrite``.
     """
-    check_scheduler(scheduler)
-    file, source, _ = _opened(embedding, spacing=None, slices=slices)
-    place = _place(out, source, None, resume=resume, overwrite=overwrite)
-    return PcaRun(file, source, place, scheduler=scheduler, overwrite=overwrite)
+    file, source, _ = _opened(embedding, how)
+    working = {key: how[key] for key in ("scheduler", "overwrite") if key in how}  # type: ignore[literal-required]
+    return PcaRun(file, source, _place(source, None, how), **working)
 
 
-def _place(out: Any, source: Source, mask: Source | None, **how: Any) -> Place:
+def _place(source: Source, mask: Source | None, how: RunOptions, **options: Any) -> Place:
     inputs = [given for given in (source.path, mask and mask.path) if given]
-    return find_place(out, inputs=inputs, **how)
+    resume, overwrite = how.get("resume", False), how.get("overwrite", False)
+    return find_place(how.get("out"), inputs=inputs, resume=resume, overwrite=overwrite, **options)
 
 
-def _opened(
-    image: Any, *, spacing: Sequence[float] | None, **how: Any
-) -> tuple[ImageFile, Source, str]:
-    """Return an image, lazily, as a source, and its kind."""
+def _working(how: RunOptions) -> dict[str, Any]:
+    """Return what the runs themselves take."""
+    keys = ("spacing", "tile", "device", "scheduler", "overwrite")
+    return {key: value for key, value in how.items() if key in keys}
+
+
+def _opened(image: Any, how: RunOptions) -> tuple[ImageFile, Source, str]:
+    """Return an image, lazily, as a source, and its kind; check how the run is to work."""
+    unknown = how.keys() - RunOptions.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"there is no option {min(unknown)!r}")
+    scheduler, spacing = how.get("scheduler"), how.get("spacing")
+    check_scheduler(scheduler)
     file = open_image(image)
-    source = open_source(file, path=_path(image), **how)
+    reading = {key: how.get(key) for key in ("rgb", "channel_axis", "slices")}
+    source = open_source(file, path=_path(image), **reading)  # type: ignore[arg-type]
+    _check_travels(source, scheduler)
     scaled = spacing is not None or file.spacing is not None
     return file, source, "natural" if source.rgb and not scaled else "microscopy"
 
 
-def _opened_mask(mask: Any, slices: str | None) -> Source | None:
+def _opened_mask(mask: Any, how: RunOptions) -> Source | None:
     if mask is None:
         return None
     file = open_image(mask, what="the mask")
-    return open_source(file, path=_path(mask), rgb=False, slices=slices or "each")
+    return open_source(file, path=_path(mask), rgb=False, slices=how.get("slices") or "each")
 
 
 def _path(image: Any) -> str | None:

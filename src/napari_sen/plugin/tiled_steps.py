@@ -103,7 +103,7 @@ def tiled_embedding(source: Source, settings: Settings, control: Control) -> Fin
     whole = growth.final(run.path)
     control.live(whole)
     kind = "clustered" if params.clustered else "PCA"
-    picture = lazy.pca_run(run.path, colours, slices=source.slices, **_how(storage))
+    picture = lazy.pca_run(run.path, out=colours, slices=source.slices, **_how(storage))
     growth = Growth(colours, "image", f"{name} ({kind})", place, {"rgb": True})
     grow(picture, growth, control)
     message = f"{run.dim} values per pixel, in {goal}, shown as 3 colours"
