@@ -98,6 +98,19 @@ def test_every_level_is_that_of_the_tiles_written_so_far(case, tmp_path, rng):
     store.close()
 
 
+def test_what_an_earlier_run_wrote_is_not_taken_in_twice(tmp_path, rng):
+    """The scan may find a tile that was added meanwhile: what was read of it stays."""
+    writer = Writer(tmp_path, "many tiles", rng)
+    store = GrowingStore(writer.target)
+    store.scanned.result()
+    store.add(*writer.write(*writer.tiles[3]))
+    level = shown(store)[0]
+    settled(level, store)
+    store._add(3, again=False)
+    np.testing.assert_array_equal(np.asarray(level), writer.now)
+    store.close()
+
+
 def test_colours_are_the_last_axis_and_channels_the_first(tmp_path, rng):
     writer = Writer(tmp_path, "colours", rng)
     store = GrowingStore(writer.target)

@@ -175,14 +175,15 @@ class GrowingStore:
             at = np.unravel_index(number, self.grid.counts)
             key = array.metadata.encode_chunk_key(tuple(int(k) for k in at))
             if not self._there[number] and Path(self.target.path, str(level), key).exists():
-                self._add(number)
+                self._add(number, again=False)
 
     @property
     def _source_level(self) -> int:
         """The level of which the picture of the whole is taken."""
         return min(self.target.live - 1, self.step.bit_length() - 1)
 
-    def _add(self, number: int) -> None:
+    def _add(self, number: int, again: bool = True) -> None:
+        """Take a tile into the picture of the whole; not ``again``: unless it is there by then."""
         level, step = self._source_level, self.step
         box = self._shard(level, number)
         block = self._load((level, number, (None,) * len(box)))
@@ -199,6 +200,8 @@ class GrowingStore:
             slice(first, first + n) for first, n in zip(firsts, thin.shape[-2:], strict=True)
         )
         with self._lock:
+            if self._there[number] and not again:
+                return
             self._coarse[(*as_slices(core[:-2]), *place)] = thin
             self._there[number] += 1
             for key in [key for key in self._kept if key[1] == number]:
