@@ -155,7 +155,7 @@ def training(walk: Walk) -> None:
     panel.button.click()
     preview = "phase training preview"
     walk.wait(lambda: preview in walk.viewer.layers or bool(walk.ended))
-    walk.wait(lambda: len(panel.curve.points) >= 25 or bool(walk.ended))
+    walk.wait(lambda: len(panel._session.losses.points) >= 25 or bool(walk.ended))
     walk.picture("napari-train")
     walk.dock.status.button.click()
     walk.wait(lambda: bool(walk.ended))

@@ -47,6 +47,21 @@ def artifacts() -> Path:
     return folder
 
 
+@pytest.fixture
+def errors() -> Iterator[list[str]]:
+    """Texts of the notifications that napari shows."""
+    from napari.utils.notifications import notification_manager
+
+    shown: list[str] = []
+
+    def record(event: Any) -> None:
+        shown.append(event.message)
+
+    notification_manager.notification_ready.connect(record)
+    yield shown
+    notification_manager.notification_ready.disconnect(record)
+
+
 @dataclass
 class Opened:
     """A viewer with the dock in it, and what a person does with it."""

@@ -25,21 +25,6 @@ def dock(opened, photo):
     return opened
 
 
-@pytest.fixture
-def errors():
-    """Texts of the notifications that napari shows."""
-    from napari.utils.notifications import notification_manager
-
-    shown = []
-
-    def record(event):
-        shown.append(event.message)
-
-    notification_manager.notification_ready.connect(record)
-    yield shown
-    notification_manager.notification_ready.disconnect(record)
-
-
 def choose_model(dock, name):
     box = dock.choices.model
     assert box.findText(name) >= 0
@@ -155,7 +140,7 @@ def test_train_then_embed_then_superpixels(dock, artifacts, monkeypatch, tmp_pat
     text = dock.click("train")
     assert text == "Done: model tiny is trained and can be chosen."
     assert (tmp_path / "napari-sen" / "models" / "tiny.safetensors").is_file()
-    assert [step for step, _ in panel.curve.points] == [1, 2, 3, 4]
+    assert [step for step, _ in dock.dock.session.losses.points] == [1, 2, 3, 4]
     metadata = load_model("tiny").metadata
     assert metadata["training"]["pseudo_labels"]["spacings"] == [9.0]
     choose_model(dock.dock, "tiny")
@@ -261,21 +246,21 @@ def test_pause_stop_and_resume_a_training(training):
 
     def rests():
         """Whether no step is added for a while: the one that was going on has ended."""
-        before = panel.curve.points[-1][0]
+        before = dock.dock.session.losses.points[-1][0]
         dock.qtbot.wait(300)
-        return panel.curve.points[-1][0] == before
+        return dock.dock.session.losses.points[-1][0] == before
 
     dock.qtbot.wait(1000)
     assert rests()
-    steps = panel.curve.points[-1][0]
+    steps = dock.dock.session.losses.points[-1][0]
     click(dock, panel.pausing)
-    dock.qtbot.waitUntil(lambda: panel.curve.points[-1][0] > steps, timeout=20_000)
+    dock.qtbot.waitUntil(lambda: dock.dock.session.losses.points[-1][0] > steps, timeout=20_000)
     with dock.qtbot.waitSignal(dock.dock.idle, timeout=20_000) as ended:
         click(dock, panel.stop)
     assert "model long is saved after" in ended.args[0]
     assert "of 1000000 steps; Resume goes on" in ended.args[0]
     assert dock.dock.choices.model.findText("long") >= 0
-    done = panel.curve.points[-1][0]
+    done = dock.dock.session.losses.points[-1][0]
     text = dock.click("train")
     assert "unfinished training 'long': press Resume" in text
     # What the form says now does not matter: it goes on as it began.
@@ -283,8 +268,9 @@ def test_pause_stop_and_resume_a_training(training):
     assert panel.resume.isEnabled()
     with dock.qtbot.waitSignal(dock.dock.runner.live, timeout=60_000):
         click(dock, panel.resume)
-    dock.qtbot.waitUntil(lambda: len(panel.curve.points) > 0)
-    assert panel.curve.points[0][0] == done + 1
+    losses = dock.dock.session.losses
+    dock.qtbot.waitUntil(lambda: losses.points[-1][0] > done, timeout=20_000)
+    assert [step for step, _ in losses.points[: done + 1]] == list(range(1, done + 2))
     with dock.qtbot.waitSignal(dock.dock.idle, timeout=5000):
         dock.dock.status.button.click()
     assert panel.resume.isEnabled()  # the state that there was is kept

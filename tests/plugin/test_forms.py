@@ -86,24 +86,25 @@ def test_size_is_a_number_or_a_diameter(qtbot):
     assert editor.value() == {"n_segments": SegmentParams().n_segments, "size": None}
     editor.set_pixel(0.65, "µm")
     editor.how.setCurrentIndex(editor.DIAMETER)
-    assert editor.value() == {"size": 13.0}
+    assert editor.value() == {"n_segments": SegmentParams().n_segments, "size": 13.0}
     assert editor.diameter.text() == "13 µm"
     editor.diameter.setValue(5)
     editor.set_pixel(2.0, "nm")
-    assert editor.value() == {"size": 5.0}
+    assert editor.value()["size"] == 5.0
     assert editor.diameter.text() == "5 nm"
 
 
-def test_the_curve_thins_itself_out(qtbot):
+def test_the_curve_follows_the_losses(qtbot):
     from napari_sen.plugin.curve import LossCurve
+    from napari_sen.plugin.losses import Losses
+    from napari_sen.plugin.results import Loss
 
-    curve = LossCurve(capacity=10)
+    losses = Losses()
+    curve = LossCurve(losses)
     qtbot.addWidget(curve)
-    for step in range(100):
-        curve.append(step, 1 / (1 + step))
-    curve.append(1000, float("nan"))
-    assert len(curve.points) <= 10
-    assert curve.points[0] == (0, 1.0)
-    assert not curve.grab().isNull()
-    curve.clear()
-    assert curve.points == ()
+    assert curve.isHidden()
+    losses.append(Loss(1, 1.0))
+    empty = curve.grab().toImage()
+    losses.append(Loss(2, 0.5))
+    assert not curve.isHidden()
+    assert curve.grab().toImage() != empty

@@ -1,5 +1,6 @@
 """A growing store shows what is written, without waiting; superpixels stop and go on. No Qt."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,11 @@ from napari_sen.plugin.results import Result
 from napari_sen.plugin.session import Session
 from napari_sen.plugin.storage import Storage
 from napari_sen.plugin.stored import open_stored
+
+
+def amend(session, step, **changes):
+    session.store(step, replace(session.storage[step], **changes))
+
 
 # Shape without channels, tile, channels, dtype.
 CASES = {
@@ -243,7 +249,7 @@ def session(image):
     session.choose(Image(image, name="slide", scale=(2, 2), translate=(5, 7), multiscale=False))
     session.model = None
     session.set(SegmentParams(size=18))
-    session.storage["superpixels"] = Storage(wanted=True, tile=128)
+    session.store("superpixels", Storage(wanted=True, tile=128))
     return session
 
 
@@ -276,10 +282,10 @@ def test_superpixels_stop_and_go_on(session, image, tmp_path):
     assert result.store == goal
     assert open_result(goal)[0].shape == (300, 420)
     # The same once more is there at once; the next suggestion is a new place.
-    session.storage["superpixels"].path = str(goal)
+    amend(session, "superpixels", path=str(goal))
     (same,) = session.run("superpixels")
     np.testing.assert_array_equal(labels_of(same), labels_of(result))
-    session.storage["superpixels"].path = ""
+    amend(session, "superpixels", path="")
     after = Path(session.settings().storage["superpixels"].path)
     assert after == tmp_path / "slide_superpixels_2.sen.zarr"
 
@@ -290,16 +296,16 @@ def test_another_parameter_is_refused_with_the_remedy_and_overwrites_if_asked(se
     session.set(SegmentParams(size=18, compactness=9))
     with pytest.raises(OutputError, match=r"compactness was 5.0, now 9.*overwrite.*another output"):
         session.run("superpixels")
-    session.storage["superpixels"].overwrite = True
+    amend(session, "superpixels", overwrite=True)
     (result,) = session.run("superpixels")
     assert labels_of(result).min() == 1
 
 
 def test_the_store_of_someone_else_is_never_overwritten(session, image, tmp_path):
-    session.storage["superpixels"].overwrite = True
+    amend(session, "superpixels", overwrite=True)
     for path in ("slide.zarr", "other.zarr"):
         zarr.create_array(tmp_path / "other.zarr", shape=(2, 2), dtype="u1", overwrite=True)
-        session.storage["superpixels"].path = str(tmp_path / path)
+        amend(session, "superpixels", path=str(tmp_path / path))
         with pytest.raises(OutputError, match="is not a result of napari-sen"):
             session.run("superpixels")
     assert image[10, 10] == astronaut()[10, 10, 1]
@@ -324,7 +330,7 @@ def test_a_slice_of_a_stack_is_read_lazily(tmp_path, monkeypatch):
     session.choose(Image(array, name="stack", multiscale=False))
     session.model = None
     session.set(SegmentParams(size=12))
-    session.storage["superpixels"] = Storage(wanted=True, tile=256)
+    session.store("superpixels", Storage(wanted=True, tile=256))
     sizes = []
     read = zarr.Array.__getitem__
 
@@ -365,7 +371,7 @@ def test_a_mask_of_another_shape_is_refused(session):
 
 def test_an_embedding_grows_then_its_colours(session, image, tmp_path):
     session.model = "microscopy"
-    session.storage["embed"] = Storage(wanted=True, tile=160)
+    session.store("embed", Storage(wanted=True, tile=160))
     control = StopAfter(99)
     told = []
     control.tell = lambda item: told.append(item) if isinstance(item, Growth | Result) else None
@@ -391,7 +397,7 @@ def test_an_embedding_grows_then_its_colours(session, image, tmp_path):
 
 def test_an_embedding_stopped_at_its_colours_goes_on_with_them(session, tmp_path, monkeypatch):
     session.model = "microscopy"
-    session.storage["embed"] = Storage(wanted=True, tile=160)
+    session.store("embed", Storage(wanted=True, tile=160))
 
     class StopAtColours(StopAfter):
         def progress(self, done, total, stage):
@@ -415,7 +421,7 @@ def test_the_embedding_of_each_slice(tmp_path):
     session.choose(Image(zarr.array(stack), name="stack", multiscale=False))
     session.stack, session.model = "each", "microscopy"
     goal = tmp_path / "stack.sen.zarr"
-    session.storage["embed"] = Storage(wanted=True, path=str(goal))
+    session.store("embed", Storage(wanted=True, path=str(goal)))
     whole, colours = session.run("embed")
     assert whole.data[0].shape == (16, 2, 200, 512)
     assert colours.data[0].shape == (2, 200, 512, 3)

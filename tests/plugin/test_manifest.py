@@ -51,7 +51,7 @@ def test_menus_samples_and_single_steps_in_a_viewer(make_napari_viewer, found):
         ("napari/layers/filter", "napari-sen.embed"),
         ("napari/layers/filter", "napari-sen.contours"),
         ("napari/layers/annotate", "napari-sen.pseudo_labels"),
-        ("napari/layers/classify", "napari-sen.train"),
+        ("napari/layers/segment", "napari-sen.train"),
     ]:
         items = [item for item in menus.get_menu(menu) if not isinstance(item, SubmenuItem)]
         assert command in [item.command.id for item in items]

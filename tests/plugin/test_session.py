@@ -9,6 +9,8 @@ from napari.layers import Image, Labels
 
 from napari_sen.errors import ImageError, ParameterError
 from napari_sen.params import LossParams, Params, PseudoLabelParams, SegmentParams
+from napari_sen.plugin.losses import Losses
+from napari_sen.plugin.results import Loss
 from napari_sen.plugin.session import Session
 from napari_sen.plugin.steps import STEPS
 
@@ -199,3 +201,20 @@ def test_every_essential_parameter_exists():
     for step in STEPS.values():
         names = {name for kind in step.params for name in kind.__dataclass_fields__}
         assert set(step.essential) | set(step.hidden) <= names
+
+
+def test_the_losses_thin_themselves_out_and_begin_anew():
+    losses = Losses(capacity=10)
+    for step in range(1000):
+        losses.append(Loss(step, 1 / (1 + step)))
+    losses.append(Loss(1024, float("nan")))
+    assert len(losses.points) <= 10
+    assert losses.points[0] == (0, 1.0)
+    steps = [step for step, _ in losses.points]
+    assert len(set(np.diff(steps))) == 1
+    losses.append(Loss(steps[-1], 7.0))  # resumed from an earlier checkpoint
+    assert losses.points[-1] == (steps[-1], 7.0)
+    assert [step for step, _ in losses.points] == steps
+    losses.append(Loss(0, 3.0))  # another training
+    losses.append(Loss(1, 2.0))
+    assert losses.points == ((0, 3.0), (1, 2.0))

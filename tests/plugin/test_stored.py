@@ -26,8 +26,9 @@ def goal(tmp_path):
     session.choose(Image(zarr.array(stack), name="cells", multiscale=False, **PLACE))
     session.model = None
     session.set(SegmentParams(size=5))
-    session.storage["superpixels"] = Storage(wanted=True, tile=128)
-    session.storage["superpixels"].path = str(tmp_path / "result.sen.zarr")
+    session.store(
+        "superpixels", Storage(wanted=True, tile=128, path=str(tmp_path / "result.sen.zarr"))
+    )
     (result,) = session.run("superpixels", (7.0, 0.0, 0.0))
     return tmp_path / "result.sen.zarr", result
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QSizePolicy, QWidget
 
 from .catalogue import AUTO, Found, catalogue
+from .layer_box import fill, named_combo
+from .observed import follow
 from .placement import full_resolution, pixel_size
 from .session import Session
 from .source import STACKS
@@ -16,17 +18,6 @@ from .source import STACKS
 __all__ = ["ImageChooser", "ModelChooser"]
 
 NO_CHANNELS = "none"
-
-
-def _combo(name: str, tooltip: str) -> QComboBox:
-    box = QComboBox()
-    box.setAccessibleName(name)
-    box.setToolTip(tooltip)
-    # A long layer name must not widen the dock.
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(12)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return box
 
 
 def describe(layer: Any) -> str:
@@ -50,9 +41,9 @@ class ImageChooser(QWidget):
         super().__init__()
         self._viewer, self._session = viewer, session
         self._layers: list[Any] = []
-        self.image = _combo("Image layer", "The layer to work on")
-        self.channels = _combo("Channel axis", "The axis that holds channels, if there is one")
-        self.stack = _combo("Slices", "What to do with the layer's further axes")
+        self.image = named_combo("Image layer", "The layer to work on")
+        self.channels = named_combo("Channel axis", "The axis that holds channels, if there is one")
+        self.stack = named_combo("Slices", "What to do with the layer's further axes")
         for key, text in STACKS.items():
             self.stack.addItem(text, key)
         self.about = QLabel()
@@ -72,6 +63,7 @@ class ImageChooser(QWidget):
         self._events = viewer.layers.events
         for event in self._signals():
             event.connect(self._refresh)
+        follow(self, session.changed, self._follow)
         self._refresh()
 
     def leave(self) -> None:
@@ -79,6 +71,7 @@ class ImageChooser(QWidget):
         for event in self._signals():
             event.disconnect(self._refresh)
         self._forget()
+        self._session.changed.disconnect(self._follow, missing_ok=True)
         self._session.choose(None)
 
     def _signals(self) -> tuple[Any, ...]:
@@ -93,35 +86,57 @@ class ImageChooser(QWidget):
         self._layers = []
 
     def _refresh(self, event: Any = None) -> None:
-        """Follow the viewer's layers; keep the choice as long as its layer is there."""
+        """Follow the viewer's layers; keep the choice, unless its layer was taken away."""
         from napari.layers import Image
 
+        chosen, before = self._session.layer, self._layers
         self._forget()
         self._layers = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
         for layer in self._layers:
             layer.events.name.connect(self._refresh)
             layer.events.scale.connect(self._reread)
             layer.events.units.connect(self._reread)
-        chosen = self._session.layer
-        index = next((i for i, layer in enumerate(self._layers) if layer is chosen), 0)
         blocker = QSignalBlocker(self.image)
         self.image.clear()
         self.image.addItems([layer.name for layer in self._layers])
-        if not self._layers:
-            self.image.setPlaceholderText("no image open")
-        self.image.setCurrentIndex(index if self._layers else -1)
         self.image.setEnabled(bool(self._layers))
         blocker.unblock()
-        self._choose()
+        here = any(layer is chosen for layer in self._layers)
+        if not here and (chosen is None or any(layer is chosen for layer in before)):
+            self._session.choose(self._layers[0] if self._layers else None)
+        self._show_layer()
+
+    def _show_layer(self) -> None:
+        """Show the session's layer, which may be of no viewer, and how it is read."""
+        layer = self._session.layer
+        index = next((i for i, other in enumerate(self._layers) if other is layer), -1)
+        blocker = QSignalBlocker(self.image)
+        self.image.setPlaceholderText(
+            "no image open" if layer is None else f"{layer.name} (not in this viewer)"
+        )
+        self.image.setCurrentIndex(index)
+        blocker.unblock()
+        self._fill_channels(layer)
+        self._reread()
 
     def _choose(self, *_: object) -> None:
         index = self.image.currentIndex()
-        layer = self._layers[index] if index >= 0 else None
-        known = layer is self._session.layer
-        self._session.choose(layer)
-        if not known or layer is None:
-            self._fill_channels(layer)
-        self._reread()
+        if index >= 0:
+            self._session.choose(self._layers[index])
+
+    def _follow(self, name: str) -> None:
+        """Show what was changed in the session."""
+        if name == "layer":
+            self._show_layer()
+        elif name in ("channel_axis", "stack"):
+            for box, value in (
+                (self.channels, self._session.channel_axis),
+                (self.stack, self._session.stack),
+            ):
+                blocker = QSignalBlocker(box)
+                box.setCurrentIndex(max(box.findData(value), 0))
+                blocker.unblock()
+            self._reread()
 
     def _fill_channels(self, layer: Any) -> None:
         blocker = QSignalBlocker(self.channels)
@@ -138,11 +153,9 @@ class ImageChooser(QWidget):
 
     def _read_channels(self, *_: object) -> None:
         self._session.channel_axis = self.channels.currentData()
-        self._reread()
 
     def _read_stack(self, *_: object) -> None:
         self._session.stack = self.stack.currentData()
-        self._reread()
 
     def _reread(self, event: Any = None) -> None:
         layer = self._session.layer
@@ -163,56 +176,42 @@ class ModelChooser(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._wanted: tuple[str | None, str] | None = None
-        self.model = _combo(
+        self.model = named_combo(
             "Model",
             "auto: the bundled model natural; none: colour alone; or a model by its name, "
             "those that you trained among them",
         )
-        self.device = _combo("Device", "Where the network runs; auto takes a GPU if there is one")
+        self.device = named_combo(
+            "Device", "Where the network runs; auto takes a GPU if there is one"
+        )
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setVerticalSpacing(3)
         layout.addRow("Model", self.model)
         layout.addRow("Device", self.device)
-        self.show_found(catalogue.found or Found())
+        self._show()
         self.model.currentIndexChanged.connect(self._read_model)
         self.device.currentIndexChanged.connect(self._read_device)
-        catalogue.changed.connect(self.show_found)
-        # Python's half of the widget may outlive Qt's, and must not be called then.
-        follow = self.show_found
-        self.destroyed.connect(lambda: catalogue.changed.disconnect(follow))
+        follow(self, catalogue.changed, self._show)
+        follow(self, session.changed, self._follow)
 
     def leave(self) -> None:
-        """Let go of the catalogue."""
-        catalogue.changed.disconnect(self.show_found)
+        """Let go of the catalogue and of the session."""
+        catalogue.changed.disconnect(self._show, missing_ok=True)
+        self._session.changed.disconnect(self._follow, missing_ok=True)
 
-    def show_found(self, found: Found) -> None:
-        """Offer what was found; keep the choice as long as it is among it."""
+    def _follow(self, name: str) -> None:
+        if name in ("model", "device"):
+            self._show()
+
+    def _show(self, *_: object) -> None:
+        """Offer what was found, and what the session has."""
+        found = catalogue.found or Found()
         models = [("auto", AUTO), ("none (colour only)", None)]
-        model, device = self._wanted or (self._session.model, self._session.device)
-        self._fill(self.model, models + [(name, name) for name in found.models], model)
-        self._fill(self.device, [("auto", AUTO), *((name, name) for name in found.devices)], device)
-        if found.models:
-            self._wanted = None
-        self._read_model()
-        self._read_device()
-
-    def write(self) -> None:
-        """Show what the session has, as soon as it is offered."""
-        self._wanted = self._session.model, self._session.device
-        self.show_found(catalogue.found or Found())
-
-    def _fill(
-        self, box: QComboBox, entries: list[tuple[str, str | None]], chosen: str | None
-    ) -> None:
-        blocker = QSignalBlocker(box)
-        box.clear()
-        for text, value in entries:
-            box.addItem(text, value)
-        values = [value for _, value in entries]
-        box.setCurrentIndex(values.index(chosen) if chosen in values else 0)
-        blocker.unblock()
+        models += [(name, name) for name in found.models]
+        fill(self.model, models, self._session.model)
+        devices = [("auto", AUTO), *((name, name) for name in found.devices)]
+        fill(self.device, devices, self._session.device)
 
     def _read_model(self, *_: object) -> None:
         self._session.model = self.model.currentData()

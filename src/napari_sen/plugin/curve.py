@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPalette, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
+
+from .losses import Losses
+from .observed import follow
 
 __all__ = ["LossCurve"]
 
@@ -16,39 +19,23 @@ CURVE_COLOUR = QColor(70, 120, 220)
 
 
 class LossCurve(QWidget):
-    """Loss against step; at most ``capacity`` points are kept, older ones are thinned out."""
+    """Shows the losses of a training; hidden as long as there are none."""
 
-    def __init__(self, capacity: int = 400) -> None:
+    def __init__(self, losses: Losses) -> None:
         super().__init__()
-        self._capacity = capacity
-        self._points: list[tuple[int, float]] = []
-        self._every = 1
+        self._losses = losses
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip("Training loss by step; lower is better")
         self.setAccessibleName("Training loss")
+        follow(self, losses.changed, self._follow)
+        self._follow()
 
     def sizeHint(self) -> QSize:
         """Return the wanted size."""
         return QSize(200, 70)
 
-    @property
-    def points(self) -> tuple[tuple[int, float], ...]:
-        """The points shown: (step, loss)."""
-        return tuple(self._points)
-
-    def clear(self) -> None:
-        """Forget all points."""
-        self._points, self._every = [], 1
-        self.update()
-
-    def append(self, step: int, loss: float) -> None:
-        """Add a point; losses that are not finite are left out."""
-        if not math.isfinite(loss) or step % self._every:
-            return
-        self._points.append((step, loss))
-        if len(self._points) > self._capacity:
-            self._every *= 2
-            self._points = [point for point in self._points if point[0] % self._every == 0]
+    def _follow(self) -> None:
+        self.setHidden(not self._losses.points)
         self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
@@ -62,27 +49,29 @@ class LossCurve(QWidget):
         painter.setPen(QPen(faint, 1))
         painter.drawRoundedRect(frame, 3, 3)
         inside = frame.adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN)
-        if len(self._points) > 1:
+        points = self._losses.points
+        if len(points) > 1:
             painter.setPen(QPen(CURVE_COLOUR, 1.5))
-            painter.drawPolyline(self._polygon(inside))
+            painter.drawPolyline(_polygon(points, inside))
         painter.setPen(text)
-        if self._points:
-            step, loss = self._points[-1]
+        if points:
+            step, loss = points[-1]
             where = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
             painter.drawText(inside, where, f"loss {loss:.4g} at step {step}")
         painter.end()
 
-    def _polygon(self, area: QRectF) -> QPolygonF:
-        losses = [loss for _, loss in self._points]
-        low, high = min(losses), max(losses)
-        first, last = self._points[0][0], self._points[-1][0]
-        width, height = max(last - first, 1), (high - low) or 1.0
-        return QPolygonF(
-            [
-                QPointF(
-                    area.left() + (step - first) / width * area.width(),
-                    area.bottom() - (loss - low) / height * area.height(),
-                )
-                for step, loss in self._points
-            ]
-        )
+
+def _polygon(points: Sequence[tuple[int, float]], area: QRectF) -> QPolygonF:
+    losses = [loss for _, loss in points]
+    low, high = min(losses), max(losses)
+    first, last = points[0][0], points[-1][0]
+    width, height = max(last - first, 1), (high - low) or 1.0
+    return QPolygonF(
+        [
+            QPointF(
+                area.left() + (step - first) / width * area.width(),
+                area.bottom() - (loss - low) / height * area.height(),
+            )
+            for step, loss in points
+        ]
+    )

@@ -17,6 +17,7 @@ from .choosers import ImageChooser, ModelChooser
 from .control import Control
 from .growing import Growth
 from .growing_layer import GrowingLayers
+from .observed import follow
 from .panels import (
     ContoursPanel,
     EmbedPanel,
@@ -112,16 +113,14 @@ class SenDock(QWidget):
         self.activity = Activity(self)
         self._lay_out()
         self._bind()
+        for panel in self.panels.values():
+            panel.write()
         self._image_changed()
         if session is None and preferences().remember:
             recall(self.session)
-            self._write()
         if catalogue.found is None:
             self._searcher.start(lambda control: look_up())
-        inbox.arrived.connect(self._open)
-        # Python's half of the widget may outlive Qt's, and must not be called then.
-        follow = self._open
-        self.destroyed.connect(lambda: inbox.arrived.disconnect(follow))
+        follow(self, inbox.arrived, self._open)
         for path in inbox.take():
             self._open(path)
 
@@ -162,7 +161,7 @@ class SenDock(QWidget):
                 panel.finish.connect(self._finish)
         self.status.cancel.connect(self.cancel)
         self.image.changed.connect(self._image_changed)
-        self.part.changed.connect(self._image_changed)
+        follow(self, self.session.changed, self._follow)
         self.runner.progressed.connect(self.status.progress)
         self.runner.progressed.connect(self.activity.show)
         self.runner.live.connect(self._show_live)
@@ -189,17 +188,10 @@ class SenDock(QWidget):
         except SenError as error:
             self._fail(str(error))
 
-    def _write(self) -> None:
-        """Show in all forms what the session has."""
-        self.choices.write()
-        for panel in self.panels.values():
-            panel.write()
-
     def _reset(self) -> None:
         """Set all forms back to the defaults, and forget what was remembered."""
         forget()
         self.session.reset()
-        self._write()
         self._end("All settings are back at their defaults.")
 
     def _open(self, path: Path) -> None:
@@ -255,6 +247,10 @@ class SenDock(QWidget):
             panel.button.setEnabled(on)
             panel.set_running(not on and panel.key == self._step)
 
+    def _follow(self, name: str) -> None:
+        if name in ("region", "mask", "channels"):
+            self._image_changed()
+
     def _image_changed(self) -> None:
         for panel in self.panels.values():
             panel.image_changed()
@@ -267,7 +263,7 @@ class SenDock(QWidget):
         elif isinstance(item, Result):
             self.growing.complete(item)
         else:
-            self.panels[self._step].show_live(item)
+            self.session.live(item)
 
     def _show_preview(self, item: Preview) -> None:
         """Show what the model sees while it is trained, in a layer of its own."""

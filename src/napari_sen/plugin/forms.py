@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
 from typing import Any
 
@@ -186,6 +186,17 @@ def _write(editor: QWidget, value: Any) -> None:
         editor.setValue(value)  # type: ignore[attr-defined]
 
 
+def _edits(editor: QWidget) -> Any:
+    """Return the signal that tells of an editor's changes."""
+    if isinstance(editor, QComboBox):
+        return editor.currentIndexChanged
+    if isinstance(editor, QCheckBox):
+        return editor.toggled
+    if isinstance(editor, QLineEdit):
+        return editor.textChanged
+    return editor.valueChanged  # type: ignore[attr-defined]
+
+
 def _tooltip(item: Field[Any]) -> str:
     meta = item.metadata
     parts = []
@@ -239,6 +250,11 @@ class ParamsForm:
                 layout.addRow(editor)
             else:
                 layout.addRow(self._labels[name], editor)
+
+    def on_edit(self, slot: Callable[..., object]) -> None:
+        """Call ``slot`` after every change of an editor."""
+        for editor in self.editors.values():
+            _edits(editor).connect(slot)
 
     def value(self, **values: Any) -> Params:
         """Return the parameters as edited, with ``values`` on top; ParameterError if illegal."""
@@ -296,15 +312,18 @@ class SizeEditor(QWidget):
             box.setValue(float(f"{20 * pixel:.3g}") if math.isfinite(pixel) else 20.0)
             blocker.unblock()
 
-    def set_number(self, number: int) -> None:
-        """Show a number of superpixels."""
-        _write(self.number, number)
+    def set_value(self, params: SegmentParams) -> None:
+        """Show the size that parameters ask for."""
+        _write(self.number, params.n_segments)
+        if params.size is not None:
+            _write(self.diameter, params.size)
+        self.how.setCurrentIndex(self.NUMBER if params.size is None else self.DIAMETER)
 
     def value(self) -> dict[str, Any]:
-        """Return ``{"n_segments": ...}`` or ``{"size": ...}``."""
-        if self.how.currentIndex() == self.DIAMETER:
-            return {"size": _read(self.diameter)}
-        return {"n_segments": _read(self.number), "size": None}
+        """Return ``n_segments`` and ``size``, which is None where the number counts."""
+        by_number = self.how.currentIndex() == self.NUMBER
+        size = None if by_number else _read(self.diameter)
+        return {"n_segments": _read(self.number), "size": size}
 
     def _show(self, *_: object) -> None:
         by_number = self.how.currentIndex() == self.NUMBER

@@ -8,16 +8,35 @@ from typing import Any
 from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
-__all__ = ["LayerBox", "combo"]
+__all__ = ["LayerBox", "fill", "name_combo", "named_combo"]
 
 
-def combo(box: QComboBox, name: str, tooltip: str) -> None:
+def named_combo(name: str, tooltip: str) -> QComboBox:
+    """Return an empty box with a name and a tooltip."""
+    box = QComboBox()
+    name_combo(box, name, tooltip)
+    return box
+
+
+def name_combo(box: QComboBox, name: str, tooltip: str) -> None:
     """Give a box its name and tooltip, and a width that long entries do not change."""
     box.setAccessibleName(name)
     box.setToolTip(tooltip)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(12)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+
+def fill(box: QComboBox, entries: Sequence[tuple[str, object]], chosen: object) -> None:
+    """Offer entries, text and value, and choose a value without a signal, offered or not."""
+    values = [value for _, value in entries]
+    extra = [] if chosen in values else [(f"{chosen} (not found)", chosen)]
+    blocker = QSignalBlocker(box)
+    box.clear()
+    for text, value in (*entries, *extra):
+        box.addItem(text, value)
+    box.setCurrentIndex(values.index(chosen) if chosen in values else len(values))
+    blocker.unblock()
 
 
 class LayerBox(QComboBox):
@@ -45,10 +64,11 @@ class LayerBox(QComboBox):
         fixed: Sequence[tuple[str, object]] = (),
     ) -> None:
         super().__init__()
-        combo(self, name, tooltip)
+        name_combo(self, name, tooltip)
         self._viewer, self._accept, self._fixed = viewer, accept, tuple(fixed)
         self._layers: list[Any] = []
         self._now: Any = None
+        self._foreign: Any = None  # chosen from elsewhere, and no layer of this viewer
         for event in self._signals():
             event.connect(self.refresh)
         self.currentIndexChanged.connect(self._choose)
@@ -57,17 +77,16 @@ class LayerBox(QComboBox):
     @property
     def layer(self) -> Any:
         """The layer chosen, the value of a fixed entry, or None."""
-        index = self.currentIndex()
-        if 0 <= index < len(self._fixed):
-            return self._fixed[index][1]
-        index -= len(self._fixed)
-        return self._layers[index] if 0 <= index < len(self._layers) else None
+        index, values = self.currentIndex(), self._values()
+        return values[index] if 0 <= index < len(values) else self._foreign
 
-    def choose(self, layer: Any) -> None:
-        """Choose a layer, if it is among those offered."""
-        index = next((i for i, other in enumerate(self._layers) if other is layer), None)
-        if index is not None:
-            self.setCurrentIndex(index + len(self._fixed))
+    def choose(self, value: Any) -> None:
+        """Choose a layer, offered or not, or the value of a fixed entry."""
+        place = self._place(value)
+        self._foreign = value if place < 0 else None
+        self.setPlaceholderText("" if place >= 0 else f"{value} (not in this viewer)")
+        self.setCurrentIndex(place)
+        self._choose()
 
     def refresh(self, event: Any = None) -> None:
         """Follow the viewer's layers; keep the choice as long as its layer is there."""
@@ -80,11 +99,20 @@ class LayerBox(QComboBox):
         self.clear()
         self.addItems([text for text, _ in self._fixed])
         self.addItems([layer.name for layer in self._layers])
-        values = [value for _, value in self._fixed] + self._layers
-        here = [i for i, value in enumerate(values) if value is before]
-        self.setCurrentIndex(here[0] if here else 0 if self._fixed else len(values) - 1)
+        place = self._place(before)
+        if place >= 0:
+            self._foreign = None
+        elif self._foreign is None:
+            place = 0 if self._fixed else self.count() - 1
+        self.setCurrentIndex(place)
         blocker.unblock()
         self._choose()
+
+    def _values(self) -> list[Any]:
+        return [value for _, value in self._fixed] + self._layers
+
+    def _place(self, value: Any) -> int:
+        return next((i for i, other in enumerate(self._values()) if other is value), -1)
 
     def leave(self) -> None:
         """Let go of the viewer."""

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QSpinBox, 
 from superqt.utils import qthrottled
 
 from .granularity import Granularity, stops
+from .observed import follow
 
 __all__ = ["LevelSlider"]
 
@@ -41,10 +42,7 @@ class LevelSlider(QWidget):
         self.number.valueChanged.connect(self._typed)
         self.keep.clicked.connect(self._keep)
         self.map.clicked.connect(lambda: granularity.boundary_map())
-        granularity.changed.connect(self.refresh)
-        # Python's half of the widget may outlive Qt's, and must not be called then.
-        follow = self.refresh
-        self.destroyed.connect(lambda: granularity.changed.disconnect(follow))
+        follow(self, granularity.changed, self.refresh)
         self.refresh()
 
     def _lay_out(self) -> None:

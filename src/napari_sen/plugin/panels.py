@@ -24,11 +24,12 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
-from ..errors import SenError
+from ..errors import ParameterError, SenError
 from ..params import NetworkParams, Params, SegmentParams
 from .folding import folded
 from .forms import ParamsForm, SizeEditor
 from .level import LevelSlider
+from .observed import follow
 from .session import Session
 from .source import Source
 from .steps import STEPS
@@ -63,7 +64,7 @@ class StepPanel(QFrame):
 
     def __init__(self, key: str, session: Session, viewer: Any) -> None:
         super().__init__()
-        self.key, self._session = key, session
+        self.key, self._session, self._writing = key, session, False
         step = STEPS[key]
         self.button = QPushButton(step.title)
         self.button.setToolTip(step.about)
@@ -88,6 +89,9 @@ class StepPanel(QFrame):
         self.advanced = self._advanced(step.essential)
         if self.advanced is not None:
             layout.addWidget(self.advanced)
+        for form in self.forms.values():
+            form.on_edit(self._edited)
+        follow(self, session.changed, self._follow)
 
     def _extra(self, layout: QFormLayout) -> None:
         """Add the rows that no parameter class has."""
@@ -114,8 +118,34 @@ class StepPanel(QFrame):
 
     def write(self) -> None:
         """Show what the session has."""
+        self._writing = True  # half of it is no edit
+        try:
+            self._write()
+        finally:
+            self._writing = False
+
+    def _write(self) -> None:
+        """Show what the session has; what says so already is left as it was typed."""
         for kind, form in self.forms.items():
+            with suppress(ParameterError):
+                if self._value(kind) == self._session.params[kind]:
+                    continue
             form.set_value(self._session.params[kind])
+
+    def _edited(self, *_: object) -> None:
+        """Follow an edit; what is not legal (yet) is told when the button is pressed."""
+        if not self._writing:
+            with suppress(ParameterError):
+                self.read()
+
+    def _follow(self, name: str) -> None:
+        """Show what was changed in the session."""
+        if name in self._shown():
+            self.write()
+
+    def _shown(self) -> set[str]:
+        """Return the names of what this panel shows of the session."""
+        return {kind.__name__ for kind in self.forms}
 
     def _value(self, kind: type[Params]) -> Params:
         hidden = {
@@ -125,9 +155,6 @@ class StepPanel(QFrame):
         }
         return self.forms[kind].value(**hidden)
 
-    def show_live(self, item: object) -> None:
-        """Show an intermediate result, if this step has any."""
-
     def image_changed(self) -> None:
         """Follow another image, or another pixel size."""
 
@@ -135,7 +162,8 @@ class StepPanel(QFrame):
         """Follow whether this step is going on."""
 
     def leave(self) -> None:
-        """Let go of the viewer."""
+        """Let go of the viewer and of the session."""
+        self._session.changed.disconnect(self._follow, missing_ok=True)
 
 
 class StoredPanel(StepPanel):
@@ -149,16 +177,6 @@ class StoredPanel(StepPanel):
     def _finish_layout(self, layout: QVBoxLayout) -> None:
         layout.addWidget(self.store)
 
-    def read(self) -> None:
-        """Read where the result goes as well."""
-        super().read()
-        self.store.read()
-
-    def write(self) -> None:
-        """Show it as well."""
-        super().write()
-        self.store.write()
-
     def image_changed(self) -> None:
         """Follow another image."""
         self.store.refresh()
@@ -169,6 +187,7 @@ class StoredPanel(StepPanel):
 
     def leave(self) -> None:
         """Let go of the session as well."""
+        super().leave()
         self.store.leave()
 
 
@@ -179,19 +198,18 @@ class SuperpixelsPanel(StoredPanel):
         self.size_editor = SizeEditor()
         layout.addRow("Size by", self.size_editor)
         self._store(self._plan)
-        self.size_editor.changed.connect(self.store.refresh)
+        self.size_editor.changed.connect(self._edited)
 
     def _plan(self, source: Source, tile: int | None, goal: Path) -> str:
         params = self._value(SegmentParams)
         assert isinstance(params, SegmentParams)
         return plan_superpixels(source, params, tile, goal)
 
-    def write(self) -> None:
-        """Show the number as well."""
-        super().write()
+    def _write(self) -> None:
+        super()._write()
         params = self._session.params[SegmentParams]
         assert isinstance(params, SegmentParams)
-        self.size_editor.set_number(params.n_segments)
+        self.size_editor.set_value(params)
 
     def _value(self, kind: type[Params]) -> Params:
         return self.forms[kind].value(**self.size_editor.value())
@@ -202,6 +220,7 @@ class SuperpixelsPanel(StoredPanel):
             with suppress(SenError):  # a region without shapes, say: the button tells
                 source = self._session.source()
                 self.size_editor.set_pixel(source.spacing[-1], source.unit)
+                self._edited()  # the proposed diameter is another one
         super().image_changed()
 
 
@@ -212,6 +231,7 @@ class EmbedPanel(StoredPanel):
         self.channels = QCheckBox("All channels as a layer, too")
         self.channels.setToolTip("Beside the picture, add the D values of every pixel")
         layout.addRow(self.channels)
+        self.channels.toggled.connect(self._edited)
         self._store(
             lambda source, tile, goal: plan_embedding(source, NetworkParams().dim, tile, goal)
         )
@@ -220,6 +240,13 @@ class EmbedPanel(StoredPanel):
         """Read the choice as well."""
         super().read()
         self._session.all_channels = self.channels.isChecked()
+
+    def _write(self) -> None:
+        super()._write()
+        self.channels.setChecked(self._session.all_channels)
+
+    def _shown(self) -> set[str]:
+        return super()._shown() | {"all_channels"}
 
 
 class ContoursPanel(StoredPanel):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QFormLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from .folding import folded
 from .layer_box import LayerBox
+from .observed import follow
 from .placement import full_resolution
 from .session import Session
 
@@ -21,8 +22,6 @@ def _is_mask(layer: Any) -> bool:
 
 class PartChooser(QWidget):
     """Folded: which region of the image, which mask, which layers are channels beside it."""
-
-    changed = Signal()
 
     def __init__(self, viewer: Any, session: Session) -> None:
         super().__init__()
@@ -55,22 +54,33 @@ class PartChooser(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.fold)
-        self.region_box.chosen.connect(self._read)
-        self.mask_box.chosen.connect(self._read)
-        self.channels.itemChanged.connect(self._read)
+        self._show()
+        self.region_box.chosen.connect(self._read_region)
+        self.mask_box.chosen.connect(self._read_mask)
+        self.channels.itemChanged.connect(self._read_channels)
         for event in self._signals():
             event.connect(self.refresh)
-        session.layer_changed.connect(self.refresh)
+        follow(self, session.changed, self._follow)
         self.refresh()
 
     def leave(self) -> None:
-        """Let go of the viewer."""
+        """Let go of the viewer and of the session."""
         for event in self._signals():
             event.disconnect(self.refresh)
-        self._session.layer_changed.disconnect(self.refresh)
+        self._session.changed.disconnect(self._follow, missing_ok=True)
         self.region_box.leave()
         self.mask_box.leave()
         self._offered = []
+
+    def _follow(self, name: str) -> None:
+        if name in ("region", "mask"):
+            self._show()
+        elif name in ("layer", "channels"):
+            self.refresh()
+
+    def _show(self) -> None:
+        self.region_box.choose(self._session.region)
+        self.mask_box.choose(self._session.mask)
 
     def refresh(self, event: Any = None) -> None:
         """Offer the layers that can be channels beside the image; keep those that are."""
@@ -89,22 +99,25 @@ class PartChooser(QWidget):
         self.channels.setFixedHeight(height + 2 * self.channels.frameWidth() + 2)
         self._form.setRowVisible(self.channels, bool(self._offered))
         blocker.unblock()
-        self._read()
+        self._read_channels()  # without those that are gone
 
     def _signals(self) -> tuple[Any, ...]:
         events = self._viewer.layers.events
         return events.inserted, events.removed, events.reordered
 
-    def _read(self, *_: object) -> None:
-        session = self._session
-        session.region, session.mask = self.region_box.layer, self.mask_box.layer
-        session.channels = [
+    def _read_region(self, region: Any) -> None:
+        self._session.region = region
+
+    def _read_mask(self, mask: Any) -> None:
+        self._session.mask = mask
+
+    def _read_channels(self, *_: object) -> None:
+        self._session.channels = [
             layer
             for row, layer in enumerate(self._offered)
             if (item := self.channels.item(row)) is not None
             and item.checkState() == Qt.CheckState.Checked
         ]
-        self.changed.emit()
 
 
 def _fits(other: Any, layer: Any) -> bool:

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from ..errors import SenError
 from ..large.annotation_file import SUFFIX
 from .layer_box import LayerBox
+from .observed import follow
 from .panels import StepPanel, hint
 from .pick_tools import KEYS, PickTools
 from .picking import COLOURS, HELPER
@@ -96,7 +97,7 @@ class PickPanel(StepPanel):
         self.tools_widget = QWidget()
         self._arrange()
         self._connect()
-        self._follow()
+        self._show()
 
     def _arrange(self) -> None:
         tools, row, files = QGridLayout(self.tools_widget), QHBoxLayout(), QHBoxLayout()
@@ -132,13 +133,11 @@ class PickPanel(StepPanel):
         self.give.clicked.connect(lambda: self._tools.paint(self._picking.current))
         self.store.clicked.connect(self._ask_save)
         self.load.clicked.connect(self._ask_load)
-        self._picking.changed.connect(self._follow)
-        # Python's half of the widget may outlive Qt's, and must not be called then.
-        follow, picking = self._follow, self._picking
-        self.destroyed.connect(lambda: picking.changed.disconnect(follow, missing_ok=True))
+        follow(self, self._picking.changed, self._show)
 
     def leave(self) -> None:
         """Stop picking and let go of the viewer."""
+        super().leave()
         self._stop()
         self.box.leave()
 
@@ -210,7 +209,7 @@ class PickPanel(StepPanel):
         except SenError as error:
             self.failed.emit(str(error))
 
-    def _follow(self) -> None:
+    def _show(self) -> None:
         """Show what is known."""
         picking, partition = self._picking, self._picking.partition
         self.tools_widget.setEnabled(partition is not None)

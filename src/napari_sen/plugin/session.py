@@ -34,8 +34,10 @@ from ..params import (
 from .classing import Classifying, results
 from .control import Control
 from .granularity import Granularity
+from .losses import Losses
+from .observed import Observed
 from .picking import Picking
-from .results import Finished, Result
+from .results import Finished, Loss, Result
 from .settings import Settings, TrainingChoice
 from .shelf import ModelShelf
 from .source import Source, Stack, guess_channel_axis, source_of
@@ -71,6 +73,10 @@ PREVIEW_SIDE = 256
 class Session:
     """Image, settings and results of one dock.
 
+    ``changed`` is emitted with the name of what is another one now: an attribute from ``layer``
+    to ``storage`` below, or a parameter class. With ``layer`` come its channel axis, no further
+    channels, and no stores. The parts from ``granularity`` on tell of their changes themselves.
+
     Attributes
     ----------
     layer : napari.layers.Image or None
@@ -96,73 +102,107 @@ class Session:
     train_on : {"image", "layers", "folder"}
         What it is trained on: the chosen image, ``train_layers``, or the images in
         ``train_folder``.
+    train_layers : list of napari.layers.Image
+        Several layers to train on.
     start_model : str or None
         The model that a training goes on from.
+    storage : dict
+        For each step that can: whether it works in tiles, and where its result goes then;
+        :meth:`store` changes it.
+    params : dict
+        The parameter set of each class; :meth:`set` changes them.
     resume : bool
         Whether the next training goes on with the unfinished one of its name.
-    params : dict
-        The parameter set of each class.
     last : dict
         The latest results of each step.
     granularity : Granularity
         The latest merge tree, and which level of it is shown.
     models : ModelShelf
         The models used so far, with the embeddings that they gave last.
+    losses : Losses
+        Of the latest training, while it goes on.
     picking : Picking
         The superpixels that are merged, split and put into classes.
     classifying : Classifying
         Carries the classes to all superpixels.
-    storage : dict
-        For each step that can: whether it works in tiles, and where its result goes then.
     """
 
-    layer_changed = Signal(object)
+    changed = Signal(str)
     finished = Signal(str, Finished)
 
+    layer: Observed[Any] = Observed()
+    channel_axis: Observed[int | None] = Observed()
+    stack: Observed[Stack] = Observed()
+    region: Observed[Any] = Observed()
+    mask: Observed[Any] = Observed()
+    channels: Observed[list[Any]] = Observed()
+    model: Observed[str | None] = Observed()
+    device: Observed[str] = Observed()
+    new_model: Observed[str] = Observed()
+    all_channels: Observed[bool] = Observed()
+    train_on: Observed[TrainOn] = Observed()
+    train_layers: Observed[list[Any]] = Observed()
+    train_folder: Observed[str] = Observed()
+    start_model: Observed[str | None] = Observed()
+    storage: Observed[dict[str, Storage]] = Observed()
+
     def __init__(self) -> None:
-        self.layer: Any = None
-        self.channel_axis: int | None = None
-        self.stack: Stack = "slice"
-        self.region: Any = None
-        self.mask: Any = None
-        self.channels: list[Any] = []
-        self.train_layers: list[Any] = []
+        self.layer = None
+        self.channel_axis = None
+        self.stack = "slice"
+        self.region = None
+        self.mask = None
+        self.channels = []
+        self.train_layers = []
         self.resume = False
-        self.all_channels = False
+        self.params: dict[type[Params], Params] = {kind: kind() for kind in KINDS}
         self.reset()
         self.last: dict[str, list[Result]] = {}
         self.granularity = Granularity()
         self.models = ModelShelf()
+        self.losses = Losses()
         self.picking = Picking()
         self.classifying = Classifying()
 
     def reset(self) -> None:
         """Set parameters and choices to their defaults."""
-        self.params: dict[type[Params], Params] = {kind: kind() for kind in KINDS}
-        self.model: str | None = "auto"
+        self.set(*(kind() for kind in KINDS))
+        self.model = "auto"
         self.device = "auto"
         self.new_model = "my-model"
-        self.train_on: TrainOn = "image"
+        self.all_channels = False
+        self.train_on = "image"
         self.train_folder = ""
-        self.start_model: str | None = None
+        self.start_model = None
         self.storage = {step: Storage() for step in STORED}
 
     def choose(self, layer: Any) -> None:
         """Take another layer (or None), and guess from its labels which axis holds channels."""
         if layer is self.layer:
             return
-        self.layer = layer
-        self.channel_axis = None if layer is None else guess_channel_axis(layer)
-        self.channels = []
-        self.storage = {step: Storage() for step in STORED}
-        self.layer_changed.emit(layer)
+        with self.changed.blocked():  # nobody is to see the new layer with the old one's axis
+            self.layer = layer
+            self.channel_axis = None if layer is None else guess_channel_axis(layer)
+            self.channels = []
+            self.storage = {step: Storage() for step in STORED}
+        self.changed.emit("layer")
 
     def set(self, *params: Params) -> None:
         """Replace parameter sets; each is valid, for it could be made."""
         for group in params:
             if type(group) not in self.params:
                 raise ParameterError(f"the plugin has no use for {type(group).__name__}")
-            self.params[type(group)] = group
+            if group != self.params[type(group)]:
+                self.params[type(group)] = group
+                self.changed.emit(type(group).__name__)
+
+    def store(self, step: str, storage: Storage) -> None:
+        """Say whether a step works in tiles, and where its result goes."""
+        if step not in STORED:
+            raise ParameterError(
+                f"the step {step!r} does not work in tiles; these do: {', '.join(STORED)}"
+            )
+        self.storage = self.storage | {step: storage}
 
     def source(self, point: tuple[float, ...] | None = None) -> Source:
         """Return the chosen image as the API reads it; ``point`` says which slice is shown."""
@@ -279,8 +319,15 @@ class Session:
             self.picking.show(results(finished.classes, self.picking))
         self.finished.emit(step, finished)
 
+    def live(self, item: object) -> None:
+        """Take what a step tells while it goes on."""
+        if isinstance(item, Loss):
+            self.losses.append(item)
+
     def run(self, step: str, point: tuple[float, ...] | None = None) -> list[Result]:
         """Run a step here and now, without a GUI, and return its results."""
-        finished = self.job(step, point)(Control())
+        control = Control()
+        control.tell = self.live
+        finished = self.job(step, point)(control)
         self.take(step, finished)
         return finished.results

@@ -315,6 +315,13 @@ STEPS: dict[str, Step] = {
         superpixels,
         hidden=("n_segments", "size"),
     ),
+    "contours": Step(
+        "5  Contours",
+        "How strong each edge is, averaged over many sizes.",
+        (ContourParams,),
+        (),
+        contours,
+    ),
     "hierarchy": Step(
         "Hierarchy",
         "Superpixels of every size at once: choose how many with the slider.",
@@ -329,12 +336,5 @@ STEPS: dict[str, Step] = {
         (),
         classes,
         at_picks=True,
-    ),
-    "contours": Step(
-        "Contours",
-        "How strong each edge is, averaged over many sizes.",
-        (ContourParams,),
-        (),
-        contours,
     ),
 }

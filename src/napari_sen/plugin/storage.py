@@ -41,7 +41,7 @@ SUFFIX = ".sen.zarr"  # of suggestions: napari opens such folders with our reade
 _SUFFIXES = (".zarr", ".sen", ".ome", ".tif", ".tiff", ".npy", ".png", ".jpg", ".jpeg")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Storage:
     """How a step stores its result when it works in tiles.
 

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 
 from ..errors import SenError
 from ..large.tiles import LATTICE
+from .observed import follow
 from .placement import full_resolution
 from .session import Session
 from .source import Source
@@ -99,24 +100,37 @@ class StoreChooser(QWidget):
         self.tile.valueChanged.connect(self._edited)
         self.path.textEdited.connect(self._edited)
         self.browse.clicked.connect(self._browse)
-        session.layer_changed.connect(self.write)
+        follow(self, session.changed, self._follow)
         self.write()
 
     def leave(self) -> None:
         """Let go of the session."""
-        self._session.layer_changed.disconnect(self.write)
+        self._session.changed.disconnect(self._follow, missing_ok=True)
 
     def read(self) -> None:
         """Put what is edited into the session."""
+        self._session.store(self._step, self._value())
+
+    def _value(self) -> Storage:
         text = self.path.text().strip()
-        self._session.storage[self._step] = Storage(
+        return Storage(
             wanted=self.wanted.isChecked() and self.wanted.isEnabled() and not self.isHidden(),
             path="" if text == self._suggested else text,
             tile=self.tile.value() or None,
             overwrite=self.overwrite.isChecked(),
         )
 
-    def write(self, *_: object) -> None:
+    def _follow(self, name: str) -> None:
+        """Show what was changed in the session, or what follows from it."""
+        if name == "layer":
+            self.write()
+        elif name == "storage":
+            if self._session.storage[self._step] != self._value():
+                self.write()
+        elif name in ("model", "SegmentParams"):
+            self.refresh()
+
+    def write(self) -> None:
         """Show what the session has: nothing chosen, after another layer was."""
         storage = self._session.storage[self._step]
         boxes = (self.wanted, self.overwrite, self.tile)

@@ -6,7 +6,6 @@ from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
@@ -18,9 +17,9 @@ from qtpy.QtWidgets import (
 
 from .catalogue import Found, catalogue
 from .curve import LossCurve
-from .layer_box import combo
+from .layer_box import fill, named_combo
+from .observed import follow
 from .panels import StepPanel
-from .results import Loss
 from .session import TRAIN_ON, Session
 from .training import unfinished
 
@@ -39,9 +38,7 @@ class TrainPanel(StepPanel):
         super().__init__(key, session, viewer)
         self._viewer = viewer
         self._running = False
-        self._wanted: str | None = None  # a choice that is not offered yet
-        self.curve = LossCurve()
-        self.curve.hide()
+        self.curve = LossCurve(session.losses)
         self.pausing = QPushButton("Pause")
         self.pausing.setCheckable(True)
         self.pausing.setToolTip("Wait after this step, until it is pressed again")
@@ -60,16 +57,22 @@ class TrainPanel(StepPanel):
         self.stop.clicked.connect(self.finish)
         self.resume.clicked.connect(self._resume)
         self.name.textChanged.connect(self._refresh)
-        self.show_found(catalogue.found or Found())
-        catalogue.changed.connect(self.show_found)
-        # Python's half of the widget may outlive Qt's, and must not be called then.
-        follow = self.show_found
-        self.destroyed.connect(lambda: catalogue.changed.disconnect(follow))
+        for changed in (
+            self.name.textChanged,
+            self.folder.textChanged,
+            self.on.currentIndexChanged,
+            self.start.currentIndexChanged,
+        ):
+            changed.connect(self._edited)
+        follow(self, catalogue.changed, self._show_models)
+        self._selection = viewer.layers.selection.events.changed
+        self._selection.connect(self._read_selection)
+        if not session.train_layers:
+            self._read_selection()
         self._refresh()
 
     def _extra(self, layout: QFormLayout) -> None:
-        self.on = QComboBox()
-        combo(self.on, "Train on", "The images that the model learns from; all their slices")
+        self.on = named_combo("Train on", "The images that the model learns from; all their slices")
         for key, text in TRAIN_ON.items():
             self.on.addItem(text, key)
         self.folder = QLineEdit()
@@ -86,8 +89,9 @@ class TrainPanel(StepPanel):
         self.name = QLineEdit(self._session.new_model)
         self.name.setToolTip("The trained model is saved under this name and offered above")
         self.name.setAccessibleName("Name of the new model")
-        self.start = QComboBox()
-        combo(self.start, "Start from", "A model to go on from: a few hundred steps then fit it")
+        self.start = named_combo(
+            "Start from", "A model to go on from: a few hundred steps then fit it"
+        )
         self._form = layout
         layout.addRow("Train on", self.on)
         layout.addRow("Folder", self.place)
@@ -97,33 +101,23 @@ class TrainPanel(StepPanel):
         self._show_place()
 
     def read(self) -> None:
-        """Read the rest as well, and make room for the curve."""
+        """Read the rest as well."""
         super().read()
         session = self._session
         session.new_model = self.name.text().strip()
         session.train_on = self.on.currentData()
         session.train_folder = self.folder.text().strip()
         session.start_model = self.start.currentData()
-        session.train_layers = [
-            layer for layer in self._viewer.layers.selection if type(layer).__name__ == "Image"
-        ]
-        self.curve.clear()
 
-    def write(self) -> None:
-        """Show the rest as well."""
-        super().write()
+    def _write(self) -> None:
+        super()._write()
         session = self._session
-        self.name.setText(session.new_model)
+        for box, text in ((self.name, session.new_model), (self.folder, session.train_folder)):
+            if box.text().strip() != text:
+                box.setText(text)
         self.on.setCurrentIndex(max(self.on.findData(session.train_on), 0))
-        self.folder.setText(session.train_folder)
-        self._wanted = session.start_model
-        self.show_found(catalogue.found or Found())
-
-    def show_live(self, item: object) -> None:
-        """Add to the loss curve."""
-        if isinstance(item, Loss):
-            self.curve.show()
-            self.curve.append(item.step, item.loss)
+        self._show_models()
+        self._select(session.train_layers)
 
     def set_running(self, on: bool) -> None:
         """Follow whether a training is going on."""
@@ -133,21 +127,41 @@ class TrainPanel(StepPanel):
         blocker.unblock()
         self._refresh()
 
-    def show_found(self, found: Found) -> None:
-        """Offer the models to go on from; keep the choice."""
-        chosen = self._wanted or self.start.currentText()
-        self.start.clear()
-        self.start.addItem(NOTHING, None)
-        for name in found.models:
-            self.start.addItem(name, name)
-        self.start.setCurrentIndex(max(self.start.findText(chosen), 0))
-        if found.models:
-            self._wanted = None
+    def leave(self) -> None:
+        """Let go of the catalogue and of the viewer."""
+        super().leave()
+        catalogue.changed.disconnect(self._show_models, missing_ok=True)
+        self._selection.disconnect(self._read_selection)
+
+    def _shown(self) -> set[str]:
+        own = {"new_model", "train_on", "train_folder", "start_model", "train_layers"}
+        return super()._shown() | own
+
+    def _show_models(self, *_: object) -> None:
+        """Offer the models to go on from."""
+        found = catalogue.found or Found()
+        models = [(NOTHING, None), *((name, name) for name in found.models)]
+        fill(self.start, models, self._session.start_model)
         self._refresh()
 
-    def leave(self) -> None:
-        """Let go of the catalogue."""
-        catalogue.changed.disconnect(self.show_found)
+    def _read_selection(self, event: object = None) -> None:
+        self._session.train_layers = self._selected()
+
+    def _selected(self) -> list[Any]:
+        layers = self._viewer.layers
+        return [
+            layer
+            for layer in layers
+            if layer in layers.selection and type(layer).__name__ == "Image"
+        ]
+
+    def _select(self, wanted: list[Any]) -> None:
+        """Select the layers to train on in the viewer's list, as far as they are there."""
+        there = [layer for layer in self._viewer.layers if any(layer is each for each in wanted)]
+        if there and there != self._selected():
+            self._selection.disconnect(self._read_selection)  # some may be of no viewer
+            self._viewer.layers.selection = there
+            self._selection.connect(self._read_selection)
 
     def _refresh(self, *_: object) -> None:
         if hasattr(self, "resume"):

@@ -1,0 +1,268 @@
+"""Session and dock tell each other: what one side sets, the other shows, without a button."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.layers import Image
+
+from napari_sen.errors import ParameterError
+from napari_sen.params import EmbedParams, PseudoLabelParams, SegmentParams, TrainParams
+from napari_sen.plugin.catalogue import Found, catalogue
+from napari_sen.plugin.observed import Observed
+from napari_sen.plugin.session import Session
+from napari_sen.plugin.storage import Storage
+
+from .test_dock import choose_model, type_into
+
+gui = pytest.mark.gui
+
+
+@pytest.fixture
+def dock(opened, photo):
+    opened.viewer.add_image(photo, name="first")
+    opened.viewer.add_image(photo[::-1], name="second")
+    opened.viewer.add_image(np.zeros((4, 3, 60, 80), np.uint16), name="stack", visible=False)
+    opened.viewer.add_labels(np.ones((96, 128), np.uint8), name="inside")
+    return opened
+
+
+def heard(session):
+    names = []
+    session.changed.connect(names.append)
+    return names
+
+
+def test_every_attribute_tells_of_its_changes_once():
+    session = Session()
+    names = heard(session)
+    told = [name for name, kind in vars(Session).items() if isinstance(kind, Observed)]
+    assert len(told) == 15
+    for name in told:
+        setattr(session, name, object())
+        setattr(session, name, getattr(session, name))
+    assert names == told
+    names.clear()
+    session.set(SegmentParams(n_segments=7), EmbedParams())
+    assert names == ["SegmentParams"]
+    session.storage = {}
+    names.clear()
+    session.store("embed", Storage(wanted=True))
+    assert names == ["storage"]
+    with pytest.raises(ParameterError, match="does not work in tiles; these do: superpixels"):
+        session.store("train", Storage())
+
+
+def test_a_layer_comes_with_its_axes():
+    """Whoever listens sees the layer with its own channel axis, not with that of the last."""
+    session = Session()
+    seen = []
+    session.changed.connect(lambda name: seen.append((name, session.channel_axis)))
+    image = Image(np.zeros((5, 6, 7)), axis_labels=("c", "y", "x"))
+    session.choose(image)
+    session.choose(image)
+    assert seen == [("layer", 0)]
+
+
+def test_layers_are_compared_by_what_they_are():
+    session = Session()
+    session.mask = np.ones((3, 3))
+    names = heard(session)
+    session.mask = Image(np.ones((3, 3)))
+    session.train_layers = [session.mask]
+    session.train_layers = [session.mask]
+    assert names == ["mask", "train_layers"]
+
+
+@gui
+def test_the_dock_shows_what_the_session_is_told(dock):
+    session, window = dock.dock.session, dock.dock
+    layers = dock.viewer.layers
+    session.choose(layers["stack"])
+    assert window.image.image.currentText() == "stack"
+    session.channel_axis = 1
+    assert window.image.channels.currentData() == 1
+    session.stack = "volume"
+    assert window.image.stack.currentData() == "volume"
+    session.choose(layers["second"])
+    assert window.image.image.currentText() == "second"
+    session.region, session.mask = "view", layers["inside"]
+    assert window.part.region_box.layer == "view"
+    assert window.part.mask_box.layer is layers["inside"]
+    session.model = None
+    assert window.choices.model.currentText() == "none (colour only)"
+    session.set(SegmentParams(n_segments=77, smoothing=2.0))
+    panel = window.panels["superpixels"]
+    assert panel.size_editor.number.value() == 77
+    assert panel.forms[SegmentParams].editors["smoothing"].value() == 2
+    session.set(SegmentParams(size=12.5))
+    assert panel.size_editor.value()["size"] == 12.5
+    session.set(PseudoLabelParams(spacings=(8.0, 12.0)))
+    spacings = window.panels["pseudo_labels"].forms[PseudoLabelParams].editors["spacings"]
+    assert spacings.text() == "8, 12"
+    session.all_channels = True
+    assert window.panels["embed"].channels.isChecked()
+    session.new_model, session.train_on, session.train_folder = "mine", "folder", "~/images"
+    train = window.panels["train"]
+    assert (train.name.text(), train.folder.text()) == ("mine", "~/images")
+    assert train.on.currentData() == "folder"
+    session.start_model = "natural"
+    assert train.start.currentText() == "natural"
+    session.train_layers = [layers["first"], layers["stack"]]
+    assert set(layers.selection) == {layers["first"], layers["stack"]}
+    session.reset()
+    assert panel.size_editor.number.value() == SegmentParams().n_segments
+    assert train.name.text() == "my-model"
+    assert session.params == {kind: kind() for kind in session.params}
+
+
+@gui
+def test_the_session_knows_what_was_edited_before_any_button(dock):
+    session, window = dock.dock.session, dock.dock
+    names = heard(session)
+    window.image.image.setCurrentText("stack")
+    assert session.layer is dock.viewer.layers["stack"]
+    window.image.stack.setCurrentIndex(window.image.stack.findData("each"))
+    assert session.stack == "each"
+    window.image.image.setCurrentText("first")
+    window.part.mask_box.choose(dock.viewer.layers["inside"])
+    assert session.mask is dock.viewer.layers["inside"]
+    choose_model(window, "none (colour only)")
+    assert session.model is None
+    panel = window.panels["superpixels"]
+    panel.size_editor.number.setValue(33)
+    assert session.params[SegmentParams].n_segments == 33
+    panel.size_editor.how.setCurrentIndex(panel.size_editor.DIAMETER)
+    panel.size_editor.diameter.setValue(9)
+    assert session.params[SegmentParams].size == 9
+    assert session.params[SegmentParams].n_segments == 33  # there when it is chosen again
+    form = window.panels["train"].forms[TrainParams]
+    form.editors["steps"].setValue(12)
+    assert session.params[TrainParams].steps == 12
+    window.panels["embed"].channels.setChecked(True)
+    assert session.all_channels
+    window.panels["train"].name.setText("other")
+    assert session.new_model == "other"
+    dock.viewer.layers.selection = [dock.viewer.layers["second"]]
+    assert session.train_layers == [dock.viewer.layers["second"]]
+    assert {"layer", "stack", "mask", "model", "SegmentParams", "TrainParams"} <= set(names)
+    assert {"all_channels", "new_model", "train_layers"} <= set(names)
+
+
+@gui
+def test_what_is_not_legal_yet_stays_as_it_is_typed(dock, errors):
+    session = dock.dock.session
+    (form,) = dock.dock.panels["pseudo_labels"].forms.values()
+    before = session.params[PseudoLabelParams]
+    type_into(form.editors["spacings"], "9, many")
+    assert session.params[PseudoLabelParams] == before
+    session.set(SegmentParams(n_segments=50))
+    assert form.editors["spacings"].text() == "9, many"
+    dock.click("pseudo_labels")
+    assert "Spacings must be numbers" in errors[0]
+    type_into(form.editors["spacings"], "9,  13,")
+    assert session.params[PseudoLabelParams].spacings == (9.0, 13.0)
+    assert form.editors["spacings"].text() == "9,  13,"
+
+
+@gui
+def test_what_is_of_no_viewer_is_shown_as_that(dock, photo):
+    session, window = dock.dock.session, dock.dock
+    session.choose(Image(photo, name="elsewhere"))
+    session.mask = dock.viewer.layers["inside"]
+    dock.viewer.add_image(photo, name="third")
+    assert session.layer.name == "elsewhere"
+    assert window.image.image.currentIndex() == -1
+    assert window.image.image.placeholderText() == "elsewhere (not in this viewer)"
+    dock.viewer.layers.remove("inside")
+    assert session.mask is None
+    session.choose(dock.viewer.layers["third"])
+    dock.viewer.layers.remove("third")
+    assert session.layer is dock.viewer.layers[0]
+
+
+@gui
+def test_a_model_that_is_gone_is_not_replaced_by_another(dock, errors):
+    session, window = dock.dock.session, dock.dock
+    session.model = "gone"
+    assert window.choices.model.currentText() == "gone (not found)"
+    catalogue.update(Found(("natural", "microscopy"), ("cpu",)))
+    assert session.model == "gone"
+    dock.click("superpixels")
+    assert "gone" in errors[0]
+    choose_model(window, "natural")
+    assert window.choices.model.findText("gone (not found)") == -1
+
+
+@gui
+def test_a_dock_on_a_session_that_is_under_way(make_napari_viewer, found, photo, qtbot):
+    """A notebook's session, opened in a dock, is shown as it is and worked on by both."""
+    from napari_sen.plugin.dock import SenDock
+
+    session = Session()
+    session.model = None
+    session.set(SegmentParams(n_segments=24))
+    session.new_model = "from-a-notebook"
+    viewer = make_napari_viewer()
+    session.choose(viewer.add_image(photo, name="photo"))
+    session.granularity.layers = viewer.layers
+    session.run("hierarchy")
+    dock = SenDock(viewer, session)
+    viewer.window.add_dock_widget(dock)
+    assert dock.choices.model.currentText() == "none (colour only)"
+    assert dock.panels["superpixels"].size_editor.number.value() == 24
+    assert dock.panels["train"].name.text() == "from-a-notebook"
+    assert dock.panels["hierarchy"].level.number.value() == session.granularity.number
+    dock.panels["hierarchy"].level.number.setValue(31)
+    qtbot.waitUntil(lambda: session.granularity.number == 31)
+    with qtbot.waitSignal(dock.idle, timeout=20_000):
+        dock.panels["superpixels"].button.click()
+    assert session.last["superpixels"][0].data.max() == 24
+    (again,) = session.run("superpixels")
+    np.testing.assert_array_equal(again.data, session.last["superpixels"][0].data)
+    session.picking.take(viewer.layers["photo superpixels"])
+    session.picking.select([3])
+    assert dock.panels["classes"].actions_["merge"].isEnabled()
+
+
+@gui
+def test_a_session_outlives_its_docks(opened, photo):
+    session = opened.dock.session
+    opened.viewer.add_image(photo, name="photo")
+    opened.viewer.window.remove_dock_widget(opened.dock)
+    opened.qtbot.wait(50)
+    session.set(SegmentParams(n_segments=9))
+    session.model, session.region, session.stack = None, "view", "each"
+    session.granularity.changed.emit()
+    session.picking.changed.emit()
+    session.losses.changed.emit()
+
+
+NOTEBOOK = """
+import sys
+import napari
+from napari.components import ViewerModel
+from napari_sen.data import load_sample
+viewer = ViewerModel()
+image, about = load_sample("tissue")
+viewer.add_image(image[:160, :160], name="tissue", rgb=True)
+napari.current_viewer = lambda: viewer
+{code}
+assert "tissue superpixels propagated" in viewer.layers
+assert session.params[SegmentParams].n_segments == 300
+assert not [name for name in sys.modules if name.startswith(("PyQt", "PySide"))]
+"""
+
+
+def test_the_notebook_of_the_documentation_runs_without_a_display():
+    page = (Path(__file__).parents[2] / "docs/how-to/napari.md").read_text(encoding="utf-8")
+    (code,) = [part.split("```")[0] for part in page.split("```python\n") if "Session()" in part]
+    environment = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", NOTEBOOK.format(code=code)],
+        capture_output=True, text=True, env=environment, timeout=200, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
