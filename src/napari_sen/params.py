@@ -154,8 +154,14 @@ class SegmentParams(Params):
     """Image to superpixels: SNIC on colour and embedding (eq. 7 of the paper)."""
 
     suited: ClassVar[Suited] = {
-        "natural": {"embedding_weight": 2000.0, "boundary_weight": 3000.0},
-        "microscopy": {"embedding_weight": 1000.0, "boundary_weight": 200.0},
+        "natural": {"compactness": 5.0, "embedding_weight": 2000.0, "boundary_weight": 3000.0},
+        "microscopy": {"compactness": 5.0, "embedding_weight": 1000.0, "boundary_weight": 200.0},
+    }
+    # Superpixels smaller than the discs that the boundary strength compares.
+    fine_below: ClassVar[float] = 22.0  # px
+    suited_fine: ClassVar[Suited] = {
+        "natural": {},
+        "microscopy": {"compactness": 10.0, "boundary_weight": 0.0},
     }
 
     n_segments: int = param(500, "number of superpixels wanted", low=1)
@@ -167,9 +173,10 @@ class SegmentParams(Params):
         "flat", "flat: superpixels of about one size; adaptive: large where the image is even",
         choices=("flat", "adaptive"),
     )  # fmt: skip
-    compactness: float = param(
-        5.0, "larger: rounder superpixels; smaller: closer to the edges", above=0, high=1e6
-    )
+    compactness: float | None = param(
+        None, "larger: rounder superpixels; smaller: closer to the edges; by default 5, in "
+        "microscopy 10 for superpixels below 22 px", above=0, high=1e6,
+    )  # fmt: skip
     connectivity: int = param(
         1, "1: pixels touch by their faces (4 in 2-D, 6 in 3-D); 2: also by corners (8, 26)",
         low=1, high=2, advanced=True,
@@ -189,9 +196,16 @@ class SegmentParams(Params):
     )  # fmt: skip
     boundary_weight: float | None = param(
         None, "mode flat: weight of the boundary strength (half-disc difference), which growth "
-        "enters last; by default 3000 for photographs, 200 for microscopy",
+        "enters last; by default 3000 for photographs, 200 for microscopy (0 for superpixels below "
+        "22 px)",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
+
+    def settled(self, kind: str, diameter: float = math.inf) -> Self:
+        """Return the parameters with what suits the image and the superpixels' diameter in px."""
+        fine = self.suited_fine[kind] if diameter < self.fine_below else {}
+        chosen = {key: value for key, value in self.to_dict().items() if value is not None}
+        return type(self)(**{**self.suited[kind], **fine, **chosen})
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,7 @@ def test_every_input(tmp_path):
 
 def test_colour_inputs(tmp_path):
     image = COLOUR[:100, :120]
-    how = {"size": 10, "model": None, "boundary_weight": 1000}
+    how = {"size": 10, "model": None, "boundary_weight": 1000, "compactness": 5}
     expected = napari_sen.segment(image, **how)
     tifffile.imwrite(tmp_path / "a.tif", image, tile=(64, 64), photometric="rgb")
     tifffile.imwrite(
@@ -280,7 +280,7 @@ def test_napari_reads_them_as_labels(tmp_path):
 
 def test_a_run_can_be_watched(tmp_path):
     """After each step the tile it names is on the disk, on all levels that grow with it."""
-    params = SegmentParams(size=9)
+    params = SegmentParams(size=9, compactness=5, boundary_weight=200)
     run = segment_run(da.asarray(GREY), params, model=None, tile=256, out=tmp_path / "a.zarr")
     stages, seen = [], np.zeros(GREY.shape, bool)
     for step in run.steps():

@@ -14,7 +14,7 @@ from .test_dock import choose_model, set_tiny, type_into
 pytestmark = pytest.mark.gui
 
 LONGEST = 0.1  # s, from a click to what it does
-ATTEMPTS = 3  # a machine that does other work as well may take the processor at any time
+RUNS = 3  # one of them may be disturbed by what else the machine does
 STEPS = ("pseudo_labels", "train", "embed", "superpixels", "hierarchy", "contours")
 
 
@@ -57,18 +57,16 @@ def dock(opened, monkeypatch, tmp_path):
     return opened
 
 
-def longest(dock, freezes, key, attempts=ATTEMPTS):
-    """Return the longest freeze of a step, the least of some attempts."""
+def longest(dock, freezes, key, runs=RUNS):
+    """Return the longest freeze of a step, the median of some runs of it."""
     found = []
-    for attempt in range(attempts):
-        dock.dock.panels["train"].name.setText(f"model-{attempt}")
+    for run in range(runs):
+        dock.dock.panels["train"].name.setText(f"model-{run}")
         dock.dock.session.models.forget()
         freezes.start()
         assert dock.click(key).startswith("Done")
         found.append(freezes.longest)
-        if found[-1] < LONGEST:
-            break
-    return min(found)
+    return sorted(found)[runs // 2]
 
 
 def paint(dock):

@@ -294,7 +294,9 @@ def test_another_parameter_is_refused_with_the_remedy_and_overwrites_if_asked(se
     with pytest.raises(Cancelled):
         session.job("superpixels")(StopAfter(3))
     session.set(SegmentParams(size=18, compactness=9))
-    with pytest.raises(OutputError, match=r"compactness was 5.0, now 9.*overwrite.*another output"):
+    with pytest.raises(
+        OutputError, match=r"compactness was None, now 9.*overwrite.*another output"
+    ):
         session.run("superpixels")
     amend(session, "superpixels", overwrite=True)
     (result,) = session.run("superpixels")

@@ -10,6 +10,7 @@ from skimage.measure import label as connected_pieces
 
 from napari_sen.core.hierarchy import build
 from napari_sen.core.snic import snic
+from napari_sen.plugin.level import INTERVAL
 from napari_sen.plugin.placement import Placement
 from napari_sen.plugin.results import Tree
 
@@ -183,7 +184,7 @@ def test_closing_the_dock_lets_the_tree_go(dock):
 
 
 def test_time_of_a_move_at_2k(dock, capsys):
-    """Printed; the limit is loose, for machines differ and are busy."""
+    """Below a fifth of a second of the window's own thread, whatever else the machine does."""
     from qtpy.QtWidgets import QApplication
 
     ramp = np.add.outer(np.arange(2048, dtype=np.float32), np.arange(2048, dtype=np.float32))
@@ -195,10 +196,11 @@ def test_time_of_a_move_at_2k(dock, capsys):
     level = level_of(dock)
     times = {}
     for part in (0, 0.25, 0.5, 0.75, 1):
-        start = time.perf_counter()
+        dock.qtbot.wait(2 * INTERVAL)  # what was passed before is drawn
+        start = time.thread_time()
         number = slide(dock, round(part * level.slider.maximum()))
         QApplication.processEvents()
-        times[number] = time.perf_counter() - start
+        times[number] = time.thread_time() - start
     start = time.perf_counter()
     tree.cut(500)
     cut = time.perf_counter() - start
@@ -209,5 +211,5 @@ def test_time_of_a_move_at_2k(dock, capsys):
         moves = ", ".join(f"{number}: {1000 * value:.0f}" for number, value in times.items())
         print(f"\nms a move at 2048 x 2048, drawn as outlines: {moves}")
         print(f"ms of the cut alone: {1000 * cut:.1f}; of the map: {1000 * heights:.0f}")
-    assert cut < 0.5
-    assert max(times.values()) < 5
+    assert len(times) == 5
+    assert max(times.values()) < 0.2, times

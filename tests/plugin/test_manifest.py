@@ -51,13 +51,22 @@ def test_menus_samples_and_single_steps_in_a_viewer(make_napari_viewer, found):
         ("napari/layers/filter", "napari-sen.embed"),
         ("napari/layers/filter", "napari-sen.contours"),
         ("napari/layers/annotate", "napari-sen.pseudo_labels"),
+        ("napari/layers/annotate", "napari-sen.pick"),
         ("napari/layers/segment", "napari-sen.train"),
     ]:
         items = [item for item in menus.get_menu(menu) if not isinstance(item, SubmenuItem)]
         assert command in [item.command.id for item in items]
     viewer.open_sample("napari-sen", "embryo")
     assert viewer.layers[0].scale[0] == pytest.approx(2.18)
-    for title, step in [("Superpixels", "superpixels"), ("Train SEN", "train")]:
+    for title, step in [
+        ("Pseudo-labels", "pseudo_labels"),
+        ("Train SEN", "train"),
+        ("Embed", "embed"),
+        ("Superpixels", "superpixels"),
+        ("Contours", "contours"),
+        ("Superpixel hierarchy", "hierarchy"),
+        ("Pick superpixels", "classes"),
+    ]:
         _, dock = viewer.window.add_plugin_dock_widget("napari-sen", title)
         assert list(dock.panels) == [step]
         assert dock.session.layer is viewer.layers[0]

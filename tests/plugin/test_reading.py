@@ -2,9 +2,11 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
 from napari_sen.learn.registry import bundled_models_folder
+from napari_sen.params import SegmentParams
 from napari_sen.plugin.reading import get_reader, inbox
 
 pytestmark = pytest.mark.gui
@@ -50,6 +52,33 @@ def test_a_dropped_annotation_is_loaded(opened, tmp_path):
     path.write_text("{}")
     drop(opened.viewer, path)
     assert "cannot read the annotation" in opened.dock.status.text.text()
+
+
+def test_a_dropped_annotation_puts_pieces_and_classes_back(opened, photo, tmp_path):
+    opened.dock.session.model = None
+    opened.viewer.add_image(photo, name="photo", rgb=True)
+    opened.dock.session.set(SegmentParams(n_segments=30))
+    opened.click("superpixels")
+    panel, picking = opened.dock.panels["classes"], opened.dock.session.picking
+    panel.toggle.click()
+    picking.select([3, 4, 9])
+    picking.merge()
+    picking.rename_class(2, "cup")
+    picking.paint([12], 2)
+    before = picking.picked()
+    with opened.qtbot.waitSignal(opened.dock.idle, timeout=30_000):
+        panel.save.emit(tmp_path / "cup.sen.json")
+    picking.undo()
+    picking.undo()
+    picking.rename_class(2, "something else")
+    assert not picking.picked().classes.any()
+    drop(opened.viewer, tmp_path / "cup.sen.json")
+    opened.qtbot.waitUntil(lambda: picking.class_names[1] == "cup", timeout=30_000)
+    after = picking.picked()
+    np.testing.assert_array_equal(after.pieces, before.pieces)
+    np.testing.assert_array_equal(after.classes, before.classes)
+    assert panel.classes.item(1).text() == "cup"
+    panel.toggle.click()
 
 
 def test_without_a_dock_one_is_opened(make_napari_viewer, qtbot, found, model_file):

@@ -15,7 +15,13 @@ from ..params import require
 SPACING = {"low": 1e-12, "high": 1e12, "above": 0}
 ANISOTROPY = 1e6
 
-__all__ = ["check_spacing", "lattice_pitch", "seed_lattice", "seed_window"]
+__all__ = ["check_spacing", "lattice_pitch", "mean_diameter", "seed_lattice", "seed_window"]
+
+
+def mean_diameter(pixels: int, count: int, spacing: Sequence[float]) -> float:
+    """Return the diameter of ``count`` superpixels of so many pixels, in px of the finest axis."""
+    cell = pixels * math.prod(spacing) / max(count, 1)
+    return float(cell ** (1 / len(spacing)) / min(spacing))
 
 
 def seed_lattice(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.lattice import mean_diameter
 from ..core.snic import snic
 from ..errors import ParameterError
 from ..params import KINDS, HierarchyParams, Params, SegmentParams
@@ -121,27 +122,38 @@ def prepare_item(item: Item) -> Prepared:
 
 def suited(params: _P, prepared: Prepared, kind: str | None) -> _P:
     """Return parameters with what suits the kind of image, told by the image if it is None."""
-    return params.settled(kind or ("natural" if prepared.canvas.rgb else "microscopy"))
+    return params.settled(_kind(prepared, kind))
+
+
+def _kind(prepared: Prepared, kind: str | None) -> str:
+    return kind or ("natural" if prepared.canvas.rgb else "microscopy")
 
 
 def _snic(
     params: SegmentParams, model: Model | None, kind: str | None, clustered: bool, item: Item
 ) -> Cut:
     prepared = prepare_item(item)
-    params = suited(params, prepared, kind)
+    plain = suited(params, prepared, kind)
     if model is not None and clustered:
         rows = embed_slice(prepared, (), model, True, "cpu")
-        features = weighted(None, rows, params)
+        features = weighted(None, rows, plain)
     else:
-        features = slice_features(prepared, (), params, model, "cpu")
-    boundary = growth_boundary(prepared, (), params)
-    return lambda wanted: snic(
-        features,
-        round(wanted),
-        compactness=params.compactness,
-        boundary=boundary,
-        boundary_weight=params.boundary_weight or 0.0,
-    )
+        features = slice_features(prepared, (), plain, model, "cpu")
+    boundary = growth_boundary(prepared, (), plain)
+    pixels, spacing = prepared.pixels(()), prepared.spacing
+
+    def cut(wanted: float) -> NDArray[Any]:
+        diameter = mean_diameter(pixels, round(wanted), spacing)
+        here = params.settled(_kind(prepared, kind), diameter)
+        return snic(
+            features,
+            round(wanted),
+            compactness=here.compactness or 0.0,  # settled
+            boundary=boundary if here.boundary_weight else None,
+            boundary_weight=here.boundary_weight or 0.0,
+        )
+
+    return cut
 
 
 def _tree(params: HierarchyParams, model: Model | None, kind: str | None, item: Item) -> Cut:

@@ -12,7 +12,7 @@ from ..params import KINDS, HierarchyParams, Params, SegmentParams
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["choose_compared", "choose_model", "suit"]
+__all__ = ["choose_compared", "choose_model", "kind_for", "suit"]
 
 log = logging.getLogger("napari_sen")
 
@@ -86,8 +86,11 @@ def choose_compared(
     return chosen
 
 
+def kind_for(model: Model | None, kind: str) -> str:
+    """Return the kind of image that a bundled model is for, else the image's."""
+    return model.name if model is not None and model.name in KINDS else kind
+
+
 def suit(params: _P, model: Model | None, kind: str) -> _P:
-    """Return parameters with what suits a bundled model's kind of image, else the image's."""
-    if model is not None and model.name in KINDS:
-        kind = model.name
-    return params.settled(kind)
+    """Return parameters with what suits :func:`kind_for`."""
+    return params.settled(kind_for(model, kind))

@@ -108,7 +108,7 @@ def _of_sizes(
     """Return the share of flat superpixels of several sizes that have a boundary (Fig. 11)."""
 
     def cut(size: int, poll: Progress) -> NDArray[np.int32]:
-        return snic(features, size, compactness=segmenting.compactness, progress=poll)
+        return snic(features, size, compactness=segmenting.compactness or 0.0, progress=poll)
 
     sizes = contour_sizes(params, features.shape[0] * features.shape[1])
     return average_boundaries(in_threads(cut, sizes, progress, "contours"))

@@ -17,7 +17,7 @@ from ..large.source import Source, open_source
 from ..large.store import open_image
 from ..params import ContourParams, HierarchyParams, SegmentParams
 from .adaptive_tiled import AdaptiveRun
-from .choose import choose_compared, choose_model, suit
+from .choose import choose_compared, choose_model, kind_for, suit
 from .contour_strength import tree_params
 from .contours_tiled import ContourRun
 from .embed_tiled import EmbedRun
@@ -94,9 +94,8 @@ def segment_run(
     file, source, kind = _opened(image, how)
     chosen = choose_compared(model, params, how.get("device", "auto"), kind)
     inside = _opened_mask(mask, how)
-    params = suit(params, chosen, kind)
     place = _place(source, inside, how)
-    options = {"model": chosen, **_working(how)}
+    options = {"model": chosen, "kind": kind_for(chosen, kind), **_working(how)}
     if params.mode == "flat":
         return SegmentRun(file, source, inside, params, place, **options)
     tree = suit(tree or HierarchyParams(), chosen, kind)
@@ -148,7 +147,7 @@ def contour_run(
     params = suit(params, chosen, kind)
     tree = suit(tree_params(params), chosen, kind)
     place = _place(source, None, how, name="contours")
-    options = {"model": chosen, **_working(how)}
+    options = {"model": chosen, "kind": kind_for(chosen, kind), **_working(how)}
     return ContourRun(file, source, place, contours=params, tree=tree, **options)
 
 

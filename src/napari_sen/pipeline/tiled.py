@@ -13,7 +13,7 @@ import zarr
 from numpy.typing import DTypeLike, NDArray
 
 from ..core.features import check_planes
-from ..core.lattice import check_spacing
+from ..core.lattice import check_spacing, mean_diameter
 from ..core.snic import checked_mask
 from ..core.strength import PERCENTILES
 from ..errors import ImageError, ParameterError
@@ -60,6 +60,8 @@ class SegmentRun(Run):
     source, mask : Source
         The image and the mask with their axes settled.
     params : SegmentParams
+    kind : {"natural", "microscopy"}
+        Of image: what is not chosen is taken as suits it.
     spacing : tuple of float or None
         Pixel size along the spatial axes; None: as the file says, else 1.
     tile : int or sequence of int, optional
@@ -81,6 +83,7 @@ class SegmentRun(Run):
         params: SegmentParams,
         place: Place,
         *,
+        kind: str,
         model: Model | None = None,
         spacing: Sequence[float] | None = None,
         tile: int | Sequence[int] | None = None,
@@ -89,7 +92,7 @@ class SegmentRun(Run):
         overwrite: bool = False,
     ) -> None:
         super().__init__(source, mask, place, model, scheduler=scheduler, overwrite=overwrite)
-        self.params, self._device = params, device
+        self.params, self._given, self._kind, self._device = params, params, kind, device
         self.spacing = settled_spacing(file.spacing if spacing is None else spacing, source)
         self.grid = label_grid(file, source, self.spacing)
         if model is not None:
@@ -106,7 +109,8 @@ class SegmentRun(Run):
         """Return all that the labels depend on."""
         tile = None if self._tile is None else np.atleast_1d(self._tile).tolist()
         return super().identity() | {
-            "parameters": self.params.to_dict(),
+            "parameters": self._given.to_dict(),
+            "kind": self._kind,
             "spacing": list(self.spacing),
             "tile": tile,
             "halo": HALO[self.source.n_spatial],
@@ -131,6 +135,7 @@ class SegmentRun(Run):
         else:
             yield from self._find_masked_seeds(self.mask)
             seeds = self._masked_seeds()
+        self.params = self._settled(seeds)
         if self.needs_limits:
             yield from self.find_limits()
         job = self._job(seeds)
@@ -263,6 +268,12 @@ class SegmentRun(Run):
     def count_rule(self) -> Callable[[int], int]:
         """Return how many superpixels a slice gets, by its number of pixels."""
         return partial(superpixel_count, self.params, self.source.n_spatial, self.spacing)
+
+    def _settled(self, seeds: Seeds) -> SegmentParams:
+        """Return the parameters for superpixels of the size that the seeds will give."""
+        count = sum(map(self.count_rule(), seeds.pixels))
+        diameter = mean_diameter(sum(seeds.pixels), count, self.spacing)
+        return self._given.settled(self._kind, diameter)
 
     def _settle_tiles(self, seeds: Seeds) -> tuple[TileGrid, tuple[int, ...]]:
         """Return the tiles and their halo, or raise where they would be too large."""

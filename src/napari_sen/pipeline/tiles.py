@@ -233,7 +233,7 @@ def write_superpixels(
     local = snic(
         features,
         seeds=points,
-        compactness=job.params.compactness,
+        compactness=job.params.compactness or 0.0,  # settled before
         spacing=job.spacing,
         mask=inside,
         connectivity=job.params.connectivity,

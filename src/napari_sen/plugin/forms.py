@@ -146,10 +146,12 @@ def _float_box(meta: Any, name: str) -> QWidget:
 
 def _optional_box(meta: Any, name: str) -> QWidget:
     box = OptionalBox()
-    # One step below the range stands for "auto".
-    box.setRange(float(meta.get("low") or 0.0) - 0.1, float(meta.get("high") or 1e12))
+    low, high = float(meta.get("low") or 0.0), float(meta.get("high") or 1e12)
+    step = 0.1 if high < 10 else 1.0
+    # What is not legal itself, or one step below the range, stands for "auto".
+    box.setRange(low if meta.get("above") == low else low - step, high)
     box.setStepType(QDoubleSpinBox.StepType.DefaultStepType)
-    box.setSingleStep(0.1)
+    box.setSingleStep(step)
     return box
 
 

@@ -57,7 +57,7 @@ def tiled_superpixels(source: Source, settings: Settings, control: Control) -> F
     run = lazy.segment_run(
         lazy_cut(source.data, source.index),
         params,
-        tree=HierarchyParams(  # of mode "adaptive", as napari_sen.segment makes it
+        tree=HierarchyParams.given(  # of mode "adaptive", as napari_sen.segment makes it
             fine_compactness=params.compactness,
             smoothing=params.smoothing,
             colour_weight=params.colour_weight,
