@@ -150,18 +150,23 @@ def main() -> None:
     """Run what is missing and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("root", type=Path, help="folder with images/ and groundTruth/")
-    parser.add_argument("--start", required=True, help="model that the second stage goes on from")
+    parser.add_argument("--start", help="model that the second stage goes on from")
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cases", nargs="+", metavar="NAME", help="only these; default: all")
     args = parser.parse_args()
+    names = [case.name for case in CASES]
+    cases = [CASES[names.index(name)] for name in args.cases or names]
+    if args.start is None and any(case.second for case in cases):
+        parser.error("the second stage needs --start")
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
     columns = [f"{name} {count}" for count in COUNTS for name in ("raw", "clustered")]
     print(f"steps {args.steps}, seed {args.seed}\n")
     print("| | kappa | " + " | ".join(f"{column}: F1 / ASA" for column in columns) + " |")
     print("|---" * (2 + len(columns)) + "|")
-    for case in CASES:
+    for case in cases:
         kept = args.out / f"{case.name.replace(' ', '-').replace(':', '')}-{args.seed}.json"
         if not kept.exists():
             model = train_case(case, args)

@@ -92,6 +92,9 @@ class Walk:
 
 def first_steps(walk: Walk) -> None:
     walk.picture("napari-empty")
+    walk.run("superpixels")
+    walk.picture("napari-error")
+    walk.viewer.window._qt_viewer.window().findChild(_notification()).close()
     walk.open("tissue")
     walk.dock.panels["superpixels"].size_editor.number.setValue(300)
     walk.run("superpixels")
@@ -106,6 +109,54 @@ def first_steps(walk: Walk) -> None:
     walk.run("contours")
     walk.hide_all_but("tissue contours")  # on a bright image they are hard to see
     walk.picture("napari-contours", "light")
+
+
+def _notification() -> type:
+    from napari._qt.dialogs.qt_notification import NapariQtNotification
+
+    return NapariQtNotification
+
+
+def pseudo_labels(walk: Walk) -> None:
+    walk.open("coffee")
+    panel = walk.dock.panels["pseudo_labels"]
+    for form in panel.forms.values():
+        form.editors["spacings"].setText("9, 19, 40")
+        form.editors["compactnesses"].setText("10, 40")
+    walk.run("pseudo_labels")
+    walk.hide_all_but("coffee", "coffee pseudo 40 px, m=10")
+    walk.show(walk.dock.image)
+    walk.picture("napari-pseudo-labels")
+
+
+def parts(walk: Walk) -> None:
+    """Show a region drawn by hand, and what it was made into."""
+    walk.open("tissue")
+    circle = np.array([[128, 160], [85, 110]])  # centre and radii
+    region = walk.viewer.add_shapes(
+        [circle], shape_type="ellipse", name="region", face_color="transparent",
+        edge_color="yellow", edge_width=3,
+    )  # fmt: skip
+    walk.dock.part.fold.expand(animate=False)
+    walk.dock.part.region_box.choose(region)
+    walk.dock.panels["superpixels"].size_editor.number.setValue(200)
+    walk.run("superpixels")
+    walk.show(walk.dock.image)
+    walk.picture("napari-parts")
+
+
+def stack(walk: Walk) -> None:
+    """Show superpixels of a volume, in 3-D."""
+    walk.open("embryo")
+    walk.dock.session.stack = "volume"
+    walk.dock.session.mask = None
+    panel = walk.dock.panels["superpixels"]
+    panel.size_editor.number.setValue(600)
+    walk.run("superpixels")
+    walk.viewer.layers[0].visible = True
+    walk.viewer.dims.set_current_step(0, walk.viewer.dims.nsteps[0] // 2)
+    walk.show(walk.dock.image)
+    walk.picture("napari-stack")
 
 
 def hierarchy(walk: Walk) -> None:
@@ -181,6 +232,7 @@ def growing(walk: Walk) -> None:
     panel.store.wanted.setChecked(True)
     panel.store.tile.setValue(256)
     walk.show(panel)
+    walk.picture("napari-store")
     walk.ended.clear()
     panel.button.click()
     shown = walk.dock.growing
@@ -191,7 +243,7 @@ def growing(walk: Walk) -> None:
     print(f"superpixels in tiles: {walk.ended[0]}")
 
 
-PARTS = (first_steps, hierarchy, picking, training, growing)
+PARTS = (first_steps, pseudo_labels, parts, stack, hierarchy, picking, training, growing)
 
 
 def main() -> None:

@@ -14,7 +14,14 @@ from ..progress import Progress, report
 from . import _kernel  # type: ignore[attr-defined]
 from .lattice import check_spacing
 
-__all__ = ["PERCENTILES", "STEP", "gradient_magnitude", "half_disc_difference", "half_disc_reach"]
+__all__ = [
+    "PERCENTILES",
+    "STEP",
+    "gradient_magnitude",
+    "half_disc_difference",
+    "half_disc_limits",
+    "half_disc_reach",
+]
 
 ORIENTATIONS = 8
 BINS = 12
@@ -185,6 +192,13 @@ def _refined(coarse: NDArray[np.float32], step: int, shape: tuple[int, ...]) -> 
     return coarse
 
 
+def half_disc_limits(features: NDArray[Any], mask: NDArray[np.bool_] | None) -> NDArray[Any]:
+    """Return where the histograms of a whole image begin and end, (2, C)."""
+    inside = features.reshape(-1, features.shape[-1]) if mask is None else features[mask]
+    limits: NDArray[Any] = np.percentile(inside, PERCENTILES, axis=0)
+    return limits
+
+
 def half_disc_reach(
     radii: Sequence[int] = RADII, smoothing: float = SMOOTHING, step: int = STEP
 ) -> int:
@@ -197,10 +211,9 @@ def _bin_codes(
     values: NDArray[np.float32], mask: NDArray[np.bool_] | None, limits: NDArray[Any] | None
 ) -> NDArray[np.uint16]:
     """Return 16 times each value's position among the bins; a mark outside the mask."""
-    if limits is None:
-        inside = values.reshape(-1, values.shape[-1]) if mask is None else values[mask]
-        limits = np.percentile(inside, PERCENTILES, axis=0)
-    low, high = np.asarray(limits, dtype=np.float32)
+    low, high = np.asarray(
+        half_disc_limits(values, mask) if limits is None else limits, dtype=np.float32
+    )
     span = np.where(high > low, high - low, np.float32(1))
     position = np.clip((values - low) / span, 0, 1) * np.float32(16 * (BINS - 1))
     codes: NDArray[np.uint16] = np.rint(position).astype(np.uint16)

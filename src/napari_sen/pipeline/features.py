@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.strength import gradient_magnitude, half_disc_difference
+from ..core.strength import (
+    STEP,
+    gradient_magnitude,
+    half_disc_difference,
+    half_disc_limits,
+    half_disc_reach,
+)
 from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress
 from .embedding import embed_slice
+from .parallel import in_threads
 from .prepare import Prepared
 
 if TYPE_CHECKING:
     from ..learn.model import Model
 
 __all__ = ["boundary_strength", "growth_boundary", "slice_features", "weighted"]
+
+_STRIP = 256  # rows; strips see a few dozen more on both sides
 
 
 def slice_features(
@@ -91,5 +101,23 @@ def boundary_strength(
 def _half_discs(
     prepared: Prepared, index: tuple[int, ...], progress: Progress | None
 ) -> NDArray[np.float32]:
-    sharp = prepared.colour(index, 0.0, progress)
-    return half_disc_difference(sharp, mask=prepared.slice_mask(index), progress=progress)
+    """Return the half-disc difference, of a large plane in strips on several threads."""
+    sharp, mask = prepared.colour(index, 0.0, progress), prepared.slice_mask(index)
+    rows = sharp.shape[-3]
+    count = min(os.cpu_count() or 1, rows // _STRIP)
+    if count < 2:
+        return half_disc_difference(sharp, mask=mask, progress=progress)
+    limits, reach = half_disc_limits(sharp, mask), half_disc_reach()
+
+    def strip(k: int, poll: Progress) -> NDArray[np.float32]:
+        start, stop = k * rows // count, (k + 1) * rows // count
+        first = max(start - reach, 0) // STEP * STEP  # discs lie at every third pixel of the whole
+        seen = (..., slice(first, min(stop + reach, rows)), slice(None))
+        inside = None if mask is None else mask[seen]
+        found = half_disc_difference(
+            sharp[(*seen, slice(None))], mask=inside, limits=limits, progress=poll
+        )
+        return found[..., start - first : stop - first, :]
+
+    strips = in_threads(strip, range(count), progress, "boundaries")
+    return np.concatenate(strips, axis=-2)

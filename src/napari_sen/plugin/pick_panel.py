@@ -233,7 +233,8 @@ class PickPanel(StepPanel):
                 pixmap = QPixmap(14, 14)
                 pixmap.fill(QColor(COLOURS[number]))
                 icon = QIcon(pixmap)
-                icon.addPixmap(pixmap, QIcon.Mode.Selected)  # the same colour when selected
+                for mode in (QIcon.Mode.Selected, QIcon.Mode.Disabled):
+                    icon.addPixmap(pixmap, mode)  # the same colour always
                 item = QListWidgetItem(icon, name)
                 item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
                 self.classes.addItem(item)
