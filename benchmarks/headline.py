@@ -1,6 +1,6 @@
 r"""Print README's headline table from what ``napari-sen evaluate`` has written.
 
-napari-sen evaluate BSDS500 --methods snic,snic-smooth,slic,seeds,lsc,sen,tree,sen-tree -o RESULTS
+napari-sen evaluate BSDS500 --methods snic,snic-smooth,slic,seeds,lsc,sen,... -o RESULTS
 napari-sen evaluate BSDS500 --methods ... --images 10 -o TIMES
 python benchmarks/headline.py RESULTS/scores.csv --times TIMES/scores.csv
 
@@ -23,6 +23,7 @@ NAMES = {
     "snic-smooth": "SNIC on smoothed colour",
     "snic-boundary": "`segment(model=None)`",
     "sen": "**`segment`**",
+    "sen-even": '**`segment(mode="adaptive", size_exponent=0.7)`**',
     "tree": "`hierarchy(image, model=None).cut(K)`",
     "sen-tree": "**`hierarchy(image).cut(K)`**",
 }

@@ -203,6 +203,8 @@ def test_mask_spacing_model(function, options, kind, words, model):
         ("segment", {"smoothing": -1}, "smoothing"),
         ("segment", {"colour_weight": 0, "model": None}, "both 0"),
         ("adaptive", {"connectivity": 2}, "connectivity"),
+        ("adaptive", {"size_exponent": 3}, "size_exponent"),
+        ("segment", {"size_exponent": 1}, "size_exponent is for mode 'adaptive'"),
         ("adaptive", {"boundary_weight": 10.0}, "boundary_weight is for mode 'flat'"),
         ("embed", {"clustered": "yes"}, "clustered"),
         ("contours", {"n_sizes": 0}, "n_sizes"),

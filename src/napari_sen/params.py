@@ -177,6 +177,11 @@ class SegmentParams(Params):
         None, "larger: rounder superpixels; smaller: closer to the edges; by default 5, in "
         "microscopy 10 for superpixels below 22 px", above=0, high=1e6,
     )  # fmt: skip
+    size_exponent: float | None = param(
+        None, "mode adaptive: 1 keeps superpixels of about equal size, 0.25 follows objects, "
+        "whatever their size; by default 0.4 for photographs, 0.7 for microscopy",
+        low=0, high=2, advanced=True,
+    )  # fmt: skip
     connectivity: int = param(
         1, "1: pixels touch by their faces (4 in 2-D, 6 in 3-D); 2: also by corners (8, 26)",
         low=1, high=2, advanced=True,

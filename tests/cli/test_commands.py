@@ -10,6 +10,7 @@ import pytest
 import tifffile
 import zarr
 from ome_zarr_models import v05
+from scipy import ndimage
 
 from napari_sen import segment
 from napari_sen.cli import main
@@ -374,6 +375,20 @@ def test_contours_in_tiles(shell):
     assert "--picture" in shell(*options, "--overwrite", "--picture", "c.png").stderr
     assert "method='trees'" in shell(*options, "--overwrite", "--method", "sizes").stderr
     assert shell.names() == {"in.png", "c.zarr"}
+
+
+def test_options_of_adaptive_superpixels_count_in_tiles(shell, rng):
+    image = ndimage.gaussian_filter(rng.random((120, 120)), 2)
+    image = (255 * image / image.max()).astype(np.uint8)
+    np.save(shell.folder / "even.npy", image)
+    options = ("--mode", "adaptive", "--n-segments", 30, "--size-exponent", 1.5, "--smoothing", 2)
+    shell("segment", "even.npy", "-o", "tiles.zarr", "--tile", 128, *options, *COLOUR)
+    shell("segment", "even.npy", "-o", "whole.npy", *options, *COLOUR)
+    whole = np.load(shell.folder / "whole.npy")
+    tiles = zarr.open_group(shell.folder / "tiles.zarr", mode="r")["0"][...]
+    np.testing.assert_array_equal(tiles, whole)
+    other = segment(image, 30, mode="adaptive", model=None)
+    assert (other != whole).any()
 
 
 def test_interrupted_tiles_are_kept(shell, rng):

@@ -52,6 +52,20 @@ def test_adaptive_superpixels_differ_in_size():
     assert np.bincount(adaptive.ravel())[1:].std() > 1.5 * np.bincount(flat.ravel())[1:].std()
 
 
+def test_the_size_exponent_says_how_even_adaptive_superpixels_are():
+    how = {"n_segments": 20, "mode": "adaptive", "model": None}
+    image = photograph()
+    spread = [
+        np.bincount(napari_sen.segment(image, **how, size_exponent=p).ravel())[1:].std()
+        for p in (0.25, 0.7, 1.5)
+    ]
+    assert spread[0] > 1.3 * spread[1] > 1.3**2 * spread[2]
+    np.testing.assert_array_equal(
+        napari_sen.segment(image, **how),
+        napari_sen.hierarchy(image, 100, model=None, size_exponent=0.4).cut(20),
+    )
+
+
 def test_adaptive_with_many_islands():
     """Islands cannot be merged: there are at least as many superpixels."""
     mask = np.zeros((30, 30), np.uint8)

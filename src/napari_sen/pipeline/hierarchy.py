@@ -12,7 +12,7 @@ from ..core.snic import snic
 from ..errors import ImageError, ParameterError
 from ..large.hierarchy_file import Hierarchy
 from ..large.store import resolve
-from ..params import HierarchyParams, require
+from ..params import HierarchyParams, SegmentParams, require
 from ..progress import Progress
 from .choose import choose_compared, suit
 from .features import boundary_strength, slice_features
@@ -29,6 +29,7 @@ __all__ = [
     "fine_count",
     "hierarchy",
     "slice_hierarchy",
+    "tree_of",
 ]
 
 
@@ -150,6 +151,32 @@ def hierarchy(
     count = default_fine_count(prepared, (), params) if n_fine is None else n_fine
     tree = slice_hierarchy(prepared, (), count, params, chosen, device, progress)
     return Hierarchy(tree.labels, tree.linkage)
+
+
+def tree_of(params: SegmentParams) -> HierarchyParams:
+    """Return how the tree is made that superpixels of mode "adaptive" are cut from.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter of the one mode is given for the other.
+    """
+    if params.mode == "flat":
+        if params.size_exponent is not None:
+            raise ParameterError("size_exponent is for mode 'adaptive': pass mode='adaptive' too")
+    elif params.boundary_weight is not None:
+        raise ParameterError(
+            "boundary_weight is for mode 'flat': use napari_sen.hierarchy to weigh a tree's"
+        )
+    elif params.connectivity != 1:
+        raise ParameterError("adaptive superpixels touch by their faces: connectivity must be 1")
+    return HierarchyParams.given(
+        fine_compactness=params.compactness,
+        size_exponent=params.size_exponent,
+        smoothing=params.smoothing,
+        colour_weight=params.colour_weight,
+        embedding_weight=params.embedding_weight,
+    )
 
 
 def default_fine_count(prepared: Prepared, index: tuple[int, ...], params: HierarchyParams) -> int:

@@ -22,6 +22,7 @@ from .contour_strength import tree_params
 from .contours_tiled import ContourRun
 from .embed_tiled import EmbedRun
 from .embedding import warn_of_mean_shift
+from .hierarchy import tree_of
 from .pca_tiled import PcaRun
 from .tiled import SegmentRun
 from .tree_tiled import fine_params
@@ -70,7 +71,8 @@ def segment_run(
     params : SegmentParams
         How superpixels are made.
     tree : HierarchyParams, optional
-        How the tree is made that superpixels of ``mode="adaptive"`` are cut from.
+        How the tree is made that superpixels of ``mode="adaptive"`` are cut from; by default as
+        ``params`` say.
     **how
         See :class:`RunOptions`.
 
@@ -93,12 +95,13 @@ def segment_run(
     """
     file, source, kind = _opened(image, how)
     chosen = choose_compared(model, params, how.get("device", "auto"), kind)
+    tree = tree or tree_of(params)
     inside = _opened_mask(mask, how)
     place = _place(source, inside, how)
     options = {"model": chosen, "kind": kind_for(chosen, kind), **_working(how)}
     if params.mode == "flat":
         return SegmentRun(file, source, inside, params, place, **options)
-    tree = suit(tree or HierarchyParams(), chosen, kind)
+    tree = suit(tree, chosen, kind)
     leaves = fine_params(tree, params.n_segments)
     return AdaptiveRun(file, source, inside, leaves, place, wanted=params, tree=tree, **options)
 

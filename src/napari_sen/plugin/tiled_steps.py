@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ImageError
-from ..params import ContourParams, EmbedParams, HierarchyParams, SegmentParams
+from ..params import ContourParams, EmbedParams, SegmentParams
 from ..pipeline import lazy
 from .control import Control
 from .cut import lazy_cut
@@ -57,12 +57,6 @@ def tiled_superpixels(source: Source, settings: Settings, control: Control) -> F
     run = lazy.segment_run(
         lazy_cut(source.data, source.index),
         params,
-        tree=HierarchyParams.given(  # of mode "adaptive", as napari_sen.segment makes it
-            fine_compactness=params.compactness,
-            smoothing=params.smoothing,
-            colour_weight=params.colour_weight,
-            embedding_weight=params.embedding_weight,
-        ),
         **common(source, settings),
         mask=source.lazy_mask,
         spacing=source.spacing if source.is_scaled else None,
