@@ -50,7 +50,7 @@ OWN: Mapping[str, str] = {
     "sen-paper": "SNIC on the embedding after the mean shift, alone (eq. 7 of the paper)",
     "sen-paper-raw": "SNIC on the embedding before the mean shift, alone",
     "sen-tree": "cuts of the superpixel hierarchy on colour and embedding",
-    "sen-even": "the same with p = 0.7: of sizes as even as those of sen",
+    "sen-even": "the same with p = 1: of sizes more even than those of sen",
 }
 METHODS: Mapping[str, str] = {**OWN, **{name: peer.about for name, peer in PEERS.items()}}
 LEARNT = frozenset(name for name in OWN if name.startswith("sen"))

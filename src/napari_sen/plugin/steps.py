@@ -311,7 +311,7 @@ STEPS: dict[str, Step] = {
         "4  Superpixels",
         "Cut the image into pieces that follow its edges.",
         (SegmentParams,),
-        ("compactness",),
+        ("mode", "compactness"),
         superpixels,
         hidden=("n_segments", "size"),
     ),
