@@ -157,7 +157,7 @@ def walk(side: int, steps: int) -> None:
         dock.idle.disconnect(hear)
         row(name or key, time.perf_counter() - begin, clock, ended[0])
 
-    def cancel(key: str, after: float) -> None:
+    def cancel(key: str, after: float, name: str = "") -> None:
         """Cancel a step some time after its start; print how long it took to stop."""
         ended: list[str] = []
         hear = ended.append
@@ -172,7 +172,7 @@ def walk(side: int, steps: int) -> None:
         wait(lambda: bool(ended))
         clock.turn("idle")
         dock.idle.disconnect(hear)
-        row(f"cancel {key} at {after:g} s", time.perf_counter() - begin, clock, ended[0])
+        row(name or f"cancel {key} at {after:g} s", time.perf_counter() - begin, clock, ended[0])
 
     for after in (0.3, 1.0, 2.0, 4.0):
         dock.session.models.forget()
@@ -210,6 +210,7 @@ def walk(side: int, steps: int) -> None:
         if "steps" in form.editors
     )
     editor.setValue(100_000)
+    cancel("train", 12.0, "cancel the first train, with torch's imports, at 12 s")
     for after in (1.0, 4.0, 12.0):
         cancel("train", after)
     editor.setValue(steps)
