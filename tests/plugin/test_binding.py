@@ -225,7 +225,15 @@ def test_a_dock_on_a_session_that_is_under_way(make_napari_viewer, found, photo,
     np.testing.assert_array_equal(again.data, session.last["superpixels"][0].data)
     session.picking.take(viewer.layers["photo superpixels"])
     session.picking.select([3])
-    assert dock.panels["classes"].actions_["merge"].isEnabled()
+    panel = dock.panels["classes"]
+    assert panel.actions_["merge"].isEnabled()
+    session.picking.tool, session.picking.current = "paint", 2
+    assert panel.paint.isChecked()
+    assert panel.classes.currentRow() == 1
+    session.picking.paint([3, 4])
+    assert panel.actions_["undo"].isEnabled()
+    session.picking.undo()
+    assert panel.actions_["redo"].isEnabled()
 
 
 @gui

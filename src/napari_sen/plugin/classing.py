@@ -72,7 +72,6 @@ class Classifying:
         self.others = found.others + found.examples
         picking.class_names = list(found.class_names)
         picking.current = 1
-        picking.changed.emit()
         return (
             f"{path.name} is of other superpixels: its {len(self.others.classes)} painted ones "
             "serve as examples when you press Propagate."

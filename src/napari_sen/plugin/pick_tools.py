@@ -88,13 +88,11 @@ class PickTools:
                 self._picking.paint(value=number)
             if number:
                 self._picking.current = min(number, len(self._picking.class_names))
-            self._picking.changed.emit()
 
         self._try(act)
 
     def _toggle(self) -> None:
         self._picking.tool = "paint" if self._picking.tool == "select" else "select"
-        self._picking.changed.emit()
 
     def _try(self, action: Callable[[], object]) -> None:
         try:

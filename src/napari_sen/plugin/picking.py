@@ -93,13 +93,33 @@ class Picking:
         self.layer: Any = None
         self.partition: Partition | None = None
         self.selected: set[int] = set()
-        self.tool: Tool = "select"
+        self._tool: Tool = "select"
         self.class_names = ["background", "object"]
-        self.current = 1
+        self._current = 1
         self.remove: Callable[[Any], None] = self._remove_now
         self._helpers: dict[str, Any] = {}
         self._table: PieceTable | None = None
         self._pieces: NDArray[np.int64] = np.zeros(1, np.int64)
+
+    @property
+    def tool(self) -> Tool:
+        """What a click does."""
+        return self._tool
+
+    @tool.setter
+    def tool(self, tool: Tool) -> None:
+        self._tool = tool
+        self.changed.emit()
+
+    @property
+    def current(self) -> int:
+        """The class that is painted."""
+        return self._current
+
+    @current.setter
+    def current(self, number: int) -> None:
+        self._current = number
+        self.changed.emit()
 
     @property
     def pieces(self) -> Partition:
