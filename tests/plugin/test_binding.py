@@ -237,11 +237,29 @@ def test_a_dock_on_a_session_that_is_under_way(make_napari_viewer, found, photo,
 
 
 @gui
-def test_a_session_outlives_its_docks(opened, photo):
-    session = opened.dock.session
-    opened.viewer.add_image(photo, name="photo")
-    opened.viewer.window.remove_dock_widget(opened.dock)
-    opened.qtbot.wait(50)
+def test_a_session_outlives_its_docks(make_napari_viewer, found, photo, qtbot):
+    """One that came from elsewhere keeps what it has; nothing of a dock that is gone is called."""
+    from napari_sen.plugin.dock import SenDock
+
+    viewer, session = make_napari_viewer(), Session()
+    session.model = None
+    session.choose(viewer.add_image(photo, name="photo"))
+    dock = SenDock(viewer, session)
+    viewer.window.add_dock_widget(dock)
+    for key in ("hierarchy", "superpixels"):
+        with qtbot.waitSignal(dock.idle, timeout=20_000):
+            dock.panels[key].button.click()
+    dock.panels["classes"].toggle.click()
+    session.picking.select([3])
+    gone = []
+    dock.destroyed.connect(lambda: gone.append(True))
+    viewer.window.remove_dock_widget(dock)
+    qtbot.waitUntil(lambda: bool(gone), timeout=1000)
+    assert session.layer is viewer.layers["photo"]
+    session.granularity.show(12)
+    assert session.granularity.layer in viewer.layers
+    session.picking.paint(value=1)
+    assert session.picking.picked().classes.any()
     session.set(SegmentParams(n_segments=9))
     session.model, session.region, session.stack = None, "view", "each"
     session.granularity.changed.emit()

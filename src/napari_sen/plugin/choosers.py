@@ -72,7 +72,6 @@ class ImageChooser(QWidget):
             event.disconnect(self._refresh)
         self._forget()
         self._session.changed.disconnect(self._follow, missing_ok=True)
-        self._session.choose(None)
 
     def _signals(self) -> tuple[Any, ...]:
         events = self._events

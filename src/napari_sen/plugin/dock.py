@@ -89,6 +89,7 @@ class SenDock(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self.session = session or Session()
+        self._owned = session is None
         self.session.granularity.layers = napari_viewer.layers
         self.session.picking.layers = napari_viewer.layers
         self.runner = JobRunner(self)
@@ -342,7 +343,8 @@ class SenDock(QWidget):
         self.choices.leave()
         for panel in self.panels.values():
             panel.leave()
-        self.session.granularity.clear()
+        if self._owned:
+            self.session.close()
 
 
 class PickDock(SenDock):

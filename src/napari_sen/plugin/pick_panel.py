@@ -138,7 +138,7 @@ class PickPanel(StepPanel):
     def leave(self) -> None:
         """Stop picking and let go of the viewer."""
         super().leave()
-        self._stop()
+        self._tools.detach()
         self.box.leave()
 
     def open(self, path: Path) -> None:

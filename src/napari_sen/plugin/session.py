@@ -319,6 +319,12 @@ class Session:
             self.picking.show(results(finished.classes, self.picking))
         self.finished.emit(step, finished)
 
+    def close(self) -> None:
+        """Let go of the layers, the tree and the picked superpixels."""
+        self.choose(None)
+        self.granularity.clear()
+        self.picking.leave()
+
     def live(self, item: object) -> None:
         """Take what a step tells while it goes on."""
         if isinstance(item, Loss):
