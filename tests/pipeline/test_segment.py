@@ -10,6 +10,7 @@ from napari_sen.errors import Cancelled
 from napari_sen.large.store import read_image
 from napari_sen.learn.model import load_model
 from napari_sen.params import SegmentParams
+from napari_sen.pipeline import features
 from napari_sen.pipeline.features import growth_boundary
 from napari_sen.pipeline.prepare import prepare
 from tests.core.test_snic import assert_is_labelling
@@ -395,14 +396,14 @@ def test_half_discs_in_strips_are_those_of_the_whole(spatial, masked, monkeypatc
     params = SegmentParams(boundary_weight=1.0)
     found = {}
     for threads in (1, 2, 8):
-        monkeypatch.setattr("os.cpu_count", lambda threads=threads: threads)
+        monkeypatch.setattr(features, "cores", lambda threads=threads: threads)
         found[threads] = growth_boundary(prepared, (), params)
     np.testing.assert_array_equal(found[2], found[1])
     np.testing.assert_array_equal(found[8], found[1])
 
 
 def test_half_discs_in_strips_can_be_stopped(monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(features, "cores", lambda: 2)
     prepared = prepare(np.zeros((600, 300), np.uint16))
     calls = []
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from ..errors import Cancelled, ParameterError, WorkError
 
-__all__ = ["Pool", "check_scheduler", "open_pool", "outside"]
+__all__ = ["Pool", "check_scheduler", "cores", "open_pool", "outside"]
 
 _Item = TypeVar("_Item")
 Poll = Callable[..., None]
@@ -119,7 +119,7 @@ def open_pool(scheduler: Any = None) -> Iterator[Pool]:
     """
     check_scheduler(scheduler)
     if scheduler is None or isinstance(scheduler, int):
-        workers = int(scheduler or _cores())
+        workers = int(scheduler or cores())
         with ThreadPoolExecutor(workers, thread_name_prefix="napari-sen") as executor:
             yield Pool(executor, workers, local=True)
         return
@@ -142,7 +142,8 @@ def check_scheduler(scheduler: Any) -> None:
         raise ParameterError(f"scheduler must be at least 1 thread, got {scheduler!r}")
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ from ..core.strength import (
     half_disc_limits,
     half_disc_reach,
 )
+from ..large.executor import cores
 from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress
 from .embedding import embed_slice
@@ -104,7 +104,7 @@ def _half_discs(
     """Return the half-disc difference, of a large plane in strips on several threads."""
     sharp, mask = prepared.colour(index, 0.0, progress), prepared.slice_mask(index)
     rows = sharp.shape[-3]
-    count = min(os.cpu_count() or 1, rows // _STRIP)
+    count = min(cores(), rows // _STRIP)
     if count < 2:
         return half_disc_difference(sharp, mask=mask, progress=progress)
     limits, reach = half_disc_limits(sharp, mask), half_disc_reach()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from threading import Event
 from typing import TypeVar
 
 from ..errors import Cancelled
+from ..large.executor import cores
 from ..progress import Progress, report
 
 __all__ = ["in_threads"]
@@ -35,7 +35,7 @@ def in_threads(
         if stop.is_set():
             raise Cancelled
 
-    with ThreadPoolExecutor(min(len(pieces), os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(len(pieces), cores())) as pool:
         waiting = [pool.submit(work, piece, poll) for piece in pieces]
         open_ones = set(waiting)
         try:
