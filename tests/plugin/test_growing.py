@@ -301,6 +301,7 @@ def test_another_parameter_is_refused_with_the_remedy_and_overwrites_if_asked(se
     amend(session, "superpixels", overwrite=True)
     (result,) = session.run("superpixels")
     assert labels_of(result).min() == 1
+    assert not session.storage["superpixels"].overwrite  # asked for one run at a time
 
 
 def test_the_store_of_someone_else_is_never_overwritten(session, image, tmp_path):

@@ -312,6 +312,8 @@ class Session:
     def take(self, step: str, finished: Finished) -> None:
         """Keep a step's results and tell whoever listens."""
         self.last[step] = finished.results
+        if step in self.storage:  # overwriting is asked for one run at a time
+            self.store(step, replace(self.storage[step], overwrite=False))
         if finished.tree is not None:
             self.granularity.take(finished.tree)
         picked = self.picking.partition
