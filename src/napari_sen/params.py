@@ -170,7 +170,8 @@ class SegmentParams(Params):
         unit="units of spacing",
     )  # fmt: skip
     mode: str = param(
-        "flat", "flat: superpixels of about one size; adaptive: large where the image is even",
+        "flat", "flat: superpixels of about one size; adaptive: closer to the edges, and large "
+        "where the image is even",
         choices=("flat", "adaptive"),
     )  # fmt: skip
     compactness: float | None = param(
