@@ -5,6 +5,7 @@
     python benchmarks/large.py --model microscopy --first 4 --sizes 16384
     python benchmarks/large.py --tree 5.18 --sizes 16384        # ten million leaves of this size
     python benchmarks/large.py --contours --sizes 4096          # contours instead
+    python benchmarks/large.py --size 24 --sizes 4096           # larger superpixels
     python benchmarks/large.py --ndim 3 --sizes 384             # a volume
     python benchmarks/large.py --ndim 3 --sizes 192 --halo 4    # with another halo
 
@@ -39,7 +40,6 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np
 
-SIZE = 10.0  # px: diameter of the superpixels
 PERIOD = 970  # px: after which the picture repeats
 COMPARED = {2: 4096, 3: 192}  # px: largest side that is also segmented as a whole
 
@@ -97,7 +97,7 @@ def measure(side: int, options: argparse.Namespace) -> dict[str, Any]:
         tiled.HALO = {2: options.halo, 3: options.halo}
     held = resident("VmRSS")
     image = Endless(side, options.ndim)
-    params, tree = SegmentParams(size=SIZE), None
+    params, tree = SegmentParams(size=options.size), None
     if leaf is not None:
         params = SegmentParams(n_segments=1000, mode="adaptive")
         tree = HierarchyParams(fine_size=leaf)
@@ -133,14 +133,14 @@ def measure(side: int, options: argparse.Namespace) -> dict[str, Any]:
         if first is None and leaf is None and not options.contours:
             labels = open_result(run.path)[0]
             row["labels"] = int(labels.max().compute())
-            ratio = seam_ratio(labels) if labels.ndim == 2 else None
+            ratio = seam_ratio(labels, options.size) if labels.ndim == 2 else None
             row |= {} if ratio is None else {"seams": ratio}
             if side <= COMPARED[labels.ndim] and model is None:
-                row |= compare(image, labels)
+                row |= compare(image, labels, options.size)
     return row
 
 
-def compare(image: Endless, labels: Any) -> dict[str, float]:
+def compare(image: Endless, labels: Any, size: float) -> dict[str, float]:
     """Return the share of equal pixels, and the seconds that the whole takes in memory."""
     import dask.array as da
 
@@ -149,7 +149,7 @@ def compare(image: Endless, labels: Any) -> dict[str, float]:
     whole = image[tuple(slice(0, n) for n in image.shape)]
     how = {"slices": "volume"} if whole.ndim == 3 else {}
     start = time.perf_counter()
-    expected = segment(whole, size=SIZE, model=None, **how)
+    expected = segment(whole, size=size, model=None, **how)
     seconds = time.perf_counter() - start
     equal = sum(
         int((labels[k : k + 512].compute() == expected[k : k + 512]).sum())
@@ -157,16 +157,16 @@ def compare(image: Endless, labels: Any) -> dict[str, float]:
     )
     found = {"whole": seconds, "agreement": equal / expected.size}
     if whole.ndim == 2:
-        borders, _ = border_lines(len(whole), labels.chunks[0][0])
+        borders, _ = border_lines(len(whole), labels.chunks[0][0], size)
         ours, theirs = (changes(these, borders) for these in (labels, da.from_array(expected)))
         found["same borders"] = float(ours.sum() / theirs.sum())
     return found
 
 
-def border_lines(side: int, tile: int) -> tuple[np.ndarray, np.ndarray]:
+def border_lines(side: int, tile: int, size: float) -> tuple[np.ndarray, np.ndarray]:
     """Return where tiles begin, and lines elsewhere that are like them."""
     borders = np.arange(tile, side, tile)
-    pitch = side / round(side / SIZE)
+    pitch = side / round(side / size)
     # A period of the picture is very nearly a whole number of seed spacings.
     turns = np.array([*range(-4, 0), *range(1, 5)])
     shifts = np.rint(np.rint(PERIOD * turns / pitch) * pitch).astype(int)
@@ -188,12 +188,12 @@ def changes(labels: Any, lines: np.ndarray) -> np.ndarray:
     return found
 
 
-def seam_ratio(labels: Any) -> tuple[float, float] | None:
+def seam_ratio(labels: Any, size: float) -> tuple[float, float] | None:
     """Return how often labels change on tile borders over elsewhere, and its standard error.
 
     The error is that of 1,000 bootstrap resamples of the lines.
     """
-    borders, others = border_lines(len(labels), labels.chunks[0][0])
+    borders, others = border_lines(len(labels), labels.chunks[0][0], size)
     if not len(others):
         return None  # the image is smaller than the picture's period
     on, off = (changes(labels, lines).ravel() for lines in (borders, others))
@@ -209,7 +209,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--first", type=int, help="stop after so many tiles")
     parser.add_argument("--model", help="compare the embedding of this model, too")
-    parser.add_argument("--tree", type=float, metavar="SIZE", help="cut a tree of such leaves")
+    parser.add_argument("--size", type=float, default=10.0, help="diameter of the superpixels, px")
+    parser.add_argument("--tree", type=float, metavar="DIAMETER", help="cut a tree of such leaves")
     parser.add_argument("--ndim", type=int, choices=(2, 3), default=2, help="3: a volume")
     parser.add_argument("--contours", action="store_true", help="contours, no superpixels")
     parser.add_argument("--halo", type=float, help="seed spacings around a tile")
@@ -225,7 +226,8 @@ def main() -> None:
     print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     for side in sizes:
         command = [sys.executable, __file__, "--one", "--sizes", str(side), "--threads",
-                   str(options.threads), "--ndim", str(options.ndim)]  # fmt: skip
+                   str(options.threads), "--ndim", str(options.ndim),
+                   "--size", str(options.size)]  # fmt: skip
         command += ["--first", str(options.first)] if options.first else []
         command += ["--model", options.model] if options.model else []
         command += ["--contours"] * options.contours
