@@ -24,6 +24,7 @@ from napari_sen.core.metrics import score
 from napari_sen.core.snic import snic
 from napari_sen.evaluation.datasets import open_folder
 from napari_sen.evaluation.methods import prepare_item
+from napari_sen.evaluation.settings import CHOSEN
 from napari_sen.learn.model import Model, load_model
 from napari_sen.params import SegmentParams
 from napari_sen.pipeline.features import growth_boundary, slice_features
@@ -32,7 +33,7 @@ COUNTS = (100, 200, 400, 600, 1000)
 SHAPES = tuple(product((5.0, 7.0, 10.0, 15.0), (0.0, 200.0, 500.0)))
 EDGES = (0.0, 14.0, 22.0, 30.0, np.inf)  # px
 COLUMNS = ("below 14 px", "14 to 22", "22 to 30", "above 30")
-BASE = 10.0  # compactness of the baseline, chosen for it on photographs
+BASE = CHOSEN["snic-smooth"].compactness
 
 
 def measure(root: Path, model: Model) -> dict[tuple[int, tuple[float, float]], list[float]]:

@@ -146,14 +146,12 @@ def parts(walk: Walk) -> None:
 
 
 def stack(walk: Walk) -> None:
-    """Show superpixels of a volume, in 3-D."""
+    """Show a slice through the superpixels of a volume."""
     walk.open("embryo")
     walk.dock.session.stack = "volume"
-    walk.dock.session.mask = None
     panel = walk.dock.panels["superpixels"]
     panel.size_editor.number.setValue(600)
     walk.run("superpixels")
-    walk.viewer.layers[0].visible = True
     walk.viewer.dims.set_current_step(0, walk.viewer.dims.nsteps[0] // 2)
     walk.show(walk.dock.image)
     walk.picture("napari-stack")
@@ -206,7 +204,7 @@ def training(walk: Walk) -> None:
     panel.button.click()
     preview = "phase training preview"
     walk.wait(lambda: preview in walk.viewer.layers or bool(walk.ended))
-    walk.wait(lambda: len(panel._session.losses.points) >= 25 or bool(walk.ended))
+    walk.wait(lambda: len(walk.dock.session.losses.points) >= 25 or bool(walk.ended))
     walk.picture("napari-train")
     walk.dock.status.button.click()
     walk.wait(lambda: bool(walk.ended))

@@ -127,8 +127,12 @@ class Params:
 
     def settled(self, kind: str) -> Self:
         """Return the parameters with what suits a kind of image where nothing was chosen."""
+        return self._filled(self.suited[kind])
+
+    def _filled(self, values: Mapping[str, Any]) -> Self:
+        """Return the parameters with ``values`` where nothing was chosen."""
         chosen = {key: value for key, value in self.to_dict().items() if value is not None}
-        return type(self)(**{**self.suited[kind], **chosen})
+        return type(self)(**{**values, **chosen})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the parameters as plain JSON-able values."""
@@ -210,8 +214,7 @@ class SegmentParams(Params):
     def settled(self, kind: str, diameter: float = math.inf) -> Self:
         """Return the parameters with what suits the image and the superpixels' diameter in px."""
         fine = self.suited_fine[kind] if diameter < self.fine_below else {}
-        chosen = {key: value for key, value in self.to_dict().items() if value is not None}
-        return type(self)(**{**self.suited[kind], **fine, **chosen})
+        return self._filled({**self.suited[kind], **fine})
 
 
 @dataclass(frozen=True)

@@ -206,6 +206,7 @@ def test_a_dock_on_a_session_that_is_under_way(make_napari_viewer, found, photo,
     session.model = None
     session.set(SegmentParams(n_segments=24))
     session.new_model = "from-a-notebook"
+    session.stack = "volume"
     viewer = make_napari_viewer()
     session.choose(viewer.add_image(photo, name="photo"))
     session.granularity.layers = viewer.layers
@@ -215,6 +216,7 @@ def test_a_dock_on_a_session_that_is_under_way(make_napari_viewer, found, photo,
     assert dock.choices.model.currentText() == "none (colour only)"
     assert dock.panels["superpixels"].size_editor.number.value() == 24
     assert dock.panels["train"].name.text() == "from-a-notebook"
+    assert dock.image.stack.currentData() == "volume"
     assert dock.panels["hierarchy"].level.number.value() == session.granularity.number
     dock.panels["hierarchy"].level.number.setValue(31)
     qtbot.waitUntil(lambda: session.granularity.number == 31)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..core.strength import (
     half_disc_reach,
 )
 from ..large.executor import cores
+from ..large.tiles import Box, as_slices, grow, shift
 from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress
 from .embedding import embed_slice
@@ -25,7 +27,13 @@ from .prepare import Prepared
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["boundary_strength", "growth_boundary", "slice_features", "weighted"]
+__all__ = [
+    "boundary_strength",
+    "growth_boundary",
+    "half_disc_box",
+    "slice_features",
+    "weighted",
+]
 
 _STRIP = 256  # rows; strips see a few dozen more on both sides
 
@@ -98,6 +106,14 @@ def boundary_strength(
     return strength
 
 
+def half_disc_box(box: Box, shape: Sequence[int]) -> Box:
+    """Return what must be seen for the half-discs of a box to be those of the whole."""
+    reach = half_disc_reach()
+    wide = grow(box, [0] * (len(box) - 2) + [reach] * 2, shape)
+    # Discs lie at every third pixel of the whole.
+    return (*wide[:-2], *((start // STEP * STEP, stop) for start, stop in wide[-2:]))
+
+
 def _half_discs(
     prepared: Prepared, index: tuple[int, ...], progress: Progress | None
 ) -> NDArray[np.float32]:
@@ -107,17 +123,16 @@ def _half_discs(
     count = min(cores(), rows // _STRIP)
     if count < 2:
         return half_disc_difference(sharp, mask=mask, progress=progress)
-    limits, reach = half_disc_limits(sharp, mask), half_disc_reach()
+    limits, spatial = half_disc_limits(sharp, mask), sharp.shape[:-1]
 
     def strip(k: int, poll: Progress) -> NDArray[np.float32]:
-        start, stop = k * rows // count, (k + 1) * rows // count
-        first = max(start - reach, 0) // STEP * STEP  # discs lie at every third pixel of the whole
-        seen = (..., slice(first, min(stop + reach, rows)), slice(None))
-        inside = None if mask is None else mask[seen]
-        found = half_disc_difference(
-            sharp[(*seen, slice(None))], mask=inside, limits=limits, progress=poll
-        )
-        return found[..., start - first : stop - first, :]
+        box: Box = tuple((0, n) for n in spatial)
+        box = (*box[:-2], (k * rows // count, (k + 1) * rows // count), box[-1])
+        seen = half_disc_box(box, spatial)
+        here = as_slices(seen)
+        inside = None if mask is None else mask[here]
+        found = half_disc_difference(sharp[here], mask=inside, limits=limits, progress=poll)
+        return found[as_slices(shift(box, seen))]
 
     strips = in_threads(strip, range(count), progress, "boundaries")
     return np.concatenate(strips, axis=-2)

@@ -192,9 +192,11 @@ def segment(
         spacing=spacing,
         model=chosen,
     )
-    canvas, counts = prepared.canvas, _counts(prepared, params)
-    inside = sum(prepared.pixels(index) for index in canvas.slices())
-    diameter = mean_diameter(inside, int(counts.sum()), prepared.spacing)
+    canvas = prepared.canvas
+    pixels = np.array([prepared.pixels(index) for index in canvas.slices()], np.int64)
+    pixels = pixels.reshape(canvas.leading)
+    counts = _counts(pixels, params, prepared.spacing)
+    diameter = mean_diameter(int(pixels.sum()), int(counts.sum()), prepared.spacing)
     params = params.settled(kind_for(chosen, kind), diameter)
 
     labels = np.zeros(canvas.shape, np.int32)
@@ -255,14 +257,13 @@ def _adaptive(
     return tree.cut(min(max(count, tree.n_parts), tree.n_leaves))
 
 
-def _counts(prepared: Prepared, params: SegmentParams) -> NDArray[np.int64]:
-    """Return how many superpixels each slice gets; 0 where its mask is empty."""
-    canvas = prepared.canvas
-    pixels = np.array([prepared.pixels(index) for index in canvas.slices()], np.int64)
-    pixels = pixels.reshape(canvas.leading)
+def _counts(
+    pixels: NDArray[np.int64], params: SegmentParams, spacing: Sequence[float]
+) -> NDArray[np.int64]:
+    """Return how many superpixels each slice gets; 0 where it has no pixels inside."""
     if params.size is not None:
         # A superpixel has at least one pixel, however small the size.
-        cell = max(params.size**canvas.n_spatial / math.prod(prepared.spacing), 1.0)
+        cell = max(params.size ** len(spacing) / math.prod(spacing), 1.0)
         return np.minimum(np.maximum(np.rint(pixels / cell).astype(np.int64), 1), pixels)
     fewest = int(pixels[pixels > 0].min())
     if params.n_segments > fewest:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..core.features import Statistics, colour_features, network_planes, smoothing_reach
 from ..core.snic import snic
-from ..core.strength import STEP, half_disc_difference, half_disc_reach
+from ..core.strength import half_disc_difference
 from ..errors import ImageError
 from ..large.embedding import embed_box
 from ..large.percentiles import Digits, count_digits
@@ -29,7 +29,7 @@ from ..large.source import Source
 from ..large.tiles import Box, TileGrid, as_slices, grow, shift
 from ..params import SegmentParams
 from ..progress import Progress
-from .features import weighted
+from .features import half_disc_box, weighted
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -318,10 +318,7 @@ def box_half_discs(
 ) -> NDArray[np.float32]:
     """Return the half-disc difference of a box, as it is in the whole slice (or volume)."""
     assert job.limits is not None
-    reach = half_disc_reach()
-    wide = grow(box, [0] * (len(box) - 2) + [reach] * 2, job.source.spatial)
-    # Discs lie at every third pixel of the whole.
-    seen = (*wide[:-2], *((start // STEP * STEP, stop) for start, stop in wide[-2:]))
+    seen = half_disc_box(box, job.source.spatial)
     colour = colour_features(
         job.source.read(index, seen), job.source.rgb, job.stats, 0.0, job.source.n_spatial
     )

@@ -9,7 +9,7 @@ from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFormLayout, QLabel, QSizePolicy, QWidget
 
 from .catalogue import AUTO, Found, catalogue
-from .layer_box import fill, named_combo
+from .layer_box import LayerBox, fill, named_combo
 from .observed import follow
 from .placement import full_resolution, pixel_size
 from .session import Session
@@ -32,6 +32,12 @@ def describe(layer: Any) -> str:
     return f"{kind}, {size}{'' if plain and np.isclose(step, 1) else scaled}"
 
 
+def _is_image(layer: Any) -> bool:
+    from napari.layers import Image
+
+    return isinstance(layer, Image)
+
+
 class ImageChooser(QWidget):
     """The Image layers of the viewer, and how to read the chosen one."""
 
@@ -39,9 +45,11 @@ class ImageChooser(QWidget):
 
     def __init__(self, viewer: Any, session: Session) -> None:
         super().__init__()
-        self._viewer, self._session = viewer, session
-        self._layers: list[Any] = []
-        self.image = named_combo("Image layer", "The layer to work on")
+        self._session = session
+        self._watched: Any = None
+        self.image = LayerBox(
+            viewer, _is_image, "Image layer", "The layer to work on", empty="no image open"
+        )
         self.channels = named_combo("Channel axis", "The axis that holds channels, if there is one")
         self.stack = named_combo("Slices", "What to do with the layer's further axes")
         for key, text in STACKS.items():
@@ -57,85 +65,44 @@ class ImageChooser(QWidget):
         layout.addRow("", self.about)
         layout.addRow("Channels", self.channels)
         layout.addRow("Slices", self.stack)
-        self.image.currentIndexChanged.connect(self._choose)
+        self.image.chosen.connect(session.choose)
         self.channels.currentIndexChanged.connect(self._read_channels)
         self.stack.currentIndexChanged.connect(self._read_stack)
-        self._events = viewer.layers.events
-        for event in self._signals():
-            event.connect(self._refresh)
+        if session.layer is None:
+            session.choose(self.image.layer)
         follow(self, session.changed, self._follow)
-        self._refresh()
+        self._show_layer()
 
     def leave(self) -> None:
-        """Let go of the viewer."""
-        for event in self._signals():
-            event.disconnect(self._refresh)
-        self._forget()
+        """Let go of the viewer and of the session."""
+        self.image.leave()
+        self._watch(None)
         self._session.changed.disconnect(self._follow, missing_ok=True)
 
-    def _signals(self) -> tuple[Any, ...]:
-        events = self._events
-        return events.inserted, events.removed, events.reordered
-
-    def _forget(self) -> None:
-        for layer in self._layers:
-            layer.events.name.disconnect(self._refresh)
-            layer.events.scale.disconnect(self._reread)
-            layer.events.units.disconnect(self._reread)
-        self._layers = []
-
-    def _refresh(self, event: Any = None) -> None:
-        """Follow the viewer's layers; keep the choice, unless its layer was taken away."""
-        from napari.layers import Image
-
-        chosen, before = self._session.layer, self._layers
-        self._forget()
-        self._layers = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
-        for layer in self._layers:
-            layer.events.name.connect(self._refresh)
-            layer.events.scale.connect(self._reread)
-            layer.events.units.connect(self._reread)
-        blocker = QSignalBlocker(self.image)
-        self.image.clear()
-        self.image.addItems([layer.name for layer in self._layers])
-        self.image.setEnabled(bool(self._layers))
-        blocker.unblock()
-        here = any(layer is chosen for layer in self._layers)
-        if not here and (chosen is None or any(layer is chosen for layer in before)):
-            self._session.choose(self._layers[0] if self._layers else None)
-        self._show_layer()
+    def _watch(self, layer: Any) -> None:
+        """Follow the pixel size of a layer, and of no other."""
+        if self._watched is not None:
+            for event in (self._watched.events.scale, self._watched.events.units):
+                event.disconnect(self._reread)
+        self._watched = layer
+        if layer is not None:
+            for event in (layer.events.scale, layer.events.units):
+                event.connect(self._reread)
 
     def _show_layer(self) -> None:
         """Show the session's layer, which may be of no viewer, and how it is read."""
         layer = self._session.layer
-        index = next((i for i, other in enumerate(self._layers) if other is layer), -1)
-        blocker = QSignalBlocker(self.image)
-        self.image.setPlaceholderText(
-            "no image open" if layer is None else f"{layer.name} (not in this viewer)"
-        )
-        self.image.setCurrentIndex(index)
-        blocker.unblock()
+        self.image.choose(layer)
+        self._watch(layer)
         self._fill_channels(layer)
+        blocker = QSignalBlocker(self.stack)
+        self.stack.setCurrentIndex(self.stack.findData(self._session.stack))
+        blocker.unblock()
         self._reread()
 
-    def _choose(self, *_: object) -> None:
-        index = self.image.currentIndex()
-        if index >= 0:
-            self._session.choose(self._layers[index])
-
     def _follow(self, name: str) -> None:
-        """Show what was changed in the session."""
-        if name == "layer":
+        if name in ("layer", "channel_axis", "stack"):
             self._show_layer()
-        elif name in ("channel_axis", "stack"):
-            for box, value in (
-                (self.channels, self._session.channel_axis),
-                (self.stack, self._session.stack),
-            ):
-                blocker = QSignalBlocker(box)
-                box.setCurrentIndex(max(box.findData(value), 0))
-                blocker.unblock()
-            self._reread()
 
     def _fill_channels(self, layer: Any) -> None:
         blocker = QSignalBlocker(self.channels)

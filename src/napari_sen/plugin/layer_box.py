@@ -49,8 +49,11 @@ class LayerBox(QComboBox):
     accept : callable
         Which layers are.
     fixed : sequence of (str, object)
-        First entries, text and value, that are no layers; without them the newest layer is
-        chosen.
+        First entries, text and value, that are no layers.
+    newest : bool
+        Choose the newest layer as long as nothing else is chosen, and not the first entry.
+    empty : str
+        What stands there as long as nothing can be chosen; without it the box stays enabled.
     """
 
     chosen = Signal(object)
@@ -62,16 +65,21 @@ class LayerBox(QComboBox):
         name: str,
         tooltip: str,
         fixed: Sequence[tuple[str, object]] = (),
+        *,
+        newest: bool = False,
+        empty: str = "",
     ) -> None:
         super().__init__()
         name_combo(self, name, tooltip)
         self._viewer, self._accept, self._fixed = viewer, accept, tuple(fixed)
+        self._newest, self._empty = newest, empty
         self._layers: list[Any] = []
         self._now: Any = None
         self._foreign: Any = None  # chosen from elsewhere, and no layer of this viewer
         for event in self._signals():
             event.connect(self.refresh)
         self.currentIndexChanged.connect(self._choose)
+        self.setPlaceholderText(empty)
         self.refresh()
 
     @property
@@ -84,7 +92,9 @@ class LayerBox(QComboBox):
         """Choose a layer, offered or not, or the value of a fixed entry."""
         place = self._place(value)
         self._foreign = value if place < 0 else None
-        self.setPlaceholderText("" if place >= 0 else f"{value} (not in this viewer)")
+        self.setPlaceholderText(
+            self._empty if self._foreign is None else f"{value} (not in this viewer)"
+        )
         self.setCurrentIndex(place)
         self._choose()
 
@@ -103,7 +113,9 @@ class LayerBox(QComboBox):
         if place >= 0:
             self._foreign = None
         elif self._foreign is None:
-            place = 0 if self._fixed else self.count() - 1
+            place = self.count() - 1 if self._newest else 0
+        if self._empty:
+            self.setEnabled(self.count() > 0)
         self.setCurrentIndex(place)
         blocker.unblock()
         self._choose()

@@ -72,7 +72,11 @@ class PickPanel(StepPanel):
         self.toggle.setCheckable(True)
         self.toggle.setFont(self.button.font())
         self.box = LayerBox(
-            viewer, _is_superpixels, "Superpixels", "The Labels layer whose superpixels are picked"
+            viewer,
+            _is_superpixels,
+            "Superpixels",
+            "The Labels layer whose superpixels are picked",
+            newest=True,
         )
         self.select, self.paint = QRadioButton("Select"), QRadioButton("Paint class")
         self.select.setToolTip("A click selects (key T)")
@@ -136,7 +140,7 @@ class PickPanel(StepPanel):
         follow(self, self._picking.changed, self._show)
 
     def leave(self) -> None:
-        """Stop picking and let go of the viewer."""
+        """Give mouse and keys back, and let go of the viewer and of the session."""
         super().leave()
         self._tools.detach()
         self.box.leave()

@@ -145,7 +145,8 @@ class TrainPanel(StepPanel):
         self._refresh()
 
     def _read_selection(self, event: object = None) -> None:
-        self._session.train_layers = self._selected()
+        if not self._writing:  # of what is shown, some may be of no viewer
+            self._session.train_layers = self._selected()
 
     def _selected(self) -> list[Any]:
         layers = self._viewer.layers
@@ -159,9 +160,7 @@ class TrainPanel(StepPanel):
         """Select the layers to train on in the viewer's list, as far as they are there."""
         there = [layer for layer in self._viewer.layers if any(layer is each for each in wanted)]
         if there and there != self._selected():
-            self._selection.disconnect(self._read_selection)  # some may be of no viewer
             self._viewer.layers.selection = there
-            self._selection.connect(self._read_selection)
 
     def _refresh(self, *_: object) -> None:
         if hasattr(self, "resume"):
