@@ -22,10 +22,10 @@ import numpy as np
 import torch
 
 from napari_sen.core.metrics import score
+from napari_sen.disk import atomic
 from napari_sen.evaluation.datasets import open_bsds
 from napari_sen.evaluation.methods import make_method
 from napari_sen.learn.model import Model, load_model
-from napari_sen.learn.replacing import replacing
 from napari_sen.learn.training import run
 from napari_sen.params import (
     ContrastParams,
@@ -171,7 +171,7 @@ def main() -> None:
         if not kept.exists():
             model = train_case(case, args)
             result = {"kappa": model.kappa, "scores": score_model(model, args.root)}
-            with replacing(kept) as temporary:
+            with atomic(kept, overwrite=True) as temporary:
                 temporary.write_text(json.dumps(result), encoding="utf-8")
         result = json.loads(kept.read_text(encoding="utf-8"))
         cells = [

@@ -14,6 +14,7 @@ import zarr
 
 import napari_sen
 from napari_sen.cli import main
+from napari_sen.disk import make_folder
 from napari_sen.errors import (
     DataError,
     DeviceError,
@@ -238,7 +239,7 @@ def test_parameters(function, options, words, model):
         ({"out": "no/a.zarr"}, OutputError, "no folder"),
         ({"out": "taken.zarr"}, OutputError, "exists"),
         ({"out": "begun.zarr"}, OutputError, "unfinished run"),
-        ({"out": "some.zarr", "overwrite": True}, OutputError, "no zarr store"),
+        ({"out": "some.zarr", "overwrite": True}, OutputError, "nothing that napari-sen made"),
         ({"out": "/proc/a.zarr"}, OutputError, "takes no files"),
         ({"out": "old.zarr/labels/a"}, OutputError, "0.4"),
         ({"resume": True}, ParameterError, "out="),
@@ -260,7 +261,7 @@ def test_tiles_and_their_outputs(options, kind, words, tmp_path, monkeypatch):
     zarr.create_array("taken.zarr", shape=(3, 3), dtype="u1")
     old = zarr.create_group("old.zarr", zarr_format=2)
     old.attrs["multiscales"] = [{"version": "0.4", "datasets": [{"path": "0"}]}]
-    (tmp_path / "begun.zarr.partial").mkdir()
+    make_folder(tmp_path / "begun.zarr.partial")
     (tmp_path / "some.zarr").mkdir()
     (tmp_path / "some.zarr" / "precious.txt").write_text("precious")
     before = contents(tmp_path)

@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from napari_sen import segment
 from napari_sen.cli import main
+from napari_sen.disk import make_folder
 from napari_sen.errors import WorkError
 from napari_sen.large.store import read_image, to_array
 from napari_sen.large.write import write_labels
@@ -342,7 +343,7 @@ def test_in_tiles(shell):
     assert again.returncode == 2
     assert "exists" in again.stderr
     assert shell(*options, "--resume").returncode == 0
-    (shell.folder / "b.zarr.partial").mkdir()
+    make_folder(shell.folder / "b.zarr.partial")
     options = ("segment", "a.zarr", "-o", "b.zarr", "--tile", 64, "--n-segments", 90, *COLOUR)
     refused = shell(*options)
     assert (refused.returncode, refused.stdout) == (2, "")

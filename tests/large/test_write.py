@@ -7,8 +7,9 @@ import tifffile
 import zarr
 from ome_zarr_models import v05
 
+from napari_sen.disk import atomic
 from napari_sen.errors import OutputError
-from napari_sen.large.atomic import atomic, check_output
+from napari_sen.large.atomic import check_output
 from napari_sen.large.grid import Grid
 from napari_sen.large.store import read_image, resolve, to_array
 from napari_sen.large.write import (
@@ -142,7 +143,7 @@ def test_outputs_that_cannot_be_are_refused_beforehand(tmp_path):
         ("taken.tif", {}, "exists"),
         ("taken.tif", {"inputs": [taken], "overwrite": True}, "input"),
         ("x.zarr", {"inputs": [tmp_path / "x.zarr" / "0"]}, "input"),
-        ("folder.zarr", {"overwrite": True}, "no zarr store"),
+        ("folder.zarr", {"overwrite": True}, "nothing that napari-sen made"),
         ("dir.tif", {"overwrite": True}, "folder of this name"),
     ]
     for name, options, message in cases:

@@ -5,8 +5,8 @@ import pytest
 import zarr
 from napari.layers import Image
 
+from napari_sen.disk import ATTRIBUTE, make_folder, remove_folder
 from napari_sen.errors import OutputError
-from napari_sen.large.place import ATTRIBUTE
 from napari_sen.params import SegmentParams
 from napari_sen.plugin import storage
 from napari_sen.plugin.source import source_of
@@ -55,10 +55,10 @@ def test_in_the_data_folder_where_the_image_has_no_place(tmp_path):
 
 def test_a_finished_result_is_left_alone_an_unfinished_one_goes_on(layer, tmp_path):
     goal = suggest(layer, "superpixels")
-    goal.with_name(f"{goal.name}.partial").mkdir()
+    make_folder(goal.with_name(f"{goal.name}.partial"))
     assert suggest(layer, "superpixels") == goal
     assert what_lies_at(goal) == "unfinished"
-    goal.with_name(f"{goal.name}.partial").rmdir()
+    remove_folder(goal.with_name(f"{goal.name}.partial"))
     zarr.create_group(goal, attributes={ATTRIBUTE: {}})
     assert what_lies_at(goal) == "result"
     assert suggest(layer, "superpixels") == tmp_path / "slide_superpixels_2.sen.zarr"
@@ -93,7 +93,7 @@ def test_the_plan_says_how_much_work_and_room_it_takes(layer, tmp_path, monkeypa
     assert plan_superpixels(source, SegmentParams(size=20), 4096, goal).startswith("4 tiles, ")
     monkeypatch.setattr(storage, "_free", lambda goal: 5_000_000)
     assert "5 MB are free" in plan_superpixels(source, SegmentParams(size=20), None, goal)
-    goal.with_name("new.zarr.partial").mkdir()
+    make_folder(goal.with_name("new.zarr.partial"))
     text = plan_superpixels(source, SegmentParams(size=20), None, goal)
     assert "unfinished run is there: the button goes on" in text
     monkeypatch.undo()

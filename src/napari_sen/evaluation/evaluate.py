@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -10,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..disk import atomic
 from ..errors import OutputError, ParameterError
-from ..large.atomic import atomic
 from ..progress import Progress
 from .compare import PROTOCOL, measure
 from .datasets import Dataset, open_dataset
@@ -259,6 +260,12 @@ def tune(
     return found
 
 
+# What evaluations write beside their journal.
+_OUTPUTS = ("table.md", "scores.csv", "images.csv", "f1.png", "asa.png", "cuse.png", "tune.md",
+            "tune.csv", "contours.md", "curves.csv", "curves.png")  # fmt: skip
+_JOURNALS = ("journal.jsonl", "contours.jsonl")
+
+
 def folder_of(out: str | PathLike[str] | None, *, plots: bool) -> Path | None:
     """Return the folder of the results, made; check what can be checked before the work."""
     if out is None:
@@ -266,6 +273,11 @@ def folder_of(out: str | PathLike[str] | None, *, plots: bool) -> Path | None:
     if plots:
         check_matplotlib()
     folder = Path(out)
+    taken = next((name for name in _OUTPUTS if os.path.lexists(folder / name)), None)
+    if taken is not None and not any((folder / name).is_file() for name in _JOURNALS):
+        raise OutputError(
+            f"{folder} holds a {taken} that no evaluation wrote: choose another folder"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

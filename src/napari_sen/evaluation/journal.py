@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Generic, Protocol, Self, TextIO, TypeVar
 
 from ..core.metrics import ImageScores
+from ..disk import atomic, open_inside, remove_file
 from ..errors import DataError, OutputError
 
 __all__ = ["Journal", "Row", "digest"]
@@ -120,7 +122,7 @@ class Journal(Generic[_Row]):
         if self._path is not None:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._log = self._path.open("a", encoding="utf-8")
+                self._log = io.TextIOWrapper(open_inside(self._path, "ab"), encoding="utf-8")
             except OSError as error:
                 raise OutputError(
                     f"cannot write {self._path} ({error.strerror}); choose another place"
@@ -157,9 +159,8 @@ class Journal(Generic[_Row]):
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"cannot read the journal {path}: {error}") from error
         whole = text[: text.rfind("\n") + 1]
-        if whole != text:
-            path.write_text(whole, encoding="utf-8")
-        if not whole:
+        if not whole and (json.dumps(self._head) + "\n").startswith(text):
+            remove_file(path)  # it was killed while it wrote its first line
             return
         try:
             found, *lines = (json.loads(line) for line in whole.splitlines())
@@ -174,3 +175,6 @@ class Journal(Generic[_Row]):
             raise DataError(
                 f"{path} belongs to another run ({found}); name a new folder or delete it"
             )
+        if whole != text:  # the last line was cut off by a crash
+            with atomic(path, overwrite=True) as temporary:
+                temporary.write_text(whole, encoding="utf-8")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..disk import atomic
 from ..errors import ParameterError
-from ..large.atomic import atomic
 from .summary import Curve
 
 __all__ = ["FIGURES", "check_matplotlib", "write_plots"]

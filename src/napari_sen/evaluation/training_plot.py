@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..disk import atomic
 from ..errors import DataError
-from ..large.atomic import atomic
 from .plots import check_matplotlib
 
 __all__ = ["read_log", "write_training_plot"]

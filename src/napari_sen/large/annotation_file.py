@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..disk import atomic
 from ..errors import ImageError, OutputError
 from ..learn.classes import Examples
-from ..learn.replacing import replacing
 
 __all__ = ["SUFFIX", "Annotation", "digest_of", "load_annotation", "save_annotation"]
 
@@ -80,7 +80,7 @@ def save_annotation(path: str | PathLike[str], annotation: Annotation) -> None:
         "others": _rows(annotation.others),
     }
     try:
-        with replacing(path) as partial:
+        with atomic(path, overwrite=True) as partial:
             partial.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}; choose another") from error

@@ -1,17 +1,16 @@
-"""Outputs: checked before the work, written beside their goal, renamed at the end."""
+"""Outputs are checked before the work: whether they may be written, and where they really go."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ..disk import check_apart, check_removable, exists, output_place
 from ..errors import OutputError
 
-__all__ = ["atomic", "check_folder", "check_output", "exists", "replace_path"]
+__all__ = ["check_folder", "check_output"]
 
 _PathLike = str | os.PathLike[str]
 
@@ -23,7 +22,7 @@ def check_output(
     inputs: Iterable[_PathLike] = (),
     overwrite: bool = False,
 ) -> Path:
-    """Return ``path`` if a result may be written there; ask before the work starts.
+    """Return the place of a result, its links resolved, if it may be written there.
 
     Parameters
     ----------
@@ -40,22 +39,19 @@ def check_output(
     ------
     OutputError
         For another suffix, a folder that is missing or read-only, an output that exists (unless
-        ``overwrite``), is an input, or is a folder that is no zarr store.
+        ``overwrite``), is, holds or lies in an input, or is a folder that napari-sen did not write.
     """
+    goal = output_place(path)
     path = Path(path)
     if path.suffix.lower() not in suffixes:
         raise OutputError(f"cannot write {path}: its name has to end in {' or '.join(suffixes)}")
-    goal = path.resolve()
-    for given in inputs:
-        source = Path(given).resolve()
-        if goal == source or goal in source.parents or source in goal.parents:
-            raise OutputError(f"cannot write {path}: it would replace or lie in the input {given}")
+    check_apart(goal, inputs)
     if not goal.parent.is_dir():
         raise OutputError(f"cannot write {path}: there is no folder {path.parent}; make it first")
     if goal.exists():
         _check_replaceable(path, goal, overwrite)
     _check_takes_files(path, goal.parent)
-    return path
+    return goal
 
 
 def check_folder(path: _PathLike) -> Path:
@@ -92,67 +88,7 @@ def _check_replaceable(path: Path, goal: Path, overwrite: bool) -> None:
     if goal.is_dir() != (path.suffix.lower() == ".zarr"):
         kind = "folder" if goal.is_dir() else "file"
         raise OutputError(f"cannot write {path}: a {kind} of this name exists; remove it first")
-    if goal.is_dir() and not _is_zarr(goal):
-        raise OutputError(
-            f"cannot replace {path}: it is a folder, but no zarr store; remove it first"
-        )
+    if goal.is_dir():
+        check_removable(goal)
     if not os.access(goal, os.W_OK):
         raise OutputError(f"cannot replace {path}: it is read-only; choose another name")
-
-
-def exists(path: Path) -> OutputError:
-    """Return the error for an output that is there already."""
-    return OutputError(f"{path} exists: choose another name, or pass overwrite=True (--overwrite)")
-
-
-def _is_zarr(folder: Path) -> bool:
-    names = ("zarr.json", ".zgroup", ".zarray")
-    return any((folder / name).exists() for name in names) or not any(folder.iterdir())
-
-
-@contextmanager
-def atomic(path: _PathLike, *, overwrite: bool = False) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; rename it to ``path`` if the block succeeds.
-
-    The temporary name keeps the suffix. If the block fails, what it wrote is removed and an
-    output that was there before is untouched.
-
-    Raises
-    ------
-    OutputError
-        If ``path`` came into being meanwhile and ``overwrite`` is False.
-    OSError
-        If the disk refuses: full, gone, or read-only by now.
-    """
-    goal = Path(path)
-    partial = goal.with_name(f".{goal.stem}.{os.getpid()}.partial{goal.suffix}")
-    try:
-        yield partial
-        if goal.exists() and not overwrite:
-            raise exists(goal)
-        replace_path(partial, goal)
-    finally:
-        _remove(partial)
-
-
-def replace_path(partial: Path, goal: Path) -> None:
-    """Rename; a folder in the way steps aside first, since no call swaps two folders."""
-    if not goal.is_dir():
-        os.replace(partial, goal)
-        return
-    aside = goal.with_name(f".{goal.stem}.{os.getpid()}.replaced{goal.suffix}")
-    os.replace(goal, aside)
-    try:
-        os.replace(partial, goal)
-    except OSError:
-        os.replace(aside, goal)
-        raise
-    _remove(aside)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-        return
-    with suppress(FileNotFoundError):
-        path.unlink()

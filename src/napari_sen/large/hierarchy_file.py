@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import hierarchy as core
+from ..disk import atomic
 from ..errors import ImageError, OutputError
-from .atomic import atomic, check_output
+from .atomic import check_output
 
 __all__ = ["Hierarchy"]
 

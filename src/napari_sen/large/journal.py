@@ -18,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ..disk import atomic, open_inside, sync, write_durably
 from ..errors import OutputError
 
 try:
@@ -25,7 +26,7 @@ try:
 except ImportError:  # Windows: two runs on one output are not told apart there
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Journal", "difference", "sync", "write_atomic"]
+__all__ = ["Journal", "difference"]
 
 
 class Journal:
@@ -50,7 +51,7 @@ class Journal:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.done: dict[str, dict[int, Any]] = {}
-        self._lock = (folder / "lock").open("w")
+        self._lock = open_inside(folder / "lock", "w")
         try:
             self._claim(json.loads(json.dumps(run)), retry)
             self._log = self._reopened(folder / "done.txt")
@@ -68,7 +69,7 @@ class Journal:
             raise OutputError(f"another process is working on {work}: wait for it") from error
         known = _read_run(self.folder / "run.json")
         if known is None:
-            write_atomic(self.folder / "run.json", json.dumps(run, indent=1).encode())
+            write_durably(self.folder / "run.json", json.dumps(run, indent=1).encode())
         elif known != run:
             raise OutputError(
                 f"{work} was begun with other parameters ({difference(known, run)}): {retry}"
@@ -109,13 +110,13 @@ class Journal:
 
     def save(self, name: str, **arrays: NDArray[Any]) -> None:
         """Keep arrays under a name, whole or not at all."""
-        goal = self.folder / f"{name}.npz"
-        partial = goal.with_suffix(f".{os.getpid()}.partial")
-        with partial.open("wb") as file:
+        with (
+            atomic(self.folder / f"{name}.npz", overwrite=True) as partial,
+            partial.open("xb") as file,
+        ):
             np.savez(file, allow_pickle=False, **arrays)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, goal)
         sync(self.folder)
 
     def load(self, name: str) -> dict[str, NDArray[Any]] | None:
@@ -137,7 +138,7 @@ class Journal:
             stage, piece, record = json.loads(text)
             self.done.setdefault(stage, {})[piece] = record
             good += len(line)
-        file = path.open("ab")
+        file = open_inside(path, "ab")
         file.truncate(good)
         return file
 
@@ -151,29 +152,6 @@ def difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
                 return difference(a, b)
             return f"{key} was {a!r}, now {b!r}"
     return "none"
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, even if the power fails."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
-    sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Have the system write a file or a folder's entries to the disk; absent files are none."""
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except (FileNotFoundError, PermissionError):  # no such shard; folders on Windows
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _read_run(path: Path) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from ..core.lattice import seed_window
-from .journal import sync
+from ..disk import open_inside, sync
 from .source import Source
 from .tiles import Box, TileGrid, as_slices, shift
 
@@ -206,7 +206,7 @@ class _Label:
             touching[name] = tiles.flat(at + corner)
             touching[f"{name}_part"] = labels[tuple(at.T)].astype(np.int64) - 1
         path = tiles.file(number)
-        with path.open("wb") as file:
+        with open_inside(path, "wb") as file:
             np.savez(
                 file, allow_pickle=False, pixels=pixels,
                 sums=sums.astype(np.int64) + pixels[:, None] * corner, least=least, first=first,

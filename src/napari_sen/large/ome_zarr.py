@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import zarr
 
+from ..disk import ATTRIBUTE
 from .grid import Grid
 
 __all__ = [
@@ -55,7 +56,7 @@ def write_image_group(
         axes = axes[:at] + "c" + axes[at:]
     # The format knows no complex, object or half-open kinds; bool is widely unreadable.
     pixels = image.astype(np.uint8) if image.dtype == bool else image
-    group = zarr.create_group(str(path), zarr_format=3, overwrite=True)
+    group = zarr.create_group(str(path), zarr_format=3)
     datasets = _write_levels(group, pixels, axes, grid, halve_by_mean, centred=True)
     about: dict[str, Any] = {
         "version": VERSION,
@@ -63,7 +64,7 @@ def write_image_group(
     }
     if rgb:
         about["omero"] = omero_rgb(pixels.dtype)
-    group.attrs["ome"] = about
+    group.attrs.update({"ome": about, ATTRIBUTE: {}})
 
 
 def write_label_group(path: Path, labels: np.ndarray, grid: Grid, name: str) -> None:
@@ -73,11 +74,12 @@ def write_label_group(path: Path, labels: np.ndarray, grid: Grid, name: str) -> 
     shelf.attrs["ome"] = {"version": VERSION, "labels": [name]}
     group = shelf.create_group(name)
     datasets = _write_levels(group, labels, grid.axes, grid, halve_by_stride, centred=False)
-    group.attrs["ome"] = {
+    ome: dict[str, Any] = {
         "version": VERSION,
         "multiscales": [multiscale(name, grid.axes, grid, datasets)],
         "image-label": {"version": VERSION, "source": {"image": "../../"}},
     }
+    group.attrs.update({"ome": ome, ATTRIBUTE: {}})
 
 
 def _write_levels(

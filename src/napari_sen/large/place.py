@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import logging
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +12,23 @@ from typing import Any
 
 import zarr
 
+from ..disk import (
+    ATTRIBUTE,
+    check_apart,
+    check_removable,
+    exists,
+    make_folder,
+    output_place,
+    remove_folder,
+    replace,
+    sweep,
+    temporary_folder,
+)
 from ..errors import OutputError
-from .atomic import check_output, exists, replace_path
+from .atomic import check_output
 from .ome_zarr import VERSION
 
-__all__ = ["ATTRIBUTE", "Place", "find_place"]
-
-ATTRIBUTE = "napari-sen"  # of the store: how it was made
+__all__ = ["Place", "find_place"]
 
 log = logging.getLogger("napari_sen")
 
@@ -59,9 +66,18 @@ class Place:
 
     def sweep(self) -> None:
         """Remove the temporary files of writers that were killed."""
-        for stray in self.work.rglob("*.partial"):
-            if stray.is_file():
-                stray.unlink()
+        sweep(self.work)
+
+    def begin(self) -> None:
+        """Make the working folder, unless an earlier run did."""
+        if os.path.lexists(self.work):
+            check_removable(self.work)
+        else:
+            make_folder(self.work)
+
+    def drop(self) -> None:
+        """Remove the working folder."""
+        remove_folder(self.work)
 
     def is_finished(self, run: Mapping[str, Any], *, overwrite: bool) -> bool:
         """Return whether the goal is the finished result of this very run.
@@ -90,10 +106,10 @@ class Place:
             if self.goal.exists() and not overwrite:
                 raise OutputError(f"{self.goal} came into being meanwhile: move it, then resume")
             self.goal.parent.mkdir(exist_ok=True)
-            replace_path(self.store, self.goal)
+            replace(self.store, self.goal)
         if self.image is not None:
             _register(self.image, self.goal.name)
-        shutil.rmtree(self.work, ignore_errors=True)
+        self.drop()
 
 
 def find_place(
@@ -126,29 +142,31 @@ def find_place(
         If it may not; the message names the remedy.
     """
     if out is None:
-        folder = Path(tempfile.mkdtemp(prefix="napari-sen-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        goal = folder / f"{name}.zarr"
+        goal = temporary_folder() / f"{name}.zarr"
         log.info("the result is in %s until Python ends; out= keeps it", goal)
         return Place(goal, _work(goal))
-    goal = Path(out)
+    goal = output_place(out)
     image, levels = _labelled_image(goal)
     if image is None:
-        place = Place(goal, _work(goal))
         # With `resume` the run judges what is there: it may be its own finished result.
         check_output(goal, suffixes=(".zarr",), inputs=inputs, overwrite=overwrite or resume)
+        place = Place(goal, _work(goal))
     else:
+        check_apart(goal, inputs)
         place = Place(goal, image.with_name(f"{image.name}.{goal.name}.partial"), image, levels)
-        check_output(image.parent / f"{goal.name}.zarr", suffixes=(".zarr",), overwrite=True)
-        if goal.exists() and not (overwrite or resume):
-            raise exists(goal)
-    if place.work.exists() and not resume:
-        if not overwrite:
+        if goal.exists():
+            if not (overwrite or resume):
+                raise exists(goal)
+            check_removable(goal)
+    if os.path.lexists(place.work):
+        check_removable(place.work)
+        if overwrite and not resume:
+            place.drop()
+        elif not resume:
             raise OutputError(
                 f"{place.work} is an unfinished run: pass resume=True (--resume) to go on with it, "
                 "or overwrite=True (--overwrite) to start anew"
             )
-        shutil.rmtree(place.work)
     return place
 
 

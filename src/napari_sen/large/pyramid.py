@@ -18,9 +18,9 @@ import numpy as np
 import zarr
 from numpy.typing import DTypeLike, NDArray
 
+from ..disk import remove_file, sync
 from ..errors import OutputError
 from .grid import Grid
-from .journal import sync
 from .ome_zarr import (
     SMALLEST,
     VERSION,
@@ -276,7 +276,7 @@ class Pyramid:
         ]
         if not again:
             for shard in shards:
-                shard.unlink(missing_ok=True)
+                remove_file(shard)
         array[region] = values.astype(array.dtype, copy=False)
         for shard in shards:
             sync(shard)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.graph import Regions, face_areas, region_graph
-from .journal import sync
+from ..disk import open_inside, sync
 from .tiles import Box, as_slices, box_shape, shift
 
 __all__ = ["PartialGraph", "add_up", "tile_graph"]
@@ -47,7 +47,7 @@ class PartialGraph:
 
     def save(self, path: Path) -> None:
         """Write to an npz file, through to the disk."""
-        with path.open("wb") as file:
+        with open_inside(path, "wb") as file:
             np.savez(file, allow_pickle=False, **self.__dict__)
         sync(path)
 

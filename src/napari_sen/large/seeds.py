@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..core.lattice import lattice_pitch, seed_window
 from ..core.snic import island_seeds, seeds_in_mask
-from .journal import sync
+from ..disk import sync
 from .tiles import Box
 
 __all__ = ["Seeds", "keep_seeds", "masked_seeds"]

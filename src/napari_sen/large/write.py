@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..disk import atomic
 from ..errors import OutputError
-from .atomic import atomic
 from .grid import Grid
 
 __all__ = [

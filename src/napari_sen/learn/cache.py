@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from ..disk import atomic, remove_file
 from ..errors import DataError
 from ..params import Params
-from .replacing import replacing
 
 __all__ = [
     "Entry",
@@ -53,7 +53,7 @@ class Entry:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file under a temporary name, then rename it."""
-    with replacing(path) as temporary:
+    with atomic(path, overwrite=True) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -107,7 +107,7 @@ def store(
     ``check`` is called many times; what it raises leaves no file.
     """
     key = _key(name)
-    (folder / f"{key}.json").unlink(missing_ok=True)
+    remove_file(folder / f"{key}.json")
     arrays: dict[str, Any] = {}
     for i, (labels, means) in enumerate(zip(maps, colours, strict=True)):
         arrays[f"labels_{i}"] = labels.astype(np.uint16 if labels.max() < 1 << 16 else np.int32)
@@ -147,7 +147,7 @@ class _Watched(io.BufferedWriter):
 
 
 def _write(path: Path, save: Callable[[Any], None], check: Callable[[], None]) -> None:
-    with replacing(path) as temporary, _Watched(temporary, check) as file:
+    with atomic(path, overwrite=True) as temporary, _Watched(temporary, check) as file:
         save(file)
 
 

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-__all__ = ["card"]
+__all__ = ["card", "is_card"]
+
+_SUBJECT = "Superpixel embedding network, trained without labels."
+
+
+def is_card(path: Path) -> bool:
+    """Return whether a file is a model card that :func:`card` made."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return _SUBJECT in file.read(1 << 16)
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def card(metadata: Mapping[str, Any]) -> str:
@@ -15,7 +27,7 @@ def card(metadata: Mapping[str, Any]) -> str:
     lines = [
         f"# {metadata['name']}",
         "",
-        "Superpixel embedding network, trained without labels.",
+        _SUBJECT,
         "",
         f"- input: {network['planes']} planes",
         f"- mean of the planes: {_numbers(normalisation['mean'])}",

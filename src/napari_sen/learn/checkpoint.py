@@ -17,8 +17,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ..disk import atomic, open_inside
 from ..errors import DataError, OutputError
-from .replacing import replacing
 
 __all__ = ["Checkpoint"]
 
@@ -53,13 +53,18 @@ class Checkpoint:
             raise OutputError(
                 f"{self.folder} holds a training already: resume it, or choose another folder"
             )
-        self.log.write_text("", encoding="utf-8")
+        if self.log.exists() and not _is_log(self.log):
+            raise OutputError(
+                f"{self.log} is not the log of a training: move it away, or choose another folder"
+            )
+        with atomic(self.log, overwrite=True) as temporary:
+            temporary.write_text("", encoding="utf-8")
 
     def save(self, step: int, tensors: Mapping[str, Tensor]) -> None:
         """Replace the state by that after ``step`` steps."""
         header = {"format": FORMAT, "step": step, "settings": self.settings}
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-        with replacing(self.state) as temporary:
+        with atomic(self.state, overwrite=True) as temporary:
             save_file(plain, temporary, metadata={"napari-sen": json.dumps(header)})
 
     def load(self) -> tuple[int, dict[str, Tensor]]:
@@ -82,8 +87,8 @@ class Checkpoint:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Add a line to the log."""
-        with open(self.log, "a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        with open_inside(self.log, "ab") as file:
+            file.write((json.dumps(record) + "\n").encode())
 
     def _check(self, found: Mapping[str, Any]) -> None:
         """Raise DataError if the checkpoint's settings are not those of this training."""
@@ -101,8 +106,18 @@ class Checkpoint:
     def _cut_log(self, step: int) -> None:
         """Drop the log's lines of steps that will be made again."""
         lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
-        with replacing(self.log) as temporary:
+        with atomic(self.log, overwrite=True) as temporary:
             temporary.write_text("".join(line + "\n" for line in lines[:step]), encoding="utf-8")
+
+
+def _is_log(path: Path) -> bool:
+    """Return whether a file is empty or begins with the record of a step."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            first = file.readline(1 << 16)
+        return not first or "step" in json.loads(first)
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def optimiser_tensors(

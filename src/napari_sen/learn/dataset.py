@@ -7,8 +7,6 @@ cache of other parameters is refused, never overwritten.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..disk import discard_folder, temporary_folder
 from ..errors import DataError
 from ..progress import Progress, report
 from . import cache
@@ -144,8 +143,8 @@ class _TemporaryFolder:
     """A folder that goes with the last data set that uses it, or at exit."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="napari-sen-"))
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+        self.path = temporary_folder()
+        weakref.finalize(self, discard_folder, self.path)
 
 
 def window(size: int, start: int, crop: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,11 +21,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from ..disk import atomic
 from ..errors import ModelError, OutputError, ParameterError
 from ..params import MeanShiftParams, NetworkParams
-from .card import card
+from .card import card, is_card
 from .learner import Learner
-from .replacing import replacing
 
 __all__ = ["FORMAT", "read_metadata", "read_model", "write_model"]
 
@@ -65,6 +66,7 @@ def write_model(
         raise OutputError(f"{path} exists: choose another name or ask to overwrite it")
     if not path.parent.is_dir():
         raise OutputError(f"the folder {path.parent} does not exist: make it first")
+    _check_card(path.with_suffix(".md"))
     precision = "float16" if half else "float32"
     tensors = {
         name: value.detach().cpu().to(TYPES[precision]).contiguous()
@@ -75,13 +77,19 @@ def write_model(
             raise OutputError(f"weight {name} has values that {precision} cannot hold")
     full = {**metadata, "precision": precision, "sha256": checksum(tensors)}
     try:
-        with replacing(path) as temporary:
+        with atomic(path, overwrite=True) as temporary:
             # Not save_file: its files are readable by their owner alone.
             temporary.write_bytes(save(tensors, metadata={"napari-sen": json.dumps(full)}))
-        with replacing(path.with_suffix(".md")) as temporary:
+        with atomic(path.with_suffix(".md"), overwrite=True) as temporary:
             temporary.write_text(card(full), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error}") from error
+
+
+def _check_card(path: Path) -> None:
+    """Raise OutputError where the card's name is taken by a text that is none of ours."""
+    if os.path.lexists(path) and not is_card(path):
+        raise OutputError(f"{path} is not a model card: move it away, or choose another name")
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

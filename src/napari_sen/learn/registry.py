@@ -10,10 +10,10 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
+from ..disk import atomic
 from ..errors import ModelError, OutputError, ParameterError
 from ..params import check_model_name
 from .model_file import read_metadata, read_model
-from .replacing import replacing
 
 __all__ = [
     "ModelInfo",
@@ -98,7 +98,7 @@ def import_model(path: str | os.PathLike[str]) -> str:
         card = source.with_suffix(".md")
         if card.is_file():
             shutil.copyfile(card, goal.with_suffix(".md"))
-        with replacing(goal) as partial:
+        with atomic(goal, overwrite=True) as partial:
             shutil.copyfile(source, partial)
     except OSError as error:
         where = f"{source.name} to {goal.parent}"

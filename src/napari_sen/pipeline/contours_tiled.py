@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.contours import share_of_cuts
+from ..disk import sync
 from ..large.image_file import ImageFile
-from ..large.journal import sync
 from ..large.place import Place
 from ..large.pyramid import Pyramid
 from ..large.seeds import Seeds

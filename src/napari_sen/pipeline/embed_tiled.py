@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ..core.features import check_planes
 from ..core.snic import checked_mask
+from ..disk import sync
 from ..large.image_file import ImageFile
-from ..large.journal import sync
 from ..large.place import Place
 from ..large.pyramid import Pyramid
 from ..large.source import Source

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..core.pca import Directions, pca_directions, sample_step
+from ..disk import sync
 from ..large.image_file import ImageFile
-from ..large.journal import sync
 from ..large.place import Place
 from ..large.pyramid import Pyramid
 from ..large.source import Source

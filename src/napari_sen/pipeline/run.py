@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.features import Statistics
+from ..disk import ATTRIBUTE, remove_inside
 from ..errors import Cancelled, SenError, WorkError
 from ..large.executor import Pool, open_pool, outside
 from ..large.grid import Grid
 from ..large.journal import Journal
-from ..large.place import ATTRIBUTE, Place
+from ..large.place import Place
 from ..large.source import Source
 from ..large.statistics import Selection, count_tile, needs_pass
 from ..large.tiles import TILE, Box, TileGrid
@@ -112,6 +113,7 @@ class Run:
         if self.place.is_finished(about, overwrite=self._overwrite):
             self.place.finish(overwrite=True)  # it was killed while it tidied up
             return
+        self.place.begin()
         try:
             with Journal(self.place.journal, about, retry=RETRY) as self._journal:
                 if not self._journal.has("finished"):
@@ -127,7 +129,7 @@ class Run:
             raise outside(error) from error
         except SenError:
             if fresh:  # bad input, found on the way: there is nothing to go on with
-                shutil.rmtree(self.place.work, ignore_errors=True)
+                self.place.drop()
             raise
 
     def run(self, progress: Progress | None = None) -> None:
@@ -257,7 +259,7 @@ class Run:
         if self._journal.has("created", which):
             self.growing = target
             return
-        shutil.rmtree(target.path, ignore_errors=True)
+        remove_inside(self.place.work, Path(target.path))
         target.create(
             grid,
             self.place.goal.stem,

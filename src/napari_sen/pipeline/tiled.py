@@ -16,12 +16,13 @@ from ..core.features import check_planes
 from ..core.lattice import check_spacing, mean_diameter
 from ..core.snic import checked_mask
 from ..core.strength import PERCENTILES
+from ..disk import ATTRIBUTE
 from ..errors import ImageError, ParameterError
 from ..large.grid import Grid
 from ..large.image_file import ImageFile
 from ..large.mask_seeds import MaskTiles, count_inside, stream_seeds
 from ..large.percentiles import Percentiles
-from ..large.place import ATTRIBUTE, Place
+from ..large.place import Place
 from ..large.pyramid import Pyramid
 from ..large.seams import Fragments, joined, merge_fragments
 from ..large.seeds import Seeds, keep_seeds

@@ -9,8 +9,8 @@ from typing import Any
 
 from platformdirs import user_config_path
 
+from ..disk import atomic, remove_file
 from ..errors import SenError
-from ..learn.replacing import replacing
 from .session import KINDS, TRAIN_ON, Session
 
 __all__ = ["forget", "keep", "recall"]
@@ -32,7 +32,7 @@ def keep(session: Session) -> None:
     path = _path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as partial:
+        with atomic(path, overwrite=True) as partial:
             partial.write_text(json.dumps(content), encoding="utf-8")
     except OSError as error:
         log.warning("the forms are not remembered: cannot write %s (%s)", path, error.strerror)
@@ -71,4 +71,4 @@ def recall(session: Session) -> None:
 
 def forget() -> None:
     """Delete what was kept."""
-    _path().unlink(missing_ok=True)
+    remove_file(_path())

@@ -9,11 +9,10 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-import zarr
 from platformdirs import user_data_path
 
+from ..disk import is_ours
 from ..errors import OutputError, SenError
-from ..large.place import ATTRIBUTE
 from ..large.tiles import TileGrid, tile_sides
 from ..params import SegmentParams
 from ..pipeline import route
@@ -120,18 +119,12 @@ def colours_beside(goal: Path) -> Path:
 
 def what_lies_at(goal: Path) -> str:
     """Return "nothing", "unfinished", "result" (of ours), or "other"."""
-    if goal.with_name(f"{goal.name}.partial").exists():
-        return "unfinished"
+    unfinished = goal.with_name(f"{goal.name}.partial")
+    if unfinished.exists():
+        return "unfinished" if is_ours(unfinished) else "other"
     if not goal.exists():
         return "nothing"
-    return "result" if _is_ours(goal) else "other"
-
-
-def _is_ours(goal: Path) -> bool:
-    try:
-        return ATTRIBUTE in zarr.open_group(str(goal), mode="r").attrs.asdict()
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    return "result" if is_ours(goal) else "other"
 
 
 def prepare(goal: Path, overwrite: bool) -> None:
@@ -142,7 +135,7 @@ def prepare(goal: Path, overwrite: bool) -> None:
     OutputError
         If it would be.
     """
-    if overwrite and goal.exists() and not _is_ours(goal):
+    if overwrite and goal.exists() and not is_ours(goal):
         raise OutputError(
             f"{goal} is not a result of napari-sen and is not overwritten: choose another place"
         )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from ..large.place import ATTRIBUTE
+from ..disk import ATTRIBUTE
 from ..pipeline.lazy import open_result
 from .placement import Placement
 from .results import Result

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.image import interpret
+from ..disk import discard_folder, make_folder, write_durably
 from ..errors import DataError, OutputError, ParameterError
 from ..params import (
     LossParams,
@@ -123,7 +123,7 @@ def train(source: None, settings: Settings, control: Control) -> Finished:
     except BaseException:
         steps.close()  # type: ignore[attr-defined]  # may have been stopped in the preview
         if not choice.resume:
-            shutil.rmtree(folder, ignore_errors=True)
+            discard_folder(folder)
         raise
     assert model is not None
     show(model, done)
@@ -133,7 +133,7 @@ def train(source: None, settings: Settings, control: Control) -> Finished:
     if done < last and control.is_finishing:
         message = f"model {name} is saved after {done} of {last} steps; Resume goes on"
         return Finished([], message, look_up())
-    shutil.rmtree(folder, ignore_errors=True)
+    discard_folder(folder)
     message = f"model {name} is trained and can be chosen"
     if done < last:
         message += f": its validation loss no longer fell, so it ended after {done} of {last} steps"
@@ -167,9 +167,11 @@ def _channels_last(source: Source, control: Control) -> np.ndarray:
 
 def _write(folder: Path, params: dict[type[Params], Any]) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         content = {kind.__name__: params[kind].to_dict() for kind in KINDS}
-        (folder / FORMS).write_text(json.dumps(content), encoding="utf-8")
+        write_durably(folder / FORMS, json.dumps(content).encode())
     except OSError as error:
         raise OutputError(f"cannot keep the training in {folder}: {error.strerror}") from error
 
