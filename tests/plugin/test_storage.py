@@ -6,11 +6,10 @@ import zarr
 from napari.layers import Image
 
 from napari_sen.errors import OutputError
-from napari_sen.large.place import ATTRIBUTE
 from napari_sen.params import SegmentParams
-from napari_sen.plugin import storage
-from napari_sen.plugin.source import source_of
-from napari_sen.plugin.storage import (
+from napari_sen.plugin.state import storage
+from napari_sen.plugin.state.source import source_of
+from napari_sen.plugin.state.storage import (
     Storage,
     image_path,
     plan_embedding,
@@ -19,6 +18,7 @@ from napari_sen.plugin.storage import (
     suggest,
     what_lies_at,
 )
+from napari_sen.tiles.output import ATTRIBUTE
 
 
 @pytest.fixture

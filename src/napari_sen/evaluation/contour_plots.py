@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..large.atomic import atomic
+from ..io.atomic import atomic
 from .contour_scores import ContourScores
 from .plots import check_matplotlib
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import OutputError, ParameterError
-from ..large.atomic import atomic
+from ..io.atomic import atomic
 from ..progress import Progress
 from .compare import PROTOCOL, measure
 from .datasets import Dataset, open_dataset

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import ParameterError
-from ..large.atomic import atomic
+from ..io.atomic import atomic
 from .summary import Curve
 
 __all__ = ["FIGURES", "check_matplotlib", "write_plots"]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ..large.atomic import atomic
+from ..io.atomic import atomic
 from .plots import check_matplotlib
 
 __all__ = ["read_log", "write_training_plot"]
