@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from napari_sen.evaluation.datasets import Item, open_folder
-from napari_sen.large.image_file import ImageFile
+from napari_sen.io.image_file import ImageFile
 from napari_sen.learn.model import Model
 from napari_sen.params import ContrastParams, LossParams, MeanShiftParams, RegionParams, TrainParams
 from napari_sen.pipeline.train import training_steps

@@ -111,7 +111,7 @@ def walk(side: int, steps: int) -> None:
     _, dock = viewer.window.add_plugin_dock_widget("napari-sen", "SEN")
     viewer.window.resize(1400, 950)
     clock = Clock()
-    from napari_sen.plugin.catalogue import catalogue
+    from napari_sen.plugin.state.catalogue import catalogue
 
     clock.turn("work")
     wait(lambda: catalogue.found is not None)

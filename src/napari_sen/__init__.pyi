@@ -2,7 +2,7 @@ from .errors import Cancelled as Cancelled
 from .errors import SenError as SenError
 from .evaluation.boundary_benchmark import evaluate_contours as evaluate_contours
 from .evaluation.evaluate import evaluate as evaluate
-from .large.hierarchy_file import Hierarchy as Hierarchy
+from .io.hierarchy_file import Hierarchy as Hierarchy
 from .learn.model import Model as Model
 from .learn.model import load_model as load_model
 from .learn.model import models as models

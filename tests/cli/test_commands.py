@@ -16,8 +16,8 @@ from napari_sen import segment
 from napari_sen.cli import main
 from napari_sen.disk import make_folder
 from napari_sen.errors import WorkError
-from napari_sen.large.store import read_image, to_array
-from napari_sen.large.write import write_labels
+from napari_sen.io.read import read_image, to_array
+from napari_sen.io.write import write_labels
 
 COLOUR = ("--model", "none")
 

@@ -9,7 +9,7 @@ import tifffile
 
 import napari_sen
 from napari_sen.cli import main
-from napari_sen.large.store import read_image, to_array
+from napari_sen.io.read import read_image, to_array
 
 COLOUR = ("--model", "none")
 

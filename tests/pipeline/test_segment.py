@@ -7,7 +7,7 @@ import pytest
 
 import napari_sen
 from napari_sen.errors import Cancelled
-from napari_sen.large.store import read_image
+from napari_sen.io.read import read_image
 from napari_sen.learn.model import load_model
 from napari_sen.params import SegmentParams
 from napari_sen.pipeline import features

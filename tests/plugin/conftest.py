@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_sen.plugin.catalogue import Found, catalogue
-from napari_sen.plugin.steps import STEPS
+from napari_sen.plugin.state.catalogue import Found, catalogue
+from napari_sen.plugin.steps.steps import STEPS
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -98,7 +98,7 @@ def test_no_step_freezes_the_window(dock, freezes):
 @pytest.mark.usefixtures("one_torch_thread")
 def test_a_freeze_is_found(dock, freezes, fake_step):
     """What holds the interpreter for 0.3 s is no machine's noise."""
-    from napari_sen.plugin.results import Finished
+    from napari_sen.plugin.layers.results import Finished
 
     def perform(source, settings, control):
         sum(range(30_000_000))  # one call, which lets no other thread in

@@ -11,10 +11,10 @@ from napari.layers import Image
 
 from napari_sen.errors import ParameterError
 from napari_sen.params import EmbedParams, PseudoLabelParams, SegmentParams, TrainParams
-from napari_sen.plugin.catalogue import Found, catalogue
-from napari_sen.plugin.observed import Observed
-from napari_sen.plugin.session import Session
-from napari_sen.plugin.storage import Storage
+from napari_sen.plugin.state.catalogue import Found, catalogue
+from napari_sen.plugin.state.observed import Observed
+from napari_sen.plugin.state.storage import Storage
+from napari_sen.plugin.steps.session import Session
 
 from .test_dock import choose_model, type_into
 
@@ -200,7 +200,7 @@ def test_a_model_that_is_gone_is_not_replaced_by_another(dock, errors):
 @gui
 def test_a_dock_on_a_session_that_is_under_way(make_napari_viewer, found, photo, qtbot):
     """A notebook's session, opened in a dock, is shown as it is and worked on by both."""
-    from napari_sen.plugin.dock import SenDock
+    from napari_sen.plugin.qt.dock import SenDock
 
     session = Session()
     session.model = None
@@ -241,7 +241,7 @@ def test_a_dock_on_a_session_that_is_under_way(make_napari_viewer, found, photo,
 @gui
 def test_a_session_outlives_its_docks(make_napari_viewer, found, photo, qtbot):
     """One that came from elsewhere keeps what it has; nothing of a dock that is gone is called."""
-    from napari_sen.plugin.dock import SenDock
+    from napari_sen.plugin.qt.dock import SenDock
 
     viewer, session = make_napari_viewer(), Session()
     session.model = None

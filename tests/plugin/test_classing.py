@@ -7,8 +7,8 @@ from napari.layers import Image
 
 from napari_sen.errors import DataError, ImageError, ParameterError
 from napari_sen.params import SegmentParams
-from napari_sen.plugin.control import Control
-from napari_sen.plugin.session import Session
+from napari_sen.plugin.state.control import Control
+from napari_sen.plugin.steps.session import Session
 
 PLACE = {"scale": (0.5, 0.5), "translate": (3, 4), "rotate": 30, "units": "um"}
 
@@ -81,7 +81,7 @@ def test_two_painted_superpixels_find_the_disc(session):
 
 
 def test_the_embedding_is_used_and_described_once(session, monkeypatch):
-    import napari_sen.plugin.classing as classing
+    import napari_sen.plugin.steps.classing as classing
 
     calls = []
     describe = classing.describe

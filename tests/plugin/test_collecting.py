@@ -4,7 +4,7 @@ import gc
 import threading
 import weakref
 
-from napari_sen.plugin.collecting import short_collections
+from napari_sen.plugin.state.collecting import short_collections
 
 
 class Ring:

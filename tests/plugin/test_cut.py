@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_sen.plugin.cut import Cut, lazy_cut
+from napari_sen.plugin.state.cut import Cut, lazy_cut
 
 ARRAY = np.arange(5 * 7 * 9).reshape(5, 7, 9)
 KEYS = [

@@ -359,7 +359,7 @@ def test_the_chooser_follows_the_viewer(dock, photo):
 
 def test_the_result_belongs_to_the_layer_it_was_made_of(dock, fake_step, photo):
     """Another layer is chosen, and the source removed, while the step runs."""
-    from napari_sen.plugin.steps import superpixels
+    from napari_sen.plugin.steps.steps import superpixels
 
     begun, go_on = threading.Event(), threading.Event()
 
@@ -441,7 +441,7 @@ def test_closing_the_viewer_stops_the_work(make_napari_viewer, qtbot, found, fak
 
 
 def test_the_choosers_find_models_and_devices(make_napari_viewer, qtbot, monkeypatch, tmp_path):
-    from napari_sen.plugin.catalogue import catalogue
+    from napari_sen.plugin.state.catalogue import catalogue
 
     monkeypatch.setattr(catalogue, "found", None)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))

@@ -6,14 +6,14 @@ import pytest
 
 from napari_sen.errors import ParameterError
 from napari_sen.params import PseudoLabelParams, SegmentParams, TrainParams
-from napari_sen.plugin.session import KINDS
+from napari_sen.plugin.steps.session import KINDS
 
 pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
 def form(qtbot):
-    from napari_sen.plugin.forms import ParamsForm
+    from napari_sen.plugin.qt.forms import ParamsForm
 
     kept = []
 
@@ -79,7 +79,7 @@ def test_what_no_editor_can_know_is_checked_by_the_class(form):
 
 
 def test_size_is_a_number_or_a_diameter(qtbot):
-    from napari_sen.plugin.forms import SizeEditor
+    from napari_sen.plugin.qt.forms import SizeEditor
 
     editor = SizeEditor()
     qtbot.addWidget(editor)
@@ -95,9 +95,9 @@ def test_size_is_a_number_or_a_diameter(qtbot):
 
 
 def test_the_curve_follows_the_losses(qtbot):
-    from napari_sen.plugin.curve import LossCurve
-    from napari_sen.plugin.losses import Losses
-    from napari_sen.plugin.results import Loss
+    from napari_sen.plugin.layers.results import Loss
+    from napari_sen.plugin.qt.curve import LossCurve
+    from napari_sen.plugin.steps.losses import Losses
 
     losses = Losses()
     curve = LossCurve(losses)

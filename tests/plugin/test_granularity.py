@@ -8,11 +8,11 @@ from skimage.measure import label as connected_pieces
 from napari_sen.core.hierarchy import Hierarchy, build
 from napari_sen.errors import ImageError, ParameterError
 from napari_sen.params import HierarchyParams
-from napari_sen.plugin import display
-from napari_sen.plugin.granularity import Granularity, stops
-from napari_sen.plugin.placement import Placement
-from napari_sen.plugin.results import Tree
-from napari_sen.plugin.session import Session
+from napari_sen.plugin.layers import display
+from napari_sen.plugin.layers.granularity import Granularity, stops
+from napari_sen.plugin.layers.results import Tree
+from napari_sen.plugin.state.placement import Placement
+from napari_sen.plugin.steps.session import Session
 
 
 @pytest.fixture

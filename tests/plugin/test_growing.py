@@ -12,20 +12,20 @@ from skimage.data import astronaut
 import napari_sen
 from napari_sen.core.pca import pca_rgb
 from napari_sen.errors import Cancelled, ImageError, OutputError
-from napari_sen.large.grid import Grid
-from napari_sen.large.pyramid import Pyramid
-from napari_sen.large.tiles import TileGrid, as_slices
+from napari_sen.io.grid import Grid
 from napari_sen.params import SegmentParams
 from napari_sen.pipeline import embed_tiled
 from napari_sen.pipeline.lazy import open_result
-from napari_sen.plugin import growing
-from napari_sen.plugin.control import Control
-from napari_sen.plugin.growing import GrowingStore, Growth
-from napari_sen.plugin.placement import Placement
-from napari_sen.plugin.results import Result
-from napari_sen.plugin.session import Session
-from napari_sen.plugin.storage import Storage
-from napari_sen.plugin.stored import open_stored
+from napari_sen.plugin.layers import growing
+from napari_sen.plugin.layers.growing import GrowingStore, Growth
+from napari_sen.plugin.layers.results import Result
+from napari_sen.plugin.layers.stored import open_stored
+from napari_sen.plugin.state.control import Control
+from napari_sen.plugin.state.placement import Placement
+from napari_sen.plugin.state.storage import Storage
+from napari_sen.plugin.steps.session import Session
+from napari_sen.tiles.geometry import TileGrid, as_slices
+from napari_sen.tiles.pyramid import Pyramid
 
 
 def amend(session, step, **changes):

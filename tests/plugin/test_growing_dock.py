@@ -12,9 +12,10 @@ from skimage.data import astronaut
 import napari_sen
 from napari_sen.errors import ImageError
 from napari_sen.pipeline import tiled
-from napari_sen.plugin import storage, store_chooser
-from napari_sen.plugin.placement import pixel_size
-from napari_sen.plugin.store_chooser import chosen_goal
+from napari_sen.plugin.qt import store_chooser
+from napari_sen.plugin.qt.store_chooser import chosen_goal
+from napari_sen.plugin.state import storage
+from napari_sen.plugin.state.placement import pixel_size
 
 from .conftest import assert_no_threads
 from .test_dock import assert_same_place, choose_model

@@ -10,9 +10,9 @@ from skimage.measure import label as connected_pieces
 
 from napari_sen.core.hierarchy import build
 from napari_sen.core.snic import snic
-from napari_sen.plugin.level import INTERVAL
-from napari_sen.plugin.placement import Placement
-from napari_sen.plugin.results import Tree
+from napari_sen.plugin.layers.results import Tree
+from napari_sen.plugin.qt.level import INTERVAL
+from napari_sen.plugin.state.placement import Placement
 
 from .test_dock import PLACE, assert_same_place, choose_model, screenshot, waiting
 

@@ -99,7 +99,7 @@ def test_space_presses_a_button(dock):
 
 
 def test_the_keys_of_picking_are_listed(dock):
-    from napari_sen.plugin.pick_tools import KEYS
+    from napari_sen.plugin.layers.pick_tools import KEYS
 
     texts = [label.text() for label in dock.dock.panels["classes"].findChildren(QLabel)]
     for _, _, text in KEYS:

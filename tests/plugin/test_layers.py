@@ -7,9 +7,14 @@ from hypothesis import strategies as st
 from napari.layers import Image, Labels
 
 from napari_sen.errors import ImageError, ParameterError
-from napari_sen.plugin.display import PYRAMID_ABOVE, for_display, pyramid
-from napari_sen.plugin.placement import full_resolution, pixel_size, placement_of, transform_of
-from napari_sen.plugin.source import guess_channel_axis, source_of
+from napari_sen.plugin.layers.display import PYRAMID_ABOVE, for_display, pyramid
+from napari_sen.plugin.state.placement import (
+    full_resolution,
+    pixel_size,
+    placement_of,
+    transform_of,
+)
+from napari_sen.plugin.state.source import guess_channel_axis, source_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")
 

@@ -10,10 +10,10 @@ from napari.layers import Labels
 from napari_sen.core.hierarchy import build
 from napari_sen.core.snic import snic
 from napari_sen.errors import ImageError, ParameterError
-from napari_sen.plugin.pick_tools import PickTools
-from napari_sen.plugin.picking import HELPER, Picking
-from napari_sen.plugin.placement import Placement
-from napari_sen.plugin.results import Tree
+from napari_sen.plugin.layers.pick_tools import PickTools
+from napari_sen.plugin.layers.picking import HELPER, Picking
+from napari_sen.plugin.layers.results import Tree
+from napari_sen.plugin.state.placement import Placement
 
 MAP = np.kron(np.arange(1, 13).reshape(3, 4), np.ones((4, 5), int)).astype(np.uint16)
 PLACE = {"scale": (0.5, 2), "translate": (30, -20), "rotate": 20, "units": "um"}

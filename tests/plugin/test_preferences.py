@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_sen.plugin.preferences import preferences
+from napari_sen.plugin.layers.preferences import preferences
 
 pytestmark = pytest.mark.gui
 
@@ -50,7 +50,7 @@ def test_forms_are_not_remembered_if_not_wanted(opened, photo, settings, tmp_pat
     opened.viewer.add_image(photo, name="photo", rgb=True)
     settings.remember = False
     opened.click("superpixels")
-    from napari_sen.plugin.remembered import _path
+    from napari_sen.plugin.steps.remembered import _path
 
     assert not _path().exists()
     settings.remember = True

@@ -7,7 +7,7 @@ import pytest
 
 from napari_sen.learn.registry import bundled_models_folder
 from napari_sen.params import SegmentParams
-from napari_sen.plugin.reading import get_reader, inbox
+from napari_sen.plugin.layers.reading import get_reader, inbox
 
 pytestmark = pytest.mark.gui
 

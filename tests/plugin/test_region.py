@@ -9,8 +9,8 @@ from napari.layers import Image, Labels, Shapes
 
 from napari_sen.errors import ImageError
 from napari_sen.params import SegmentParams
-from napari_sen.plugin.session import Session
-from napari_sen.plugin.source import source_of
+from napari_sen.plugin.state.source import source_of
+from napari_sen.plugin.steps.session import Session
 
 PLACE = {"scale": (0.5, 2), "translate": (30, -20), "rotate": 20, "shear": [0.3]}
 PLANE = np.arange(40 * 50).reshape(40, 50)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from napari_sen.params import ContourParams, SegmentParams, TrainParams
-from napari_sen.plugin.remembered import forget, keep, recall
-from napari_sen.plugin.session import Session
+from napari_sen.plugin.steps.remembered import forget, keep, recall
+from napari_sen.plugin.steps.session import Session
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from napari.layers import Image, Labels
 
 from napari_sen.errors import ImageError, ParameterError
 from napari_sen.params import LossParams, Params, PseudoLabelParams, SegmentParams
-from napari_sen.plugin.losses import Losses
-from napari_sen.plugin.results import Loss
-from napari_sen.plugin.session import Session
-from napari_sen.plugin.steps import STEPS
+from napari_sen.plugin.layers.results import Loss
+from napari_sen.plugin.steps.losses import Losses
+from napari_sen.plugin.steps.session import Session
+from napari_sen.plugin.steps.steps import STEPS
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def session(photo):
 def test_it_needs_no_qt():
     code = """if True:
         import sys
-        import napari_sen.plugin.session, napari_sen.plugin.steps
+        import napari_sen.plugin.steps.session, napari_sen.plugin.steps.steps
         heavy = ("qtpy", "PyQt", "PySide", "torch", "napari.")
         print([name for name in sys.modules if name.startswith(heavy)])
     """
@@ -169,8 +169,8 @@ def test_names_that_models_cannot_have(session, name):
 def test_a_training_that_waited_enough_has_nothing_to_resume(session, monkeypatch, tmp_path):
     from napari_sen.learn.training import _Trainer
     from napari_sen.params import MeanShiftParams, NetworkParams, TrainParams
-    from napari_sen.plugin.control import Control
-    from napari_sen.plugin.training import unfinished
+    from napari_sen.plugin.state.control import Control
+    from napari_sen.plugin.steps.training import unfinished
 
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     losses = iter(range(1, 9))  # rising
@@ -190,7 +190,7 @@ def test_a_training_that_waited_enough_has_nothing_to_resume(session, monkeypatc
 
 def test_a_job_keeps_the_settings_it_began_with(session):
     session.set(SegmentParams(n_segments=12))
-    from napari_sen.plugin.control import Control
+    from napari_sen.plugin.state.control import Control
 
     job = session.job("superpixels")
     session.set(SegmentParams(n_segments=99), LossParams())

@@ -8,9 +8,9 @@ from napari.layers import Image
 from napari_sen.disk import ATTRIBUTE, make_folder, remove_folder
 from napari_sen.errors import OutputError
 from napari_sen.params import SegmentParams
-from napari_sen.plugin import storage
-from napari_sen.plugin.source import source_of
-from napari_sen.plugin.storage import (
+from napari_sen.plugin.state import storage
+from napari_sen.plugin.state.source import source_of
+from napari_sen.plugin.state.storage import (
     Storage,
     image_path,
     plan_embedding,

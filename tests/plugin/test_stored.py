@@ -8,9 +8,9 @@ from skimage.data import astronaut
 
 import napari_sen
 from napari_sen.params import SegmentParams
-from napari_sen.plugin.session import Session
-from napari_sen.plugin.storage import Storage
-from napari_sen.plugin.stored import get_reader, open_stored
+from napari_sen.plugin.layers.stored import get_reader, open_stored
+from napari_sen.plugin.state.storage import Storage
+from napari_sen.plugin.steps.session import Session
 
 PLACE = {
     "scale": (3, 0.5, 0.5), "translate": (1, 30, -20), "rotate": (0, 0, 20), "shear": (0, 0, 0.1),

@@ -5,14 +5,14 @@ import threading
 import pytest
 
 from napari_sen.errors import ImageError, SenError
-from napari_sen.plugin.control import Control
+from napari_sen.plugin.state.control import Control
 
 pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
 def runner(qtbot):
-    from napari_sen.plugin.workers import JobRunner
+    from napari_sen.plugin.qt.workers import JobRunner
 
     runner = JobRunner()
     yield runner
@@ -176,7 +176,7 @@ def test_napari_does_not_wait_for_the_job_at_its_end(qtbot, runner):
 def test_a_deleted_runner_stops_its_job(qtbot):
     from qtpy.QtCore import QThreadPool
 
-    from napari_sen.plugin.workers import JobRunner
+    from napari_sen.plugin.qt.workers import JobRunner
 
     begun, ended = threading.Event(), threading.Event()
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..core.boundaries import mark_boundaries
 from ..core.pca import pca_rgb
-from ..large.atomic import check_folder
-from ..large.write import (
+from ..io.atomic import check_folder
+from ..io.write import (
     IMAGE_OUT,
     LABELS_OUT,
     PICTURE_OUT,

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..core.pca import pca_rgb
 from ..data import DEMO, load_sample, sample_path
-from ..large.atomic import check_folder
-from ..large.write import LABELS_OUT, PICTURE_OUT, write_picture
+from ..io.atomic import check_folder
+from ..io.write import LABELS_OUT, PICTURE_OUT, write_picture
 from ..pipeline.pictures import middle_slice
 from .commands import overlay, save_labels, summary, superpixels
 from .console import Reporter

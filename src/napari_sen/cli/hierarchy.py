@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.hierarchy import Hierarchy
 from ..errors import ParameterError
-from ..large.write import IMAGE_OUT, LABELS_OUT, write_image
+from ..io.write import IMAGE_OUT, LABELS_OUT, write_image
 from ..params import HierarchyParams, require
 from .commands import model_choice, save_labels, summary
 from .console import Reporter

@@ -12,11 +12,11 @@ import numpy as np
 
 from ..core.image import Canvas, interpret
 from ..errors import ParameterError
-from ..large.atomic import check_output
-from ..large.grid import Grid
-from ..large.image_file import ImageFile
-from ..large.store import resolve
-from ..large.write import check_labels_fit
+from ..io.atomic import check_output
+from ..io.grid import Grid
+from ..io.image_file import ImageFile
+from ..io.read import resolve
+from ..io.write import check_labels_fit
 
 __all__ = ["Loaded", "check_fit", "check_outputs", "given_spacing", "load", "reading"]
 

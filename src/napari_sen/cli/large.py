@@ -6,11 +6,11 @@ from argparse import Namespace
 from typing import Any
 
 from ..errors import ParameterError
-from ..large.atomic import check_output
-from ..large.image_file import ImageFile
-from ..large.source import open_source
-from ..large.store import open_image
+from ..io.atomic import check_output
+from ..io.image_file import ImageFile
+from ..io.read import open_image
 from ..params import ContourParams, SegmentParams
+from ..tiles.source import open_source
 from .console import Reporter
 from .images import given_spacing, reading
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from ..errors import Cancelled, ParameterError
 from ..evaluation.plots import check_matplotlib
 from ..evaluation.training_plot import read_log, write_training_plot
-from ..large.atomic import check_output
+from ..io.atomic import check_output
 from ..learn.model import Model, load_model, resolve_device, user_folder
 from ..learn.model import models as known_models
 from ..learn.training import Step

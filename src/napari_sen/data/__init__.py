@@ -59,7 +59,7 @@ def load_sample(name: str) -> tuple[np.ndarray, dict[str, Any]]:
     ImageError
         For an unknown name.
     """
-    from ..large.store import read_image
+    from ..io.read import read_image
 
     about = {"channel_axis": None, "slices": None, "spacing": None} | _entry(name)
     about.pop("file")

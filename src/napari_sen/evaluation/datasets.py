@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 
 from ..errors import DataError, ParameterError, SenError
-from ..large.store import read_image
+from ..io.read import read_image
 
 __all__ = ["Dataset", "Item", "open_bsds", "open_dataset", "open_folder"]
 

@@ -158,7 +158,7 @@ class Model:
         """Return the embedding of an image, (H, W, D) float32 with rows of unit length.
 
         The whole image is held in memory: about 0.6 kB per pixel at the default width. Larger
-        images go in tiles (:mod:`napari_sen.large`).
+        images go in tiles (:mod:`napari_sen.tiles`).
 
         Parameters
         ----------

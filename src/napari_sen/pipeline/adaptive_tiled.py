@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..large.pyramid import Pyramid
-from ..large.tiles import TileGrid
 from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress
+from ..tiles.geometry import TileGrid
+from ..tiles.pyramid import Pyramid
 from .hierarchy import FINE_PER_SEGMENT, fine_count
 from .run import Step
 from .tiled import SegmentRun

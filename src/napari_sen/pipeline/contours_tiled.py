@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from ..core.contours import share_of_cuts
 from ..disk import sync
-from ..large.image_file import ImageFile
-from ..large.place import Place
-from ..large.pyramid import Pyramid
-from ..large.seeds import Seeds
-from ..large.source import Source
-from ..large.tiles import Box, as_slices, grow, shift
+from ..io.image_file import ImageFile
 from ..params import ContourParams, HierarchyParams
 from ..progress import Progress
+from ..tiles.geometry import Box, as_slices, grow, shift
+from ..tiles.output import Place
+from ..tiles.pyramid import Pyramid
+from ..tiles.seeds import Seeds
+from ..tiles.source import Source
 from .contour_strength import finished, weighed
 from .hierarchy import fine_count
 from .run import Step

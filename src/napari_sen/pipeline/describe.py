@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..core.graph import checked_labels
 from ..core.regions import Moments, moments
 from ..errors import ImageError
-from ..large.store import resolve
+from ..io.read import resolve
 from ..progress import Progress, part, report
 from .choose import choose_model
 from .embedding import embed_slice

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ParameterError
-from ..large.store import resolve
+from ..io.read import resolve
 from ..params import require
 from ..progress import Progress, part
 from .choose import choose_model

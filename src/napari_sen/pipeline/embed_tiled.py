@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from ..core.features import check_planes
 from ..core.snic import checked_mask
 from ..disk import sync
-from ..large.image_file import ImageFile
-from ..large.place import Place
-from ..large.pyramid import Pyramid
-from ..large.source import Source
-from ..large.tiles import TILE, Box, TileGrid, tile_sides
+from ..io.image_file import ImageFile
 from ..progress import Progress
+from ..tiles.geometry import TILE, Box, TileGrid, tile_sides
+from ..tiles.output import Place
+from ..tiles.pyramid import Pyramid
+from ..tiles.source import Source
 from .run import Run, Step
 from .tiled import label_grid, settled_spacing
 from .tiles import TileJob, box_embedding

@@ -16,10 +16,10 @@ from ..core.strength import (
     half_disc_limits,
     half_disc_reach,
 )
-from ..large.executor import cores
-from ..large.tiles import Box, as_slices, grow, shift
 from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress
+from ..tiles.geometry import Box, as_slices, grow, shift
+from ..tiles.pool import cores
 from .embedding import embed_slice
 from .parallel import in_threads
 from .prepare import Prepared

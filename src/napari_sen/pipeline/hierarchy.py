@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..core import hierarchy as core
 from ..core.snic import snic
 from ..errors import ImageError, ParameterError
-from ..large.hierarchy_file import Hierarchy
-from ..large.store import resolve
+from ..io.hierarchy_file import Hierarchy
+from ..io.read import resolve
 from ..params import HierarchyParams, SegmentParams, require
 from ..progress import Progress
 from .choose import choose_compared, suit

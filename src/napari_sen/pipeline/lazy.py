@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import numpy as np
 
 from ..errors import ParameterError
-from ..large.executor import check_scheduler
-from ..large.image_file import ImageFile
-from ..large.place import Place, find_place
-from ..large.source import Source, open_source
-from ..large.store import open_image
+from ..io.image_file import ImageFile
+from ..io.read import open_image
 from ..params import ContourParams, HierarchyParams, SegmentParams
+from ..tiles.output import Place, find_place
+from ..tiles.pool import check_scheduler
+from ..tiles.source import Source, open_source
 from .adaptive_tiled import AdaptiveRun
 from .choose import choose_compared, choose_model, kind_for, suit
 from .contour_strength import tree_params

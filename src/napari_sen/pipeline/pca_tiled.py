@@ -11,12 +11,12 @@ import numpy as np
 
 from ..core.pca import Directions, pca_directions, sample_step
 from ..disk import sync
-from ..large.image_file import ImageFile
-from ..large.place import Place
-from ..large.pyramid import Pyramid
-from ..large.source import Source
-from ..large.tiles import TILE, TileGrid
+from ..io.image_file import ImageFile
 from ..progress import Progress
+from ..tiles.geometry import TILE, TileGrid
+from ..tiles.output import Place
+from ..tiles.pyramid import Pyramid
+from ..tiles.source import Source
 from .run import Run, Step
 from .tiled import label_grid, settled_spacing
 

@@ -21,7 +21,7 @@ from ..core.image import Canvas, check_finite, interpret
 from ..core.lattice import check_spacing
 from ..core.snic import checked_mask
 from ..errors import ParameterError
-from ..large.store import ImageFile, resolve
+from ..io.read import ImageFile, resolve
 from ..progress import Progress
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def prepare(
     Parameters
     ----------
     image : array, path or list
-        Anything that :func:`napari_sen.large.store.resolve` takes.
+        Anything that :func:`napari_sen.io.read.resolve` takes.
     rgb, channel_axis, slices
         See :func:`napari_sen.core.image.interpret`.
     mask : array or path, optional

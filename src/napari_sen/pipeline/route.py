@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..large.image_file import ImageFile
-from ..large.memory import available_memory
-from ..large.store import open_image
+from ..io.image_file import ImageFile
+from ..io.memory import available_memory
+from ..io.read import open_image
 
 __all__ = ["fits_in_memory", "is_tiled"]
 

@@ -15,19 +15,19 @@ import numpy as np
 from ..core.features import Statistics
 from ..disk import ATTRIBUTE, remove_inside
 from ..errors import Cancelled, SenError, WorkError
-from ..large.executor import Pool, open_pool, outside
-from ..large.grid import Grid
-from ..large.journal import Journal
-from ..large.place import Place
-from ..large.source import Source
-from ..large.statistics import Selection, count_tile, needs_pass
-from ..large.tiles import TILE, Box, TileGrid
+from ..io.grid import Grid
 from ..progress import Progress, report
+from ..tiles.geometry import TILE, Box, TileGrid
+from ..tiles.journal import Journal
+from ..tiles.output import Place
+from ..tiles.pool import Pool, open_pool, outside
+from ..tiles.source import Source
+from ..tiles.statistics import Selection, count_tile, needs_pass
 from .tiles import ModelFile
 
 if TYPE_CHECKING:
-    from ..large.pyramid import Pyramid
     from ..learn.model import Model
+    from ..tiles.pyramid import Pyramid
 
 __all__ = ["Run", "Step"]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..core.lattice import mean_diameter
 from ..core.snic import snic
 from ..errors import ImageError, ParameterError
-from ..large.store import resolve
+from ..io.read import resolve
 from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress, part
 from .choose import choose_compared, kind_for, suit

@@ -18,17 +18,17 @@ from ..core.snic import checked_mask
 from ..core.strength import PERCENTILES
 from ..disk import ATTRIBUTE
 from ..errors import ImageError, ParameterError
-from ..large.grid import Grid
-from ..large.image_file import ImageFile
-from ..large.mask_seeds import MaskTiles, count_inside, stream_seeds
-from ..large.percentiles import Percentiles
-from ..large.place import Place
-from ..large.pyramid import Pyramid
-from ..large.seams import Fragments, joined, merge_fragments
-from ..large.seeds import Seeds, keep_seeds
-from ..large.source import Source
-from ..large.tiles import TILE, TileGrid, tile_sides
+from ..io.grid import Grid
+from ..io.image_file import ImageFile
 from ..params import SegmentParams
+from ..tiles.geometry import TILE, TileGrid, tile_sides
+from ..tiles.mask_seeds import MaskTiles, count_inside, stream_seeds
+from ..tiles.output import Place
+from ..tiles.percentiles import Percentiles
+from ..tiles.pyramid import Pyramid
+from ..tiles.seams import Fragments, joined, merge_fragments
+from ..tiles.seeds import Seeds, keep_seeds
+from ..tiles.source import Source
 from .run import Run, Step
 from .tiles import (
     Job,
@@ -66,12 +66,12 @@ class SegmentRun(Run):
     spacing : tuple of float or None
         Pixel size along the spatial axes; None: as the file says, else 1.
     tile : int or sequence of int, optional
-        Sides of a tile; see :func:`napari_sen.large.tiles.tile_sides`.
+        Sides of a tile; see :func:`napari_sen.tiles.geometry.tile_sides`.
     place : Place
     model : Model or None
     device : str
     scheduler
-        See :func:`napari_sen.large.executor.open_pool`.
+        See :func:`napari_sen.tiles.pool.open_pool`.
     """
 
     name = "superpixels"

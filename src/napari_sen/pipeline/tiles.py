@@ -20,15 +20,15 @@ from ..core.features import Statistics, colour_features, network_planes, smoothi
 from ..core.snic import snic
 from ..core.strength import half_disc_difference
 from ..errors import ImageError
-from ..large.embedding import embed_box
-from ..large.percentiles import Digits, count_digits
-from ..large.pyramid import Pyramid
-from ..large.seams import Fragments, find_fragments
-from ..large.seeds import Seeds, keep_seeds, masked_seeds
-from ..large.source import Source
-from ..large.tiles import Box, TileGrid, as_slices, grow, shift
 from ..params import SegmentParams
 from ..progress import Progress
+from ..tiles.embedding import embed_box
+from ..tiles.geometry import Box, TileGrid, as_slices, grow, shift
+from ..tiles.percentiles import Digits, count_digits
+from ..tiles.pyramid import Pyramid
+from ..tiles.seams import Fragments, find_fragments
+from ..tiles.seeds import Seeds, keep_seeds, masked_seeds
+from ..tiles.source import Source
 from .features import half_disc_box, weighted
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ..large.store import IMAGE_SUFFIXES
+from ..io.read import IMAGE_SUFFIXES
 from ..learn.dataset import Source
 from ..learn.model import Model
 from ..learn.recipes import make_recipe

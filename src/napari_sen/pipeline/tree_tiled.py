@@ -14,11 +14,11 @@ from ..core.graph import Regions
 from ..core.hierarchy import Hierarchy, merge_regions
 from ..core.strength import gradient_magnitude
 from ..errors import ParameterError
-from ..large.memory import available_memory
-from ..large.region_graph import PartialGraph, add_up, tile_graph
-from ..large.tiles import Box, as_slices, grow, shift
+from ..io.memory import available_memory
 from ..params import HierarchyParams, SegmentParams
 from ..progress import Progress
+from ..tiles.geometry import Box, as_slices, grow, shift
+from ..tiles.region_graph import PartialGraph, add_up, tile_graph
 from .tiles import Job, box_features, box_half_discs
 
 __all__ = ["box_strength", "check_memory", "fine_params", "keep_graphs", "merged"]

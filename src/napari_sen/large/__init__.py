@@ -1,1 +1,0 @@
-"""Files and stores: what is read and written, and how."""

@@ -1,0 +1,1 @@
+"""What becomes of napari's layers; no Qt in here."""

@@ -1,0 +1,1 @@
+"""The widgets, which bind to the session."""

@@ -1,0 +1,66 @@
+"""What a step needs beside the image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...params import Params
+from ..layers.picking import Picked
+from ..layers.results import Finished
+from ..state.control import Control
+from ..state.shelf import ModelShelf
+from ..state.source import Source
+from ..state.storage import Storage
+
+__all__ = ["Settings", "TrainingChoice"]
+
+
+@dataclass(frozen=True)
+class TrainingChoice:
+    """What a model is trained on.
+
+    Attributes
+    ----------
+    sources : tuple of Source
+        The layers; empty where ``folder`` is given.
+    folder : Path or None
+        A folder of images.
+    preview : Source or None
+        The part of an image whose embedding is shown while the training goes on.
+    start : str or None
+        The model to go on from.
+    resume : bool
+        Go on with the unfinished training of this name.
+    """
+
+    sources: tuple[Source, ...] = ()
+    folder: Path | None = None
+    preview: Source | None = None
+    start: str | None = None
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a step needs beside the image; a copy that later edits do not reach.
+
+    ``classify`` is what carries the classes of painted superpixels to the others.
+    """
+
+    model: str | None
+    device: str
+    new_model: str
+    params: Mapping[type[Params], Any] = field(repr=False)
+    models: ModelShelf = field(repr=False)
+    classify: Callable[[Source, Settings, Control], Finished] = field(repr=False)
+    picked: Picked | None = field(repr=False)
+    training: TrainingChoice = field(repr=False)
+    all_channels: bool = False
+    storage: Mapping[str, Storage] = field(default_factory=dict)
+
+    def __getitem__(self, kind: type[Params]) -> Any:
+        """Return the parameters of one class."""
+        return self.params[kind]

@@ -1,0 +1,73 @@
+"""The embedding of a part of an image, as it is in the embedding of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..progress import Progress
+from .geometry import Box, network_blocks, network_window
+
+if TYPE_CHECKING:
+    from ..learn.model import Model
+
+__all__ = ["embed_box"]
+
+# One pass of the network takes far more memory than the rest of a tile's work and uses all of
+# torch's threads: tiles of one process take turns.
+_ONE_AT_A_TIME = Lock()
+
+
+def embed_box(
+    read: Callable[[Box], NDArray[Any]],
+    shape: tuple[int, int],
+    box: Box,
+    model: Model,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> NDArray[np.float32]:
+    """Return the raw embedding of a box of one slice.
+
+    Parameters
+    ----------
+    read : callable
+        Gives the network's planes of any box, (H, W, P) float32.
+    shape : (int, int)
+        Shape of the whole slice.
+    box : Box
+        What is wanted, along y and x.
+    model : Model
+        Its network decides how far the surroundings are read.
+    device : str
+        Where the network runs.
+    progress : callable, optional
+        Called often; may raise to stop the work.
+
+    Returns
+    -------
+    (H, W, D) float32 array
+        That of the whole slice at this box, but for rounding (1e-6).
+    """
+    (top, bottom), (left, right) = box
+    result = np.empty((bottom - top, right - left, model.dim), np.float32)
+    levels, radius = model.network.params.levels, model.receptive_field
+    for y, y_stop in network_blocks(top, bottom):
+        y_begin, rows = network_window(y, y_stop, shape[0], radius, levels)
+        for x, x_stop in network_blocks(left, right):
+            x_begin, columns = network_window(x, x_stop, shape[1], radius, levels)
+            seen = (_hull(rows), _hull(columns))
+            planes = read(seen)[rows - seen[0][0]][:, columns - seen[1][0]]
+            with _ONE_AT_A_TIME:
+                found = model.embed(planes, device=device, progress=progress)
+            result[y - top : y_stop - top, x - left : x_stop - left] = found[
+                y - y_begin : y_stop - y_begin, x - x_begin : x_stop - x_begin
+            ]
+    return result
+
+
+def _hull(places: NDArray[np.int64]) -> tuple[int, int]:
+    return int(places.min()), int(places.max()) + 1

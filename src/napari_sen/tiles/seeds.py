@@ -1,0 +1,102 @@
+"""The seeds of every slice of an image, of which a tile asks for those in its window."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.lattice import lattice_pitch, seed_window
+from ..core.snic import island_seeds, seeds_in_mask
+from ..disk import sync
+from .geometry import Box
+
+__all__ = ["Seeds", "keep_seeds", "masked_seeds"]
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Seeds, label numbers and seed spacing of all slices (or volumes).
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of one slice.
+    spacing : tuple of float
+        Pixel size.
+    counts : tuple of int
+        Seeds of each slice, in order.
+    pixels : tuple of int
+        Pixels inside each slice.
+    folder : str or None
+        Where the seeds of masked slices are kept, one file a slice; None: the plain lattice.
+    """
+
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...]
+    counts: tuple[int, ...]
+    pixels: tuple[int, ...]
+    folder: str | None = None
+
+    @property
+    def total(self) -> int:
+        """Number of labels of the whole image."""
+        return sum(self.counts)
+
+    def first(self, which: int) -> int:
+        """Return how many labels the slices before have."""
+        return sum(self.counts[:which])
+
+    def step(self, which: int) -> float:
+        """Return the seed spacing of a slice, in units of the pixel size."""
+        area = self.pixels[which] * math.prod(self.spacing)
+        return float((area / max(self.counts[which], 1)) ** (1 / len(self.shape)))
+
+    def reach(self, seed_spacings: float) -> tuple[int, ...]:
+        """Return so many seed spacings in pixels along each axis, of the sparsest slice."""
+        result = [0] * len(self.shape)
+        for which in {n: k for k, n in enumerate(self.counts) if n}.values():
+            # Masked seeds lie on a lattice as dense as that of an image without a mask.
+            count = round(self.counts[which] * math.prod(self.shape) / self.pixels[which])
+            pitch = lattice_pitch(self.shape, max(count, 1), self.spacing)
+            step = self.step(which)
+            for axis, (far, size) in enumerate(zip(pitch, self.spacing, strict=True)):
+                wanted = math.ceil(seed_spacings * max(far, step / size))
+                result[axis] = max(result[axis], wanted)
+        return tuple(result)
+
+    def window(self, which: int, box: Box) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the seeds in a box of a slice and their labels, rising."""
+        if self.folder is None:
+            points, numbers = seed_window(self.shape, self.counts[which], self.spacing, box)
+        else:
+            every = np.load(_file(self.folder, which), mmap_mode="r", allow_pickle=False)
+            near = np.ones(len(every), bool)
+            for axis, (start, stop) in enumerate(box):
+                near &= (every[:, axis] >= start) & (every[:, axis] < stop)
+            numbers = np.flatnonzero(near)
+            points = np.asarray(every[numbers])
+        return points, numbers + (1 + self.first(which))
+
+
+def masked_seeds(
+    inside: NDArray[np.bool_], count: int, spacing: Sequence[float], connectivity: int
+) -> NDArray[np.int64]:
+    """Return the seeds of one masked slice: those of the lattice, then the islands'."""
+    points = seeds_in_mask(inside, count, spacing)
+    return np.concatenate([points, island_seeds(inside, points, spacing, connectivity)])
+
+
+def keep_seeds(folder: Path, which: int, points: NDArray[np.int64]) -> None:
+    """Write the seeds of one slice where tiles find them."""
+    path = _file(str(folder), which)
+    np.save(path, points, allow_pickle=False)
+    sync(path)
+
+
+def _file(folder: str, which: int) -> Path:
+    return Path(folder) / f"seeds-{which}.npy"

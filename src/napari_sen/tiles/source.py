@@ -1,0 +1,199 @@
+"""A lazy image whose axes are settled, read box by box; it travels to other processes."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.image import interpret
+from ..errors import ImageError, SenError, WorkError
+from ..io.image_file import ImageFile
+from .geometry import Box, as_slices
+
+__all__ = ["Source", "open_source"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image on disk, or a lazy array, understood as the in-memory path would.
+
+    Attributes
+    ----------
+    path : str or None
+        Where it is opened anew by every process; None for an array, which then travels itself.
+    array : array or None
+        The lazy array; None once the source has travelled by its path.
+    leading, spatial : tuple of int
+        Shape of the axes that are looped over, and of one slice or volume.
+    channels : int
+        Number of channels, at least 1.
+    dtype : numpy dtype
+        Of the values.
+    rgb : bool
+        Whether the channels are red, green and blue (alpha is dropped).
+    channel_axis : int or None
+        The stored axis of the channels.
+    """
+
+    path: str | None
+    array: Any
+    leading: tuple[int, ...]
+    spatial: tuple[int, ...]
+    channels: int
+    dtype: np.dtype
+    rgb: bool
+    channel_axis: int | None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel by path where there is one: open files do not."""
+        state = dict(self.__dict__)
+        if self.path is not None:
+            state["array"] = None
+        return state
+
+    @property
+    def n_spatial(self) -> int:
+        """2 or 3."""
+        return len(self.spatial)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a label image of the whole."""
+        return self.leading + self.spatial
+
+    def read(self, index: Sequence[int], box: Box) -> NDArray[Any]:
+        """Return the pixels of a box of one slice (or volume), channels last.
+
+        Raises
+        ------
+        WorkError
+            If they cannot be read, or the source is gone.
+        """
+        array = self.array
+        if array is None and self.path is not None:
+            array = _opened(self.path, _changed(self.path))
+        keys: list[int | slice] = [*index, *as_slices(box)]
+        place = None
+        if self.channel_axis is not None:
+            keys.insert(self.channel_axis, slice(0, self.channels))
+            place = sum(isinstance(key, slice) for key in keys[: self.channel_axis])
+        try:
+            values = _pixels(array, tuple(keys))
+        except (SenError, MemoryError):
+            raise
+        except Exception as error:  # readers promise no common class
+            raise WorkError(
+                f"cannot read {self.path or 'the image'} at {box} ({type(error).__name__}: "
+                f"{error}): make it readable again, then resume"
+            ) from error
+        self._check_there()
+        return values[..., None] if place is None else np.moveaxis(values, place, -1)
+
+    def _check_there(self) -> None:
+        """Raise WorkError if the folder is gone: zarr takes missing chunks for empty ones."""
+        if self.path is None:
+            return
+        path = Path(self.path)
+        if not path.exists() or (
+            path.is_dir() and not any((path / mark).exists() for mark in _MARKS)
+        ):
+            raise WorkError(f"the image {self.path} is gone: bring it back, then resume")
+
+    def places(self, index: Sequence[int], box: Box) -> NDArray[np.int64]:
+        """Return the flat place in the whole image of every pixel of a box."""
+        origin = np.ravel_multi_index(tuple(index), self.leading) if self.leading else 0
+        result = np.asarray(origin, np.int64)
+        for (start, stop), n in zip(box, self.spatial, strict=True):
+            result = result[..., None] * n + np.arange(start, stop)
+        return result
+
+    def fingerprint(self) -> int:
+        """Return a checksum of shape, dtype and the values of the first and the last corner."""
+        found = zlib.crc32(repr((self.shape, self.channels, str(self.dtype), self.rgb)).encode())
+        first = tuple((0, min(n, 64)) for n in self.spatial)
+        last = tuple((max(0, n - 64), n) for n in self.spatial)
+        ends = tuple(n - 1 for n in self.leading)
+        for index, box in ((tuple(0 for _ in ends), first), (ends, last)):
+            found = zlib.crc32(np.ascontiguousarray(self.read(index, box)).tobytes(), found)
+        return found
+
+
+_MARKS = ("zarr.json", ".zarray", ".zgroup")
+
+
+def _changed(path: str) -> int:
+    """Return when a file, or the head of a zarr folder, was last written."""
+    heads = [Path(path), *(Path(path, mark) for mark in _MARKS)]
+    return max((head.stat().st_mtime_ns for head in heads if head.is_file()), default=0)
+
+
+@lru_cache(maxsize=8)
+def _opened(path: str, changed: int) -> Any:
+    """Return the lazy array of a path, opened once per process and version."""
+    from ..io.read import open_image
+
+    return open_image(path).data
+
+
+def _pixels(array: Any, keys: tuple[int | slice, ...]) -> NDArray[Any]:
+    part = array[keys]
+    if hasattr(part, "compute"):  # dask: a tile's task is itself run in parallel
+        part = part.compute(scheduler="synchronous")
+    return np.asarray(part)
+
+
+def open_source(
+    image: ImageFile,
+    *,
+    rgb: bool | None = None,
+    channel_axis: int | None = None,
+    slices: str | None = None,
+    path: str | None = None,
+) -> Source:
+    """Return an image as a source; arguments as for :func:`napari_sen.core.image.interpret`.
+
+    Parameters
+    ----------
+    image : ImageFile
+        Its ``data`` may be lazy.
+    path : str, optional
+        Where it can be opened again.
+
+    Raises
+    ------
+    ImageError, ParameterError
+        If the image cannot be used, or can be read in two ways.
+    """
+    if rgb is None and channel_axis is None:
+        rgb, channel_axis = image.rgb, image.channel_axis
+    try:
+        dtype = np.dtype(image.data.dtype)
+    except TypeError as error:
+        raise ImageError(
+            f"the image has the dtype {image.data.dtype}, not a numeric one"
+        ) from error
+    shape = tuple(int(n) for n in image.data.shape)
+    # Of the right shape and dtype, but of one pixel's memory.
+    stand_in = np.broadcast_to(np.zeros((), dtype), shape)
+    canvas = interpret(stand_in, rgb=rgb, channel_axis=channel_axis, slices=slices)
+    if canvas.rgb:
+        axis: int | None = len(shape) - 1
+    else:
+        axis = None if channel_axis is None else channel_axis % len(shape)
+    return Source(
+        None if path is None else str(Path(path).resolve()),
+        image.data,
+        canvas.leading,
+        canvas.spatial,
+        canvas.data.shape[-1],
+        dtype,
+        canvas.rgb,
+        axis,
+    )

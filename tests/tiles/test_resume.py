@@ -1,0 +1,291 @@
+"""Runs that were killed, stopped or hindered go on and end as if nothing had happened."""
+
+import multiprocessing
+import resource
+import shutil
+import threading
+
+import dask.array as da
+import numpy as np
+import pytest
+import zarr
+
+import napari_sen
+from napari_sen.disk import make_folder
+from napari_sen.errors import Cancelled, OutputError, WorkError
+from napari_sen.params import SegmentParams
+from napari_sen.pipeline import tiled
+from napari_sen.pipeline.lazy import segment_run
+from napari_sen.tiles.journal import Journal
+
+SIDE, TILE = 288, 32
+ARGUMENTS = {
+    "size": 8,
+    "compactness": 3,
+    "boundary_weight": 0,
+    "model": None,
+    "tile": TILE,
+    "scheduler": 2,
+}
+PARAMS = SegmentParams(size=8, compactness=3, boundary_weight=0)
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    """A store of noise on blocks: tiles with this halo disagree, so there is much to mend."""
+    rng = np.random.default_rng(0)
+    values = (
+        np.kron(rng.random((12, 12)), np.ones((24, 24))) * 50000 + rng.random((SIDE, SIDE)) * 9e3
+    )
+    path = tmp_path_factory.mktemp("source") / "image.zarr"
+    zarr.create_array(path, data=values.astype(np.uint16), chunks=(64, 64))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch):
+    monkeypatch.setattr(tiled, "HALO", {2: 0.5})
+
+
+@pytest.fixture(scope="module")
+def expected(image, tmp_path_factory):
+    """Every file of a run that nothing happened to."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiled, "HALO", {2: 0.5})
+        out = tmp_path_factory.mktemp("expected") / "out.zarr"
+        napari_sen.segment(image, **ARGUMENTS, out=out)
+    return contents(out)
+
+
+def contents(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def assert_ended_well(out, expected):
+    assert contents(out) == expected
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+
+
+def child(image, out):
+    """Segment in another process."""
+    tiled.HALO = {2: 0.5}
+    napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
+
+
+def limited(image, out, said, largest):
+    """Segment where the system lets no file grow larger; note what is said."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
+    try:
+        child(image, out)
+    except WorkError as error:
+        said.write_text(str(error))
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """Processes that start in a moment: their server has loaded everything."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["napari_sen.pipeline.segment", "tests.tiles.test_resume"])
+    return context
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_random_points(image, expected, processes, tmp_path):
+    rng = np.random.default_rng(1)
+    kills, ends = 0, 0
+    while kills < 20 or ends == 0:
+        out = tmp_path / str(ends) / "out.zarr"
+        out.parent.mkdir(exist_ok=True)
+        process = processes.Process(target=child, args=(image, out))
+        process.start()
+        process.join(timeout=rng.uniform(0.05, 0.5) if kills < 20 else None)
+        if process.is_alive():
+            process.kill()
+            kills += 1
+        process.join()
+        if process.exitcode == 0:
+            assert_ended_well(out, expected)
+            ends += 1
+        else:
+            assert process.exitcode == -9
+            assert not out.exists() or contents(out) == expected
+
+
+def test_a_full_disk(image, expected, processes, tmp_path):
+    """The system refuses the largest shards as it would on a full disk."""
+    sizes = sorted(len(content) for content in expected.values())
+    out, said = tmp_path / "out.zarr", tmp_path.with_name("said.txt")
+    process = processes.Process(target=limited, args=(image, out, said, sizes[-5]))
+    process.start()
+    process.join()
+    assert "File too large" in said.read_text()
+    assert "what is finished is kept; make room" in said.read_text()
+    assert not out.exists()
+    napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
+    assert_ended_well(out, expected)
+
+
+def test_a_vanished_source(image, expected, tmp_path):
+    moved = image.with_name("moved.zarr")
+    out = tmp_path / "out.zarr"
+
+    def move(done, total, stage):
+        if stage == "superpixels" and done == 5:
+            image.rename(moved)
+
+    with pytest.raises(WorkError, match=r"image\.zarr is gone: bring it back, then resume"):
+        napari_sen.segment(image, **ARGUMENTS, out=out, progress=move)
+    assert not out.exists()
+    moved.rename(image)
+    napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
+    assert_ended_well(out, expected)
+
+
+@pytest.mark.parametrize("where", ["statistics", "superpixels", "seams", "mending"])
+def test_stopped_and_gone_on_with(where, image, expected, tmp_path):
+    out = tmp_path / "out.zarr"
+    seen = []
+
+    def stop(done, total, stage):
+        seen.append((stage, done, total))
+        if stage == where and done >= (1 if where == "statistics" else 3):
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        napari_sen.segment(image, **ARGUMENTS, out=out, progress=stop)
+    assert not out.exists()
+    with pytest.raises(OutputError, match=r"unfinished run: pass resume=True \(--resume\)"):
+        napari_sen.segment(image, **ARGUMENTS, out=out)
+    first = len(seen)
+
+    def watch(done, total, stage):
+        seen.append((stage, done, total))
+
+    napari_sen.segment(image, **ARGUMENTS, out=out, resume=True, progress=watch)
+    assert_ended_well(out, expected)
+    again = [done for stage, done, _ in seen[first:] if stage == where]
+    if where != "statistics":  # its sums are kept at its end only
+        assert min(again) >= 3
+
+
+def stopped(image, out, after=20):
+    steps = segment_run(image, PARAMS, model=None, tile=TILE, scheduler=2, out=out).steps()
+    for step in steps:
+        if step.stage == "superpixels" and step.done == after:
+            steps.close()
+            return
+
+
+def test_other_parameters_are_refused(image, tmp_path):
+    out = tmp_path / "out.zarr"
+    stopped(image, out)
+    before = contents(tmp_path)
+    for other, words in (
+        ({"compactness": 20}, r"compactness was 3, now 20"),
+        ({"size": 9}, r"size was 8, now 9"),
+        ({"tile": 64}, r"tile was \[32\], now \[64\]"),
+        ({"spacing": (1, 2)}, "spacing was"),
+        ({"model": "microscopy"}, "model was None, now '"),
+    ):
+        with pytest.raises(OutputError, match=words):
+            napari_sen.segment(image, **ARGUMENTS | other, out=out, resume=True)
+    assert contents(tmp_path) == before
+    napari_sen.segment(image, **ARGUMENTS | {"size": 9}, out=out, overwrite=True)
+    assert out.exists()
+
+
+def test_another_image_is_refused(image, tmp_path):
+    copy = tmp_path / "image.zarr"
+    shutil.copytree(image, copy)
+    out = tmp_path / "out.zarr"
+    stopped(copy, out)
+    zarr.open_array(copy)[:9, :9] = 0
+    with pytest.raises(OutputError, match="checksum was"):
+        napari_sen.segment(copy, **ARGUMENTS, out=out, resume=True)
+
+
+def test_half_written_shards_and_torn_lines(image, expected, tmp_path):
+    """Only what the journal names counts, whatever else lies about."""
+    for cut in (7, 10**6):
+        out = tmp_path / str(cut) / "out.zarr"
+        out.parent.mkdir()
+        stopped(image, out)
+        work = out.parent / "out.zarr.partial"
+        log = work / "journal" / "done.txt"
+        whole = log.read_bytes()
+        log.write_bytes(whole[: max(0, len(whole) - cut)] + b"0badc0de [torn")
+        (work / "out.zarr" / "0" / "c" / "5").mkdir(exist_ok=True)
+        (work / "out.zarr" / "0" / "c" / "5" / "5").write_bytes(b"half a shard")
+        stray = work / "out.zarr" / "0" / "c" / "5" / "6.0123.partial"
+        stray.write_bytes(b"half")
+        napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
+        assert_ended_well(out, expected)
+
+
+def test_two_processes_at_one_output(image, tmp_path):
+    out = tmp_path / "out.zarr"
+    stopped(image, out)
+    run = segment_run(image, PARAMS, model=None, tile=TILE, out=out, resume=True, scheduler=2)
+    with (
+        Journal(run.place.journal, run.identity(), retry=""),
+        pytest.raises(OutputError, match="another process is working"),
+    ):
+        napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
+
+
+def test_killed_between_the_last_stage_and_the_move(image, expected, tmp_path):
+    out = tmp_path / "out.zarr"
+    run = segment_run(image, PARAMS, model=None, tile=TILE, scheduler=2, out=out)
+    place, move = type(run.place), type(run.place).finish
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(place, "finish", lambda *_, **__: None)
+        list(run.steps())
+    assert not out.exists()
+    assert place.finish is move
+    napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
+    assert_ended_well(out, expected)
+
+
+def test_an_array_in_memory_goes_on_too(expected, image, tmp_path):
+    array = da.from_zarr(str(image))
+    out = tmp_path / "out.zarr"
+    stopped(array, out)
+    napari_sen.segment(array, **ARGUMENTS, out=out, resume=True)
+    found = contents(out)
+    assert found.keys() == expected.keys()
+    assert all(found[name] == expected[name] for name in found if name != "zarr.json")
+
+
+def test_resuming_what_is_finished(image, expected, tmp_path):
+    out = tmp_path / "out.zarr"
+    for _ in range(2):
+        napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
+        assert_ended_well(out, expected)
+    with pytest.raises(OutputError, match="exists"):
+        napari_sen.segment(image, **ARGUMENTS | {"size": 9}, out=out, resume=True)
+    make_folder(tmp_path / "out.zarr.partial")  # killed while it tidied up
+    napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
+    assert_ended_well(out, expected)
+
+
+def test_an_unwanted_run_stops_in_the_middle_of_a_tile(image, tmp_path, monkeypatch):
+    begun, work = threading.Event(), tiled.segment_tile
+
+    def endless(job, item, poll):
+        begun.set()
+        while True:
+            poll()
+
+    monkeypatch.setattr(tiled, "segment_tile", endless)
+    options = {"model": None, "tile": TILE, "scheduler": 2, "out": tmp_path / "out.zarr"}
+    run = segment_run(image, PARAMS, **options)
+    run.is_unwanted = begun.is_set
+    with pytest.raises(Cancelled):
+        run.run()
+    monkeypatch.setattr(tiled, "segment_tile", work)
+    segment_run(image, PARAMS, **options, resume=True).run()
+    assert (tmp_path / "out.zarr").exists()

@@ -1,0 +1,349 @@
+"""Tiled superpixels are those of the whole: any image, any tile, any input, any output."""
+
+import pickle
+
+import dask.array as da
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from ome_zarr_models import v05
+from skimage import measure
+from skimage.data import astronaut
+
+import napari_sen
+from napari_sen.errors import ImageError, OutputError
+from napari_sen.io.read import read_image
+from napari_sen.io.write import write_labels
+from napari_sen.params import SegmentParams
+from napari_sen.pipeline import route, tiled
+from napari_sen.pipeline.lazy import open_result, segment_run
+from napari_sen.pipeline.tiles import segment_tile
+from napari_sen.tiles.geometry import as_slices
+
+COLOUR = astronaut()[:300, :420]
+GREY = COLOUR[..., 1]
+
+
+def assert_connected(labels, connectivity=1):
+    rank = 1 if connectivity == 1 else labels.ndim
+    _, count = measure.label(labels, background=0, connectivity=rank, return_num=True)
+    assert count == labels.max() == len(np.unique(labels[labels > 0]))
+
+
+def volume(rng):
+    """Blobs that differ from slice to slice."""
+    coarse = rng.random((5, 8, 10))
+    zoomed = np.kron(coarse, np.ones((5, 12, 12)))
+    return (zoomed * 60000 + rng.normal(0, 2000, zoomed.shape)).clip(0, 65535).astype(np.uint16)
+
+
+CASES = {
+    "grey": (GREY.astype(np.uint16) * 257, {}, {"tile": 128}),
+    "colour": (COLOUR, {}, {"tile": (96, 160)}),
+    "float colour": (COLOUR / np.float32(255), {"rgb": True}, {"tile": 128}),
+    "corners": (GREY, {"connectivity": 2}, {"tile": 128}),
+    "smooth": (GREY, {"smoothing": 3}, {"tile": 128}),
+    "spacing": (GREY, {"spacing": (1, 2)}, {"tile": 128}),
+    "channels": (np.moveaxis(COLOUR, -1, 0)[[0, 1, 2, 1, 0]], {"channel_axis": 0}, {"tile": 128}),
+    "stack": (np.stack([GREY, GREY[::-1], GREY.T[:300, :300].repeat(2, 1)[:, :420]]),
+              {"slices": "each"}, {"tile": 128}),
+    "one row": (GREY[:1], {}, {"tile": 32}),
+    "smaller than a tile": (GREY[:20, :25], {}, {"tile": 32}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("masked", [False, True])
+def test_labels_are_those_of_the_whole(case, masked, rng):
+    image, how, tiles = CASES[case]
+    shape = image.shape
+    if case in ("colour", "float colour"):
+        shape = image.shape[:-1]
+    if case == "channels":
+        shape = image.shape[1:]
+    if masked:
+        far = np.hypot(*(np.indices(shape[-2:]) - np.array([150, 200])[:, None, None]))
+        mask = (far > 40) & (far < 190)
+        mask[: shape[-2] // 10, :3] = True
+        how = how | {"mask": np.broadcast_to(mask, shape)}
+    how = {"size": 9, "model": None} | how
+    whole = napari_sen.segment(image, **how)
+    grown = napari_sen.segment(image, **how, **tiles)
+    assert isinstance(grown, da.Array)
+    assert grown.dtype == np.int32
+    labels = grown.compute()
+    assert np.mean(labels == whole) >= 0.999
+    assert_connected(labels, how.get("connectivity", 1))
+
+
+@pytest.mark.parametrize("case", ["grey", "stack"])
+def test_a_mask_too_large_to_look_at_as_a_whole(case, rng, monkeypatch):
+    """The seeds are the same, so the labels are."""
+    image, how, tiles = CASES[case]
+    mask = np.kron(rng.random([-(-n // 20) for n in image.shape[-2:]]) < 0.6, np.ones((20, 20)))
+    mask = np.broadcast_to(mask[: image.shape[-2], : image.shape[-1]].astype(bool), image.shape)
+    how = how | {"size": 12, "model": None, "mask": mask}
+    found = []
+    for largest in (10**9, 1000):
+        monkeypatch.setattr(tiled, "_WHOLE_MASK", largest)
+        monkeypatch.setitem(tiled.TILE, 2, (96, 96))
+        found.append(napari_sen.segment(image, **how, **tiles).compute())
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("spacing", [(1, 1, 1), (3, 1, 1)])
+def test_a_volume(spacing, rng):
+    image = volume(rng)
+    how = {"slices": "volume", "size": 8, "model": None, "spacing": spacing}
+    whole = napari_sen.segment(image, **how)
+    labels = napari_sen.segment(image, **how, tile=(12, 64, 64)).compute()
+    assert np.mean(labels == whole) >= 0.999
+    assert_connected(labels)
+
+
+@pytest.mark.parametrize("name", ["natural", "microscopy"])
+def test_with_the_embedding(name):
+    image = COLOUR if name == "natural" else GREY
+    whole = napari_sen.segment(image, size=12, model=name)
+    labels = napari_sen.segment(image, size=12, model=name, tile=160).compute()
+    assert np.mean(labels == whole) >= 0.999
+    assert_connected(labels)
+
+
+def test_a_volume_with_the_embedding(rng, monkeypatch):
+    monkeypatch.setattr(tiled, "HALO", {3: 60})
+    image = volume(rng)[:6, :80, :100]
+    how = {"slices": "volume", "size": 8, "model": "microscopy"}
+    whole = napari_sen.segment(image, **how)
+    labels = napari_sen.segment(image, **how, tile=(3, 64, 64)).compute()
+    np.testing.assert_array_equal(labels, whole)
+    assert_connected(labels)
+
+
+def test_a_wide_halo_gives_the_very_same(monkeypatch):
+    monkeypatch.setattr(tiled, "HALO", {2: 60})
+    for image in (COLOUR[:200], GREY):
+        whole = napari_sen.segment(image, size=9, model=None)
+        labels = napari_sen.segment(image, size=9, model=None, tile=96)
+        np.testing.assert_array_equal(labels, whole)
+
+
+def test_a_narrow_halo_is_mended(monkeypatch):
+    """Half a seed spacing is far too little: superpixels are torn, and put together again."""
+    monkeypatch.setattr(tiled, "HALO", {2: 0.5})
+    labels = napari_sen.segment(GREY, size=9, model=None, tile=64).compute()
+    whole = napari_sen.segment(GREY, size=9, model=None)
+    assert 0.5 < np.mean(labels == whole) < 0.999
+    assert_connected(labels)
+    assert labels.max() == whole.max()
+
+
+def test_the_number_of_threads_does_not_matter():
+    found = [
+        napari_sen.segment(GREY, size=9, model=None, tile=64, scheduler=n).compute() for n in (1, 4)
+    ]
+    np.testing.assert_array_equal(*found)
+
+
+def inputs(folder, image):
+    zarr.create_array(folder / "v3.zarr", data=image, chunks=(100, 100))
+    zarr.create_array(folder / "v2.zarr", data=image, chunks=(100, 100), zarr_format=2)
+    group = zarr.create_group(folder / "group.zarr")
+    group.create_array("only", data=image)
+    tifffile.imwrite(folder / "tiled.tif", image, tile=(64, 64), compression="zlib", bigtiff=True)
+    tifffile.imwrite(folder / "strips.tif", image)
+    with tifffile.TiffWriter(folder / "pyramid.ome.tif", bigtiff=True) as tiff:
+        tiff.write(image, tile=(64, 64), subifds=1)
+        tiff.write(image[::2, ::2], tile=(64, 64), subfiletype=1)
+    np.save(folder / "a.npy", image)
+    write_labels(folder / "ome5.zarr", image, image=image)
+    old = zarr.create_group(folder / "ome4.zarr", zarr_format=2)
+    old.create_array("0", data=image[None, None], chunks=(1, 1, 99, 99))
+    old.attrs["multiscales"] = [
+        {
+            "version": "0.4",
+            "axes": [{"name": name, "type": kind} for name, kind in
+                     (("t", "time"), ("z", "space"), ("y", "space"), ("x", "space"))],
+            "datasets": [{"path": "0", "coordinateTransformations": [
+                {"type": "scale", "scale": [1, 1, 1, 1]}]}],
+        }
+    ]  # fmt: skip
+    names = ["v3.zarr", "v2.zarr", "group.zarr", "tiled.tif", "strips.tif", "pyramid.ome.tif",
+             "a.npy", "ome5.zarr", "ome4.zarr"]  # fmt: skip
+    found = {name: folder / name for name in names}
+    found["dask"] = da.from_array(image, chunks=77)
+    found["zarr"] = zarr.open_array(folder / "v3.zarr", mode="r")
+    found["levels"] = [found["dask"], found["dask"][::2, ::2]]
+    return found
+
+
+def test_every_input(tmp_path):
+    image = (GREY[:130, :150].astype(np.uint16) * 257)[::-1]
+    expected = napari_sen.segment(image, size=10, model=None)
+    for name, given in inputs(tmp_path, image).items():
+        labels = napari_sen.segment(given, size=10, model=None, tile=64)
+        assert np.mean(labels.compute() == expected) >= 0.999, name
+
+
+def test_colour_inputs(tmp_path):
+    image = COLOUR[:100, :120]
+    how = {"size": 10, "model": None, "boundary_weight": 1000, "compactness": 5}
+    expected = napari_sen.segment(image, **how)
+    tifffile.imwrite(tmp_path / "a.tif", image, tile=(64, 64), photometric="rgb")
+    tifffile.imwrite(
+        tmp_path / "planar.tif", np.moveaxis(image, -1, 0), tile=(64, 64), photometric="rgb",
+        planarconfig="separate",
+    )  # fmt: skip
+    write_labels(tmp_path / "a.zarr", expected, image=image, channel_axis=2, rgb=True)
+    alpha = np.concatenate([image, image[..., :1]], axis=-1)
+    for given in (*(tmp_path / n for n in ("a.tif", "planar.tif", "a.zarr")), da.asarray(alpha)):
+        labels = napari_sen.segment(given, **how, tile=64)
+        assert np.mean(labels.compute() == expected) >= 0.999, given
+
+
+def test_which_results_are_lazy(tmp_path):
+    for name, given in inputs(tmp_path, GREY[:40, :50]).items():
+        labels = napari_sen.segment(given, 9, model=None)
+        assert isinstance(labels, da.Array) == (name in ("dask", "zarr", "levels")), name
+
+
+def test_files_beyond_half_of_the_free_memory(tmp_path, monkeypatch):
+    np.save(tmp_path / "a.npy", GREY)
+    for free, lazy in ((10**9, False), (GREY.size * 150, True), (None, False)):
+        monkeypatch.setattr(route, "available_memory", lambda free=free: free)
+        found = napari_sen.segment(tmp_path / "a.npy", size=20, model=None)
+        assert isinstance(found, da.Array) == lazy
+
+
+def test_a_source_travels_by_its_path(tmp_path):
+    """It is opened anew where it arrives, and anew again once the image has changed."""
+    image = zarr.create_array(tmp_path / "a.zarr", data=GREY, chunks=(64, 64))
+    run = segment_run(tmp_path / "a.zarr", SegmentParams(size=9), model=None)
+    there = pickle.loads(pickle.dumps(run.source))
+    assert there.array is None
+    box = ((7, 20), (100, 130))
+    np.testing.assert_array_equal(there.read((), box)[..., 0], GREY[as_slices(box)])
+    zarr.create_array(tmp_path / "a.zarr", data=image[...] // 2, chunks=(9, 99), overwrite=True)
+    np.testing.assert_array_equal(there.read((), box)[..., 0], GREY[as_slices(box)] // 2)
+
+
+def test_a_store_beside_the_image(tmp_path):
+    image = read_image(inputs(tmp_path, GREY)["ome5.zarr"])
+    labels = napari_sen.segment(
+        image, size=9, model=None, spacing=(0.5, 0.5), tile=96, out=tmp_path / "out.zarr"
+    )
+    group = zarr.open_group(tmp_path / "out.zarr", mode="r")
+    v05.ImageLabel.from_zarr(group)
+    again = read_image(tmp_path / "out.zarr")
+    np.testing.assert_array_equal(again.data[...], labels)
+    assert again.spacing == (0.5, 0.5)
+    assert [level.shape for level in open_result(tmp_path / "out.zarr")] == [
+        (300, 420), (150, 210)]  # fmt: skip
+    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.zarr"]
+
+
+def test_labels_inside_the_image(tmp_path):
+    image = inputs(tmp_path, GREY)["ome5.zarr"]
+    goal = image / "labels" / "fine"
+    napari_sen.segment(image, size=9, model=None, tile=96, out=goal)
+    group = zarr.open_group(image, mode="r")
+    assert group["labels"].attrs["ome"]["labels"] == ["superpixels", "fine"]
+    v05.Image.from_zarr(group)
+    v05.ImageLabel.from_zarr(group["labels/fine"])
+    np.testing.assert_array_equal(
+        group["labels/fine/0"][...], napari_sen.segment(GREY, size=9, model=None, tile=96)
+    )
+    with pytest.raises(OutputError, match="exists"):
+        napari_sen.segment(image, size=9, model=None, out=goal)
+    napari_sen.segment(image, size=20, model=None, out=goal, overwrite=True)
+    assert group["labels/fine/0"][...].max() < 400
+    with pytest.raises(OutputError, match=r"0\.4"):
+        napari_sen.segment(
+            tmp_path / "ome4.zarr", size=9, model=None, out=tmp_path / "ome4.zarr/labels/a"
+        )
+
+
+def test_napari_reads_them_as_labels(tmp_path):
+    from napari_ome_zarr import napari_get_reader
+
+    image = inputs(tmp_path, GREY)["ome5.zarr"]
+    napari_sen.segment(image, size=9, model=None, tile=96, out=image / "labels" / "fine")
+    layers = napari_get_reader(str(image))(str(image))
+    found = {about.get("name", ""): (data, kind) for data, about, kind in layers}
+    name = next(name for name in found if name.endswith("fine"))
+    levels, kind = found[name]
+    assert kind == "labels"
+    assert [level.shape for level in levels] == [(300, 420), (150, 210)]
+    np.testing.assert_array_equal(levels[0], napari_sen.segment(GREY, size=9, model=None, tile=96))
+
+
+def test_a_run_can_be_watched(tmp_path):
+    """After each step the tile it names is on the disk, on all levels that grow with it."""
+    params = SegmentParams(size=9, compactness=5, boundary_weight=200)
+    run = segment_run(da.asarray(GREY), params, model=None, tile=256, out=tmp_path / "a.zarr")
+    stages, seen = [], np.zeros(GREY.shape, bool)
+    for step in run.steps():
+        if step.stage not in stages:
+            stages.append(step.stage)
+        if step.stage == "superpixels" and step.box is not None:
+            levels = open_result(run.path)
+            seen[as_slices(step.box)] = True
+            assert (levels[0].compute()[as_slices(step.box)] > 0).all()
+            assert (levels[1].compute() > 0)[seen[::2, ::2]].all()
+    assert seen.all()
+    assert stages == ["statistics", "histograms", "superpixels", "seams", "mending"]
+    assert run.path == str(tmp_path / "a.zarr")
+
+
+def test_numbers_beyond_31_bits(tmp_path):
+    """The last tile of an image of 3,000,000,000 superpixels."""
+    side = 65536
+    image = zarr.create_array(tmp_path / "big.zarr", shape=(side, side), chunks=(512, 512),
+                              dtype="u2")  # fmt: skip
+    run = segment_run(
+        image,
+        SegmentParams(n_segments=3_000_000_000, boundary_weight=0),
+        model=None,
+        tile=64,
+        out=tmp_path / "o.zarr",
+    )
+    jobs = []
+    original = run._job
+
+    def keep(seeds):
+        jobs.append(original(seeds))
+        return jobs[-1]
+
+    run._job = keep
+    run.measure = lambda: iter(())
+    run.statistics = lambda: tiled_statistics()
+    for step in run.steps():
+        if step.stage == "superpixels":
+            break
+    (job,) = jobs
+    segment_tile(job, job.n_tiles - 1, None)
+    corner = job.target.read((), ((side - 64, side), (side - 64, side)))
+    assert corner.dtype == np.int64
+    assert corner.max() == 3_000_000_000
+    assert (corner > 2**31).all()
+
+
+def tiled_statistics():
+    from napari_sen.core.features import Statistics
+
+    return Statistics(np.zeros(1), np.ones(1))
+
+
+def test_bad_values_are_found_before_anything_is_written(tmp_path):
+    image = GREY / 255
+    image[77, 5] = np.nan
+    with pytest.raises(ImageError, match=r"at 1 pixels, the first at \(77, 5\)"):
+        napari_sen.segment(image, size=9, model=None, tile=64, out=tmp_path / "a.zarr")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ImageError, match="mask is empty"):
+        napari_sen.segment(
+            GREY, size=9, model=None, tile=64, mask=np.zeros(GREY.shape, bool),
+            out=tmp_path / "a.zarr",
+        )  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
