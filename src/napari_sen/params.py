@@ -22,6 +22,7 @@ __all__ = [
     "ContourParams",
     "ContrastParams",
     "EmbedParams",
+    "FeatureSettings",
     "HierarchyParams",
     "LossParams",
     "MeanShiftParams",
@@ -30,6 +31,7 @@ __all__ = [
     "PseudoLabelParams",
     "RegionParams",
     "SegmentParams",
+    "SnicSettings",
     "TrainParams",
     "check_model_name",
     "require",
@@ -154,6 +156,43 @@ class Params:
 
 
 @dataclass(frozen=True)
+class FeatureSettings:
+    """What pixels are compared by, settled.
+
+    Attributes
+    ----------
+    smoothing : float
+        Sigma of the Gaussian on the colour, in px.
+    colour_weight, embedding_weight : float
+        Of the squared colour distance, and of Psi (eq. 2).
+    """
+
+    smoothing: float
+    colour_weight: float
+    embedding_weight: float
+
+
+@dataclass(frozen=True)
+class SnicSettings:
+    """How flat superpixels grow, settled.
+
+    Attributes
+    ----------
+    features : FeatureSettings
+    compactness : float
+    connectivity : int
+        1 or 2.
+    boundary_weight : float
+        Of the half-disc difference, which growth enters last.
+    """
+
+    features: FeatureSettings
+    compactness: float
+    connectivity: int = 1
+    boundary_weight: float = 0.0
+
+
+@dataclass(frozen=True)
 class SegmentParams(Params):
     """Image to superpixels: SNIC on colour and embedding (eq. 7 of the paper)."""
 
@@ -215,6 +254,16 @@ class SegmentParams(Params):
         """Return the parameters with what suits the image and the superpixels' diameter in px."""
         fine = self.suited_fine[kind] if diameter < self.fine_below else {}
         return self._filled({**self.suited[kind], **fine})
+
+    def growth(self, kind: str, diameter: float = math.inf) -> SnicSettings:
+        """Return how superpixels of this diameter in px grow in this kind of image."""
+        chosen = self.settled(kind, diameter)
+        return SnicSettings(
+            _features_of(chosen),
+            _settled(chosen.compactness),
+            self.connectivity,
+            _settled(chosen.boundary_weight),
+        )
 
 
 @dataclass(frozen=True)
@@ -288,6 +337,22 @@ class HierarchyParams(Params):
         None, "steps of the walk: it reaches as many superpixels far; by default 64 for "
         "photographs, 8 for microscopy", low=0, high=100_000, advanced=True,
     )  # fmt: skip
+
+    def leaves(self, kind: str) -> SnicSettings:
+        """Return how the finest superpixels grow in this kind of image."""
+        return SnicSettings(_features_of(self.settled(kind)), self.fine_compactness)
+
+
+def _features_of(params: SegmentParams | HierarchyParams) -> FeatureSettings:
+    weight = _settled(params.embedding_weight)
+    return FeatureSettings(params.smoothing, params.colour_weight, weight)
+
+
+def _settled(value: float | None) -> float:
+    """Return a value that is settled; it is a fault of ours where it is not."""
+    if value is None:
+        raise TypeError("a parameter is used before it is settled")
+    return value
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ from ..io.write import (
     write_labels,
     write_picture,
 )
+from ..options import Reading
 from ..params import ContourParams, EmbedParams, PseudoLabelParams, SegmentParams
 from ..pipeline.pictures import display, middle_slice
+from ..pipeline.plan import colour_run, contour_run, embedding_run, superpixel_run
 from .console import Reporter
 from .images import Loaded, check_fit, check_outputs, load
-from .large import contours_tiled, embed_tiled, goes_in_tiles, segment_tiled
+from .job import Job
 from .options import chosen, given_params
 
 __all__ = ["contours", "embed", "pseudo_labels", "segment"]
@@ -32,51 +35,45 @@ __all__ = ["contours", "embed", "pseudo_labels", "segment"]
 
 def segment(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Image to superpixels."""
-    given = chosen(args, SegmentParams)
-    if goes_in_tiles(args):
-        return segment_tiled(args, given, reporter)
-    check_outputs(args, (args.output, LABELS_OUT), ([args.overlay], PICTURE_OUT))
-    loaded = load(args)
-    check_fit(loaded, args.output, 1)
-    from ..pipeline.segment import segment as run
+    params, job = SegmentParams(**chosen(args, SegmentParams)), Job(args, reporter)
+    job.check((args.output, LABELS_OUT), ([args.overlay], PICTURE_OUT))
+    run = superpixel_run(
+        job.file, params, model=job.model, reading=job.reading(mask=args.mask),
+        execution=job.execution,
+    )  # fmt: skip
+    return job.done(run, lambda labels: _write_superpixels(args, job, labels), args.overlay)
 
-    labels = run(
-        loaded.file.data,
-        **given,
-        **loaded.hints,
-        **model_choice(args),
-        mask=args.mask,
-        progress=reporter,
-    )
-    reporter(0, 1, "writing")
-    save_labels(args.output, labels, loaded, overwrite=args.overwrite)
+
+def _write_superpixels(args: Namespace, job: Job, labels: np.ndarray) -> None:
+    save_labels(args.output, labels, job.loaded, overwrite=args.overwrite)
     if args.overlay:
-        write_picture(args.overlay, overlay(loaded, labels), overwrite=args.overwrite)
-    reporter(1, 1, "writing")
-    return summary(args, loaded, reporter, superpixels(labels), [*args.output, args.overlay])
+        write_picture(args.overlay, overlay(job.loaded, labels), overwrite=args.overwrite)
 
 
 def embed(args: Namespace, reporter: Reporter) -> dict[str, Any]:
-    """Image to its embedding."""
-    given = chosen(args, EmbedParams)
-    if goes_in_tiles(args):
-        return embed_tiled(args, given, reporter)
-    check_outputs(args, (args.output, IMAGE_OUT), ([args.pca], PICTURE_OUT))
-    loaded = load(args)
-    from ..pipeline.embed import embed as run
+    """Image to its embedding, and to that as colours."""
+    params, job = EmbedParams(**chosen(args, EmbedParams)), Job(args, reporter)
+    pictures = (".zarr",) if job.is_stored else PICTURE_OUT
+    job.check((args.output, IMAGE_OUT), ([args.pca], pictures))
+    run = embedding_run(
+        job.file, clustered=params.clustered, model=job.model, reading=job.reading(),
+        execution=job.execution,
+    )  # fmt: skip
+    found = job.done(run, lambda embedding: _write_embedding(args, job, embedding), args.pca)
+    if job.is_stored and args.pca is not None:
+        how = replace(job.execution, out=args.pca)
+        colour_run(args.output[0], reading=Reading(slices=args.slices), execution=how).run(reporter)
+    return found
 
-    embedding = run(
-        loaded.file.data, **given, **loaded.hints, **model_choice(args), progress=reporter
-    )
-    reporter(0, 1, "writing")
+
+def _write_embedding(args: Namespace, job: Job, embedding: np.ndarray) -> None:
     for path in args.output:
-        write_image(path, embedding, grid=loaded.grid, channels_last=True, overwrite=args.overwrite)
+        write_image(
+            path, embedding, grid=job.loaded.grid, channels_last=True, overwrite=args.overwrite
+        )
     if args.pca:
         picture = pca_rgb(middle_slice(embedding, 3))
         write_picture(args.pca, picture, overwrite=args.overwrite)
-    found = {"dimensions": int(embedding.shape[-1])}
-    reporter(1, 1, "writing")
-    return summary(args, loaded, reporter, found, [*args.output, args.pca])
 
 
 def pseudo_labels(args: Namespace, reporter: Reporter) -> dict[str, Any]:
@@ -108,23 +105,21 @@ def pseudo_labels(args: Namespace, reporter: Reporter) -> dict[str, Any]:
 
 def contours(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Image to contours."""
-    given = chosen(args, ContourParams)
-    if goes_in_tiles(args):
-        return contours_tiled(args, given, reporter)
-    check_outputs(args, (args.output, IMAGE_OUT), ([args.picture], PICTURE_OUT))
-    loaded = load(args, slices="each")
-    from ..pipeline.contours import contours as run
+    params = ContourParams(**chosen(args, ContourParams))
+    job = Job(args, reporter, slices="each")
+    job.check((args.output, IMAGE_OUT), ([args.picture], PICTURE_OUT))
+    run = contour_run(
+        job.file, params, model=job.model, reading=job.reading(), execution=job.execution
+    )
+    return job.done(run, lambda edges: _write_contours(args, job, edges), args.picture)
 
-    edges = run(loaded.file.data, **given, **loaded.hints, **model_choice(args), progress=reporter)
-    reporter(0, 1, "writing")
+
+def _write_contours(args: Namespace, job: Job, edges: np.ndarray) -> None:
     for path in args.output:
-        write_image(path, edges, grid=loaded.grid, overwrite=args.overwrite)
+        write_image(path, edges, grid=job.loaded.grid, overwrite=args.overwrite)
     if args.picture:
         grey = np.rint(middle_slice(edges, 2) * 255).astype(np.uint8)
         write_picture(args.picture, np.repeat(grey[..., None], 3, -1), overwrite=args.overwrite)
-    found = {"contour_pixels": int(np.count_nonzero(edges))}
-    reporter(1, 1, "writing")
-    return summary(args, loaded, reporter, found, [*args.output, args.picture])
 
 
 def model_choice(args: Namespace) -> dict[str, Any]:

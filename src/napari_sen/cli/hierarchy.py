@@ -5,11 +5,13 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
-from ..core.hierarchy import Hierarchy
 from ..errors import ParameterError
+from ..io.hierarchy_file import Hierarchy
 from ..io.write import IMAGE_OUT, LABELS_OUT, write_image
+from ..options import Execution, Reading
 from ..params import HierarchyParams, require
-from .commands import model_choice, save_labels, summary
+from ..pipeline.plan import tree_run
+from .commands import save_labels, summary
 from .console import Reporter
 from .images import check_fit, check_outputs, load
 from .options import chosen
@@ -27,17 +29,16 @@ def hierarchy(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     _check(args, given, outputs)
     loaded = load(args)
     check_fit(loaded, [path for _, path in cuts], 1)
-    from ..pipeline.hierarchy import hierarchy as run
-
-    tree = run(
-        loaded.file.data,
+    run = tree_run(
+        loaded.file,
+        HierarchyParams(**given),
         args.n_fine,
-        **given,
-        **loaded.hints,
-        **model_choice(args),
-        mask=args.mask,
-        progress=reporter,
+        model=None if args.model == "none" else args.model,
+        reading=Reading(**loaded.hints, mask=args.mask),
+        execution=Execution(args.device),
     )
+    run.run(reporter)
+    tree: Hierarchy = run.result()
     for number, path in cuts:
         _check_cut(tree, number, path)
     reporter(0, 1, "writing")

@@ -25,6 +25,7 @@ __all__ = [
     "colour_features",
     "network_planes",
     "sample_step",
+    "smooth",
     "smoothing_reach",
     "statistics",
     "with_projection",
@@ -179,9 +180,29 @@ def colour_features(
     else:
         report(progress, 0, 1, "colour")
         features = normalise(data, stats) * np.float32(100 / np.sqrt(data.shape[-1]))
-    if smoothing > 0:
-        _smooth(features, [*_sigmas(smoothing, n_spatial, spacing), 0.0], mask)
-    return features
+    return features if smoothing == 0 else _smooth(features, smoothing, spacing, mask, features)
+
+
+def smooth(
+    features: NDArray[np.float32],
+    sigma: float,
+    spacing: Sequence[float] | None = None,
+    mask: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float32]:
+    """Return features smoothed by a Gaussian of sigma px of the finest axis.
+
+    Parameters
+    ----------
+    features : (*spatial, C) float32 array
+        Left as they are.
+    sigma : float
+        Above 0.
+    spacing : sequence of float, optional
+        Pixel size along each axis.
+    mask : (*spatial) bool array, optional
+        Values outside do not bleed into those inside.
+    """
+    return _smooth(features, sigma, spacing, mask, np.empty_like(features))
 
 
 def smoothing_reach(
@@ -212,17 +233,23 @@ def _lab(data: NDArray[Any], progress: Progress | None) -> NDArray[np.float32]:
 
 
 def _smooth(
-    features: NDArray[np.float32], sigma: Sequence[float], mask: NDArray[np.bool_] | None
-) -> None:
-    """Smooth in place; with a mask, by the average of what is inside."""
+    features: NDArray[np.float32],
+    smoothing: float,
+    spacing: Sequence[float] | None,
+    mask: NDArray[np.bool_] | None,
+    out: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Smooth into ``out``, which may be the features; with a mask, by what is inside."""
+    sigma = [*_sigmas(smoothing, features.ndim - 1, spacing), 0.0]
     if mask is None:
-        ndimage.gaussian_filter(features, sigma, output=features, mode="nearest")
-        return
+        ndimage.gaussian_filter(features, sigma, output=out, mode="nearest")
+        return out
     weight = mask[..., None].astype(np.float32)
-    features *= weight
-    ndimage.gaussian_filter(features, sigma, output=features, mode="nearest")
+    np.multiply(features, weight, out=out)
+    ndimage.gaussian_filter(out, sigma, output=out, mode="nearest")
     total = ndimage.gaussian_filter(weight, sigma, mode="nearest")
-    np.divide(features, total, out=features, where=(weight > 0) & (total > 0))
+    np.divide(out, total, out=out, where=(weight > 0) & (total > 0))
+    return out
 
 
 def network_planes(

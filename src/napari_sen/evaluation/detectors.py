@@ -17,13 +17,14 @@ from ..core.contours import share_of_cuts, suppress_non_maxima
 from ..core.strength import half_disc_difference
 from ..errors import DataError, ParameterError
 from ..params import ContourParams, HierarchyParams, SegmentParams
-from ..pipeline.choose import choose_model
-from ..pipeline.contour_strength import slice_contours
-from ..pipeline.hierarchy import default_fine_count, slice_hierarchy
-from ..pipeline.prepare import Prepared
+from ..pipeline.contour_maps import ContourMap
+from ..pipeline.features import Scene
+from ..pipeline.model_choice import choose_model
+from ..pipeline.trees import scene_tree
+from ..pipeline.work import Run
 from .datasets import Item
 from .detector_settings import DETECTORS, FLAT, LEARNT, MERGING, PLAIN, SIGMA, SIZES, TREES
-from .methods import kind_of_model, prepare_item, suited
+from .methods import kind_of_model, scene_of
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -66,11 +67,11 @@ def make_detector(name: str, model: str | None = None) -> Detector:
     return partial(_contours, SIZES, FLAT, loaded, kind)
 
 
-def _prepared(item: Item) -> Prepared:
-    prepared = prepare_item(item)
-    if prepared.canvas.n_spatial != 2:
+def _scene(item: Item, model: Model | None = None) -> Scene:
+    scene = scene_of(item, model)
+    if scene.image.n_spatial != 2:
         raise DataError(f"image {item.name!r} is a volume, but contours are compared in 2-D")
-    return prepared
+    return scene
 
 
 def _contours(
@@ -80,28 +81,35 @@ def _contours(
     kind: str | None,
     item: Item,
 ) -> NDArray[np.float32]:
-    prepared = _prepared(item)
-    params = suited(params, prepared, kind)
+    image = _scene(item).image
+    kind = kind or image.kind
+    params, merging = params.settled(kind), MERGING
     if isinstance(settings, HierarchyParams):
-        settings = replace(settings, texture=params.texture)
-    return slice_contours(prepared, (), params, suited(settings, prepared, kind), model, "cpu")
+        merging = replace(settings, texture=params.texture)
+        growth = merging.leaves(kind)
+    else:
+        growth = settings.growth(kind)
+    run = Run(ContourMap(params, merging.settled(kind), growth), image, model, "cpu")
+    run.run()
+    strength: NDArray[np.float32] = run.result()
+    return strength
 
 
 def _tree(model: Model | None, kind: str | None, item: Item) -> NDArray[np.float32]:
-    prepared = _prepared(item)
-    params = suited(PLAIN, prepared, kind)
-    count = default_fine_count(prepared, (), params)
-    return share_of_cuts(slice_hierarchy(prepared, (), count, params, model, "cpu"))
+    scene = _scene(item, model)
+    kind = kind or scene.image.kind
+    return share_of_cuts(scene_tree(scene, PLAIN.settled(kind), PLAIN.leaves(kind)))
 
 
 def _half_disc(item: Item) -> NDArray[np.float32]:
-    return suppress_non_maxima(half_disc_difference(_prepared(item).colour((), 0.0)))
+    scene = _scene(item)
+    return suppress_non_maxima(half_disc_difference(scene.sharp(scene.whole)))
 
 
 def _grey(item: Item) -> NDArray[np.float64]:
     """Return the image as one channel, 0 to 1."""
-    prepared = _prepared(item)
-    planes = prepared.planes((), 3)
+    scene = _scene(item)
+    planes = scene.planes(scene.whole, 3)
     grey: NDArray[np.float64] = rgb2gray(np.clip(planes, 0, 1).astype(np.float64))
     return grey
 

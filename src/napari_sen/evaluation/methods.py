@@ -7,18 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..core.lattice import mean_diameter
 from ..core.snic import snic
 from ..errors import ParameterError
+from ..options import Reading
 from ..params import KINDS, HierarchyParams, Params, SegmentParams
-from ..pipeline.choose import choose_model
-from ..pipeline.embedding import embed_slice
-from ..pipeline.features import growth_boundary, slice_features, weighted
-from ..pipeline.hierarchy import default_fine_count, slice_hierarchy
-from ..pipeline.prepare import Prepared, prepare
+from ..pipeline.features import Scene, weighted
+from ..pipeline.model_choice import choose_model
+from ..pipeline.plan import scenes
+from ..pipeline.trees import scene_tree
 from .datasets import Item
 from .peers import PEERS, check_installed
 from .settings import Contender, contender
@@ -33,7 +32,8 @@ __all__ = [
     "Method",
     "kind_of_model",
     "make_method",
-    "prepare_item",
+    "reading_of",
+    "scene_of",
     "suited",
 ]
 
@@ -89,7 +89,7 @@ def make_method(which: str | Contender, model: Model | str | None = None) -> Met
     name, settings = chosen.method, chosen.settings
     if name in PEERS:
         check_installed(name)
-        return lambda item: PEERS[name].prepare(prepare_item(item), settings, item.name)
+        return lambda item: PEERS[name].prepare(scene_of(item), settings, item.name)
     loaded = None
     if name in LEARNT:
         if model is None:
@@ -108,68 +108,61 @@ def kind_of_model(model: Model | str | None) -> str | None:
     return name if name in KINDS else None
 
 
-def prepare_item(item: Item) -> Prepared:
-    """Return an item's image ready for the chain; the annotations settle what its axes are."""
+def reading_of(item: Item) -> Reading:
+    """Return how an item's image is read: the annotations settle what its axes are."""
     axis = item.channel_axis
     rgb = axis == -1 and item.image.shape[-1] in (3, 4)
     volume = item.ground_truths[0].ndim == 3
-    return prepare(
-        item.image,
-        rgb=rgb,
-        channel_axis=None if rgb else axis,
-        slices="volume" if volume else None,
-    )
+    return Reading(rgb, None if rgb else axis, "volume" if volume else None)
 
 
-def suited(params: _P, prepared: Prepared, kind: str | None) -> _P:
+def scene_of(item: Item, model: Model | None = None) -> Scene:
+    """Return an item's image ready to be looked at."""
+    return scenes(item.image, reading_of(item), model=model, device="cpu")[1][0]
+
+
+def suited(params: _P, scene: Scene, kind: str | None) -> _P:
     """Return parameters with what suits the kind of image, told by the image if it is None."""
-    return params.settled(_kind(prepared, kind))
-
-
-def _kind(prepared: Prepared, kind: str | None) -> str:
-    return kind or ("natural" if prepared.canvas.rgb else "microscopy")
+    return params.settled(kind or scene.image.kind)
 
 
 def _snic(
     params: SegmentParams, model: Model | None, kind: str | None, clustered: bool, item: Item
 ) -> Cut:
-    prepared = prepare_item(item)
-    plain = suited(params, prepared, kind)
+    scene = scene_of(item, model)
+    kind = kind or scene.image.kind
+    plain = params.growth(kind)
     if model is not None and clustered:
-        rows = embed_slice(prepared, (), model, True, "cpu")
-        features = weighted(None, rows, plain)
+        features = weighted(scene.embedding(scene.whole, clustered=True), plain.features)
     else:
-        features = slice_features(prepared, (), plain, model, "cpu")
-    boundary = growth_boundary(prepared, (), plain)
-    pixels, spacing = prepared.pixels(()), prepared.spacing
+        features = scene.features(scene.whole, plain.features)
+    boundary = scene.half_discs(scene.whole) if plain.boundary_weight else None
+    pixels, spacing = scene.image.slice_pixels, scene.image.spacing
 
     def cut(wanted: float) -> NDArray[Any]:
-        diameter = mean_diameter(pixels, round(wanted), spacing)
-        here = params.settled(_kind(prepared, kind), diameter)
+        growth = params.growth(kind, mean_diameter(pixels, round(wanted), spacing))
         return snic(
             features,
             round(wanted),
-            compactness=here.compactness or 0.0,  # settled
-            boundary=boundary if here.boundary_weight else None,
-            boundary_weight=here.boundary_weight or 0.0,
+            compactness=growth.compactness,
+            boundary=boundary if growth.boundary_weight else None,
+            boundary_weight=growth.boundary_weight,
         )
 
     return cut
 
 
 def _tree(params: HierarchyParams, model: Model | None, kind: str | None, item: Item) -> Cut:
-    prepared = prepare_item(item)
-    params = suited(params, prepared, kind)
-    pixels = int(np.prod(prepared.canvas.spatial))
-    tree = slice_hierarchy(
-        prepared, (), default_fine_count(prepared, (), params), params, model, "cpu"
-    )
+    scene = scene_of(item, model)
+    kind = kind or scene.image.kind
+    params, leaves = params.settled(kind), params.leaves(kind)
+    tree = scene_tree(scene, params, leaves)
 
     def cut(wanted: float) -> NDArray[Any]:
         nonlocal tree
         if round(wanted) > tree.n_leaves:
-            fine = min(FINE_PER_SEGMENT * round(wanted), pixels)
-            tree = slice_hierarchy(prepared, (), fine, params, model, "cpu")
+            fine = min(FINE_PER_SEGMENT * round(wanted), scene.image.slice_pixels)
+            tree = scene_tree(scene, params, leaves, fine)
         return tree.cut(round(wanted))
 
     return cut

@@ -16,7 +16,7 @@ from skimage.segmentation import felzenszwalb, slic, watershed
 
 from ..core.strength import gradient_magnitude
 from ..errors import DataError, ParameterError
-from ..pipeline.prepare import Prepared
+from ..pipeline.features import Scene
 from .settings import (
     FelzenszwalbSettings,
     LscSettings,
@@ -51,18 +51,18 @@ class Peer:
 
     about: str
     run: Callable[[NDArray[Any], Any, float], NDArray[Any]]
-    image: Callable[[Prepared, Any], NDArray[Any]]
+    image: Callable[[Scene, Any], NDArray[Any]]
     needs: tuple[str, str, str] | None = None
     planar: bool = False
 
-    def prepare(self, prepared: Prepared, settings: Any, name: str) -> Cut:
+    def prepare(self, scene: Scene, settings: Any, name: str) -> Cut:
         """Return what cuts an image; ``name`` is the image's, for the error."""
-        if self.planar and prepared.canvas.n_spatial != 2:
+        if self.planar and scene.image.n_spatial != 2:
             raise DataError(
                 f"image {name!r} is a volume, which this method cannot take: leave the method "
                 f"out ({self.about})"
             )
-        return partial(self.run, self.image(prepared, settings), settings)
+        return partial(self.run, self.image(scene, settings), settings)
 
 
 def check_installed(name: str) -> None:
@@ -98,18 +98,18 @@ def absorb_fragments(labels: NDArray[Any], smallest: float) -> NDArray[np.int32]
     return flooded
 
 
-def _colour(prepared: Prepared, settings: Any) -> NDArray[np.float32]:
-    return prepared.colour((), settings.smoothing)
+def _colour(scene: Scene, settings: Any) -> NDArray[np.float32]:
+    return scene.colour(scene.whole, settings.smoothing)
 
 
-def _gradient(prepared: Prepared, settings: WatershedSettings) -> NDArray[np.float32]:
-    return gradient_magnitude(prepared.colour((), settings.smoothing))
+def _gradient(scene: Scene, settings: WatershedSettings) -> NDArray[np.float32]:
+    return gradient_magnitude(scene.colour(scene.whole, settings.smoothing))
 
 
-def _bytes(prepared: Prepared, settings: Any) -> NDArray[np.uint8]:
+def _bytes(scene: Scene, settings: Any) -> NDArray[np.uint8]:
     """Return the colour features in 8 bits: OpenCV's own scale of CIELAB for RGB."""
-    colour = _colour(prepared, settings)
-    if prepared.canvas.rgb:
+    colour = _colour(scene, settings)
+    if scene.image.raster.rgb:
         colour = colour * np.array([2.55, 1, 1], np.float32) + np.array([0, 128, 128], np.float32)
     else:
         colour = colour * np.float32(2.55)
@@ -207,22 +207,22 @@ def _fast_slic(image: NDArray[Any], settings: SlicSettings, wanted: float) -> ND
     return absorb_fragments(np.asarray(found), FRAGMENT * found.size / wanted)
 
 
-def _rgb_bytes(prepared: Prepared, settings: Any) -> NDArray[np.uint8]:
+def _rgb_bytes(scene: Scene, settings: Any) -> NDArray[np.uint8]:
     """Return RGB as it is: fast-slic converts it to CIELAB itself."""
-    if not prepared.canvas.rgb:
+    if not scene.image.raster.rgb:
         raise DataError("fast-slic takes RGB images only: leave the method out")
-    planes = np.clip(np.rint(prepared.planes((), 3) * 255), 0, 255)
+    planes = np.clip(np.rint(scene.planes(scene.whole, 3) * 255), 0, 255)
     return np.ascontiguousarray(planes.astype(np.uint8))
 
 
-def _checked_bytes(prepared: Prepared, settings: Any) -> NDArray[np.uint8]:
+def _checked_bytes(scene: Scene, settings: Any) -> NDArray[np.uint8]:
     """Return what OpenCV takes, or raise DataError for an image that it may not survive."""
-    if min(prepared.canvas.spatial) < SMALLEST_SIDE:
+    if min(scene.image.spatial) < SMALLEST_SIDE:
         raise DataError(
             f"OpenCV's superpixels need images of at least {SMALLEST_SIDE} pixels a side, got "
-            f"{' x '.join(map(str, prepared.canvas.spatial))}: leave its methods out"
+            f"{' x '.join(map(str, scene.image.spatial))}: leave its methods out"
         )
-    return _bytes(prepared, settings)
+    return _bytes(scene, settings)
 
 
 def _opencv(about: str, make: Callable[..., Any]) -> Peer:

@@ -12,11 +12,128 @@ from numpy.typing import DTypeLike
 
 from ..errors import ImageError
 
-__all__ = ["available_memory", "require_memory"]
+__all__ = ["available_memory", "check_fits", "require_memory", "working_set"]
+
+
+# Bytes a pixel of a slice at the peak of the work on it in memory, beside the image and the
+# result, without and with a model: measured by benchmarks/memory.py, and rounded up.
+_PER_PIXEL = {
+    "superpixels": (90, 190),
+    "hierarchy": (100, 200),
+    "contours": (130, 230),
+    "embedding": (80, 150),
+    "scenes": (40, 150),
+}
+_RESULT = {"superpixels": 4, "hierarchy": 4, "contours": 16, "embedding": 64, "scenes": 8}
+_NETWORK = 2_000_000_000  # bytes of one pass over ONE_PASS pixels, at the most
+_NETWORK_PIXEL = 470  # bytes a pixel of one pass
+
+
+def working_set(
+    slice_pixels: int,
+    n_slices: int,
+    *,
+    channels: int,
+    itemsize: int,
+    is_read: bool,
+    product: str,
+    with_model: bool,
+) -> int:
+    """Return about how many bytes the work on an image in memory takes beyond what is there.
+
+    Parameters
+    ----------
+    slice_pixels, n_slices : int
+        Pixels of one slice (or volume), and how many there are.
+    channels, itemsize : int
+        Of the image.
+    is_read : bool
+        Whether the image has to be read into memory first.
+    product : str
+        "superpixels", "hierarchy", "contours", "embedding", or "scenes" for anything else.
+    with_model : bool
+        Whether a network looks at it.
+    """
+    pixels = slice_pixels * n_slices
+    image = pixels * channels * itemsize if is_read else 0
+    network = min(slice_pixels * _NETWORK_PIXEL, _NETWORK) if with_model else 0
+    work = slice_pixels * (_PER_PIXEL[product][with_model] + 8 * channels) + network
+    return image + pixels * _RESULT[product] + work
+
+
+def check_fits(
+    slice_pixels: int,
+    n_slices: int,
+    *,
+    channels: int,
+    itemsize: int,
+    is_read: bool,
+    product: str,
+    with_model: bool,
+) -> None:
+    """Raise ImageError if the work on an image in memory would not fit; see :func:`working_set`."""
+    needed = working_set(
+        slice_pixels, n_slices, channels=channels, itemsize=itemsize, is_read=is_read,
+        product=product, with_model=with_model,
+    )  # fmt: skip
+    there = available_memory()
+    if there is not None and needed > there:
+        raise ImageError(
+            f"{slice_pixels * n_slices / 1e6:.1f} million pixels take {needed / 1e9:.1f} GB of "
+            f"memory to work on, and {there / 1e9:.1f} GB are free: give out=NAME.zarr "
+            "(-o NAME.zarr --tile 768) to work in tiles, or cut out a part"
+        )
 
 
 def available_memory() -> int | None:
-    """Return the bytes that a process may still take, or None where the system does not say."""
+    """Return the bytes that a process may still take, or None where the system does not say.
+
+    Limits of a container or a batch job (control groups) count as those of the machine.
+    """
+    found = [each for each in (_of_machine(), _of_group()) if each is not None]
+    return min(found, default=None)
+
+
+def _of_group() -> int | None:
+    """Return what the control group of this process has left, None without a limit."""
+    left = []
+    for folder, limit, used, cache in _group_files():
+        try:
+            most = int((folder / limit).read_text())  # "max" is none
+            taken = int((folder / used).read_text())
+            about = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        except (OSError, ValueError):
+            continue
+        left.append(max(0, most - taken + int(about.get(cache, 0))))
+    return min(left, default=None)
+
+
+def _group_files() -> list[tuple[Path, str, str, str]]:
+    """Return folder, files of limit and use, and entry of droppable cache of our groups."""
+    root = Path("/sys/fs/cgroup")
+    try:
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            names = ("memory.max", "memory.current", "inactive_file")
+            base = root
+        elif "memory" in controllers.split(","):
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            base = root / "memory"
+        else:
+            continue
+        inner = base / path.lstrip("/")
+        # A group is limited by those that hold it, too; in a container the path is not seen.
+        found += [(each, *names) for each in {inner, *inner.parents, base}
+                  if each == base or base in each.parents]  # fmt: skip
+    return found
+
+
+def _of_machine() -> int | None:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         values = {line.split(":")[0]: line.split()[1] for line in lines}

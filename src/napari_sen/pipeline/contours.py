@@ -6,16 +6,10 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..errors import ParameterError
-from ..io.read import resolve
-from ..params import ContourParams, SegmentParams
-from ..progress import Progress, part
-from .choose import choose_model, suit
-from .contour_strength import slice_contours, tree_params
-from .prepare import image_kind, prepare
-from .route import is_tiled
+from ..options import Execution, Reading
+from ..params import ContourParams
+from ..progress import Progress
+from .plan import contour_run
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -41,6 +35,7 @@ def contours(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     slices: str | None = None,
+    kind: str | None = None,
     device: str = "auto",
     tile: int | Sequence[int] | None = None,
     out: str | PathLike[str] | None = None,
@@ -65,7 +60,7 @@ def contours(
         See :class:`napari_sen.params.ContourParams`, whose defaults None stands for.
     fine_sizes, size_exponent, texture
         Likewise; method "trees" only.
-    model, spacing, channel_axis, rgb, slices, device, progress
+    model, spacing, channel_axis, rgb, slices, kind, device, progress
         As for :func:`napari_sen.segment`.
     tile, out, scheduler, resume, overwrite
         As for :func:`napari_sen.segment`: images that do not fit in memory go in tiles (method
@@ -94,41 +89,8 @@ def contours(
         texture=texture,
         compactness=compactness,
     )
-    if (resume or overwrite) and out is None:
-        raise ParameterError("resume and overwrite speak of an output: give out= as well")
-    each = slices or "each"
-    options = {"out": out, "tile": tile, "scheduler": scheduler}
-    if is_tiled(image, **options, with_model=model is not None):
-        from .lazy import contour_run, open_result  # zarr takes a moment to import
-
-        run = contour_run(
-            image,
-            params,
-            model=model,
-            spacing=spacing,
-            channel_axis=channel_axis,
-            rgb=rgb,
-            slices=each,
-            device=device,
-            resume=resume,
-            overwrite=overwrite,
-            **options,
-        )
-        run.run(progress)
-        return open_result(run.path)[0]
-    file = resolve(image)
-    kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=each, spacing=spacing)
-    chosen = choose_model(model, device, kind=kind)
-    params = suit(params, chosen, kind)
-    merging = suit(tree_params(params), chosen, kind)
-    segmenting = suit(SegmentParams(compactness=params.compactness), chosen, kind)
-    prepared = prepare(
-        file, rgb=rgb, channel_axis=channel_axis, slices=each, spacing=spacing, model=chosen
-    )
-    canvas = prepared.canvas
-    result = np.zeros(canvas.shape, np.float32)
-    for done, index in enumerate(canvas.slices()):
-        inner = part(progress, done, len(canvas))
-        settings = merging if params.method == "trees" else segmenting
-        result[index] = slice_contours(prepared, index, params, settings, chosen, device, inner)
-    return result
+    reading = Reading(rgb, channel_axis, slices, spacing, kind)
+    execution = Execution(device, tile, scheduler, out, resume, overwrite)
+    run = contour_run(image, params, model=model, reading=reading, execution=execution)
+    run.run(progress)
+    return run.result()

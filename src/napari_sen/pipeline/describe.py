@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from ..core.graph import checked_labels
 from ..core.regions import Moments, moments
 from ..errors import ImageError
-from ..io.read import resolve
+from ..options import Reading
 from ..progress import Progress, part, report
-from .choose import choose_model
-from .embedding import embed_slice
-from .prepare import image_kind, prepare
+from .plan import scenes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +65,7 @@ def describe(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     slices: str | None = None,
+    kind: str | None = None,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Description:
@@ -80,7 +79,7 @@ def describe(
         The image's shape without channels; regions 1...n without gaps, 0 is none.
     model : Model, name, path or None
         As for :func:`napari_sen.segment`; None describes by colour alone.
-    spacing, channel_axis, rgb, slices, device, progress
+    spacing, channel_axis, rgb, slices, kind, device, progress
         As for :func:`napari_sen.segment`.
 
     Returns
@@ -93,30 +92,25 @@ def describe(
     SenError
         If an argument cannot be used; the message names the remedy.
     """
-    file = resolve(image)
-    kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing)
-    chosen = choose_model(model, device, kind=kind)
-    prepared = prepare(
-        file, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing, model=chosen
-    )
+    reading = Reading(rgb, channel_axis, slices, spacing, kind)
+    opened, parts, chosen = scenes(image, reading, model=model, device=device)
     regions, count = np.asarray(labels), int(np.max(labels, initial=0))
-    canvas = prepared.canvas
-    if regions.shape != canvas.shape:
+    if regions.shape != opened.shape:
         raise ImageError(
-            f"the superpixels have shape {regions.shape} but the image {canvas.shape}: choose the "
+            f"the superpixels have shape {regions.shape} but the image {opened.shape}: choose the "
             "image that they were made of"
         )
     checked_labels(regions.reshape(-1, regions.shape[-1]))
     colour: Moments | None = None
     embedding: Moments | None = None
-    for done, index in enumerate(canvas.slices()):
-        inner = part(progress, done, len(canvas))
+    for done, scene in enumerate(parts):
+        inner = part(progress, done, len(parts))
         report(inner, 0, 1, "describing")
-        here = regions[index].astype(np.int64) - 1
-        colour = _add(colour, moments(here, prepared.colour(index, 0.0, inner), count))
+        own = regions[scene.index].astype(np.int64) - 1
+        colour = _add(colour, moments(own, scene.sharp(scene.whole, inner), count))
         if chosen is not None:
-            rows = embed_slice(prepared, index, chosen, False, device, inner)
-            embedding = _add(embedding, moments(here, rows, count))
+            rows = scene.embedding(scene.whole, progress=inner)
+            embedding = _add(embedding, moments(own, rows, count))
     assert colour is not None
     return Description(colour, embedding)
 

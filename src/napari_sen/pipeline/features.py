@@ -1,14 +1,16 @@
-"""What the pixels of one slice are compared by: colour, embedding, boundary strength."""
+"""What the pixels of a box are compared by, as it is in the whole image."""
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.features import Statistics, colour_features, network_planes, smooth, smoothing_reach
 from ..core.strength import (
     STEP,
     gradient_magnitude,
@@ -16,123 +18,248 @@ from ..core.strength import (
     half_disc_limits,
     half_disc_reach,
 )
-from ..params import HierarchyParams, SegmentParams
-from ..progress import Progress
-from ..tiles.geometry import Box, as_slices, grow, shift
-from ..tiles.pool import cores
-from .embedding import embed_slice
+from ..params import FeatureSettings, HierarchyParams
+from ..progress import Progress, part
+from ..tiles.embedding import embed_box
+from ..tiles.geometry import Box, as_slices, box_shape, grow, shift
+from ..tiles.image import Image
 from .parallel import in_threads
-from .prepare import Prepared
 
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = [
-    "boundary_strength",
-    "growth_boundary",
-    "half_disc_box",
-    "slice_features",
-    "weighted",
-]
+__all__ = ["Scene", "half_disc_box", "warn_of_mean_shift", "weighted"]
+
+log = logging.getLogger("napari_sen")
 
 _STRIP = 256  # rows; strips see a few dozen more on both sides
+ONE_PASS = 1 << 22  # px that the network sees at once: 2 GB of memory
 
 
-def slice_features(
-    prepared: Prepared,
-    index: tuple[int, ...],
-    params: SegmentParams | HierarchyParams,
-    model: Model | None,
-    device: str,
-    progress: Progress | None = None,
-) -> NDArray[np.float32]:
-    """Return weighted colour and, with a model, the embedding of one slice (or volume).
+class Scene:
+    """One slice (or volume), of which boxes are asked for; it remembers what it saw last.
 
-    Squared distances of the result are ``colour_weight`` times those of the colour plus
-    ``embedding_weight`` times Psi = |e_i - e_j|^2 / 4 (eq. 2).
+    Parameters
+    ----------
+    image : Image
+    which : int
+        Number of the slice.
+    stats : Statistics
+        Of the whole image.
+    model : Model or None
+        For the embedding.
+    device : str
+        Where the network runs.
+    threads : int
+        How many threads the work on one box may take.
+    limits : (2, C) array or None
+        Where the histograms of half-discs begin and end; None: those of the whole slice, which
+        is then looked at.
     """
-    colour = rows = None
-    if params.colour_weight > 0:
-        colour = prepared.colour(index, params.smoothing, progress)
-    if model is not None:
-        rows = embed_slice(prepared, index, model, False, device, progress)
-    return weighted(colour, rows, params)
+
+    def __init__(
+        self,
+        image: Image,
+        which: int,
+        stats: Statistics,
+        model: Model | None = None,
+        *,
+        device: str = "cpu",
+        threads: int = 1,
+        limits: NDArray[Any] | None = None,
+    ) -> None:
+        self.image, self.which, self.stats, self.model = image, which, stats, model
+        self.index = image.index(which)
+        self._device, self._threads, self._limits = device, threads, limits
+        self._colour: tuple[Box, NDArray[np.float32]] | None = None
+        self._features: tuple[Any, NDArray[np.float32]] | None = None
+
+    @property
+    def whole(self) -> Box:
+        """All of the slice."""
+        return self.image.whole
+
+    def inside(self, box: Box) -> NDArray[np.bool_] | None:
+        """Return the mask of a box, None where there is no mask."""
+        return self.image.inside(self.index, box)
+
+    def sharp(self, box: Box, progress: Progress | None = None) -> NDArray[np.float32]:
+        """Return the colour features of a box, not smoothed. Read-only: it is kept."""
+        if self._colour is None or not _holds(self._colour[0], box):
+            raster = self.image.raster
+            found = colour_features(
+                raster.read(self.index, box), raster.rgb, self.stats, progress=progress
+            )
+            found.flags.writeable = False
+            self._colour = box, found
+        seen, colour = self._colour
+        return colour[as_slices(shift(box, seen))]
+
+    def colour(
+        self, box: Box, sigma: float, progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        """Return the colour features of a box, smoothed by a Gaussian of sigma px."""
+        image = self.image
+        if sigma == 0:
+            return self.sharp(box, progress)
+        reach = smoothing_reach(sigma, image.n_spatial, image.spacing)
+        seen = grow(box, reach, image.spatial)
+        colour = smooth(self.sharp(seen, progress), sigma, image.spacing, self.inside(seen))
+        return colour[as_slices(shift(box, seen))]
+
+    def planes(self, box: Box, planes: int | None = None) -> NDArray[np.float32]:
+        """Return the network's input planes of a box; of the model's number by default."""
+        raster = self.image.raster
+        if planes is None:
+            planes = 3 if self.model is None else self.model.planes
+        return network_planes(raster.read(self.index, box), raster.rgb, self.stats, planes)
+
+    def embedding(
+        self, box: Box, *, clustered: bool = False, progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        """Return the embedding of a box, of a volume plane by plane.
+
+        After the mean shift (``clustered``) it is that of the box alone: for whole slices.
+        """
+        assert self.model is not None
+        result = np.empty((*box_shape(box), self.model.dim), np.float32)
+        self._embed(box, result, clustered, progress)
+        return result
+
+    def features(
+        self, box: Box, settings: FeatureSettings, progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        """Return weighted colour and, with a model, the embedding of a box.
+
+        Squared distances of the result are ``colour_weight`` times those of the colour plus
+        ``embedding_weight`` times Psi = |e_i - e_j|^2 / 4 (eq. 2). The last result is kept.
+        """
+        if self._features is not None:
+            (seen, known), found = self._features
+            if known == settings and _holds(seen, box):
+                return found[as_slices(shift(box, seen))]
+        channels = self.image.raster.channels if settings.colour_weight > 0 else 0
+        dim = self.model.dim if self.model is not None and settings.embedding_weight else 0
+        result = np.empty((*box_shape(box), channels + dim), np.float32)
+        if channels:
+            factor = np.float32(math.sqrt(settings.colour_weight))
+            colour = self.colour(box, settings.smoothing, progress)
+            np.multiply(colour, factor, out=result[..., :channels])
+        if dim:
+            rows = result[..., channels:]
+            self._embed(box, rows, False, progress)
+            rows *= _embedding_factor(settings)
+        self._features = (box, settings), result
+        return result
+
+    def half_discs(self, box: Box, progress: Progress | None = None) -> NDArray[np.float32]:
+        """Return the half-disc difference of a box, on several threads in strips."""
+        rows = box_shape(box)[-2]
+        count = min(self._threads, rows // _STRIP)
+        if count < 2:
+            return self._half_discs(box, progress)
+        self.sharp(half_disc_box(box, self.whole), progress)  # once, before the threads part
+        self._limits = self.limits(progress)
+        top = box[-2][0]
+
+        def strip(k: int, poll: Progress | None) -> NDArray[np.float32]:
+            edges = (top + k * rows // count, top + (k + 1) * rows // count)
+            return self._half_discs((*box[:-2], edges, box[-1]), poll)
+
+        return np.concatenate(in_threads(strip, range(count), progress, "boundaries"), axis=-2)
+
+    def limits(self, progress: Progress | None = None) -> NDArray[Any]:
+        """Return where the histograms of the slice begin and end."""
+        if self._limits is not None:
+            return self._limits
+        return half_disc_limits(self.sharp(self.whole, progress), self.inside(self.whole))
+
+    def strength(
+        self, box: Box, merging: HierarchyParams, progress: Progress | None = None
+    ) -> NDArray[np.float32]:
+        """Return the gradient of a box, plus the weighted half-disc difference."""
+        image = self.image
+        reach = smoothing_reach(merging.boundary_smoothing, image.n_spatial, image.spacing)
+        seen = grow(box, [1 + far for far in reach], image.spatial)
+        colour = self.colour(seen, merging.boundary_smoothing, progress)
+        gradient = gradient_magnitude(colour, spacing=image.spacing, mask=self.inside(seen))
+        strength = gradient[as_slices(shift(box, seen))]
+        if merging.texture:
+            strength = strength + np.float32(merging.texture) * self.half_discs(box, progress)
+        return strength
+
+    def _half_discs(self, box: Box, progress: Progress | None) -> NDArray[np.float32]:
+        seen = half_disc_box(box, self.whole)
+        found = half_disc_difference(
+            self.sharp(seen, progress),
+            mask=self.inside(seen),
+            limits=self.limits(progress),
+            progress=progress,
+        )
+        return found[as_slices(shift(box, seen))]
+
+    def _embed(
+        self, box: Box, out: NDArray[np.float32], clustered: bool, progress: Progress | None
+    ) -> None:
+        """Write the embedding of a box."""
+        if self.image.n_spatial == 2:
+            self._embed_plane((), box, out, clustered, progress)
+            return
+        depths = range(*box[0])
+        for k, z in enumerate(depths):
+            inner = part(progress, k, len(depths))
+            self._embed_plane(((z, z + 1),), box[-2:], out[k], clustered, inner)
+
+    def _embed_plane(
+        self,
+        depth: Box,
+        box: Box,
+        out: NDArray[np.float32],
+        clustered: bool,
+        progress: Progress | None,
+    ) -> None:
+        assert self.model is not None
+        height, width = self.image.spatial[-2:]
+
+        def read(seen: Box) -> NDArray[np.float32]:
+            planes = self.planes((*depth, *seen))
+            return planes.reshape(planes.shape[len(depth) :])
+
+        if box == self.whole[-2:] and (clustered or height * width <= ONE_PASS):
+            out[...] = self.model.embed(
+                read(box), clustered=clustered, device=self._device, progress=progress
+            )
+            return
+        embed_box(read, (height, width), box, self.model, self._device, progress, out=out)
 
 
-def weighted(
-    colour: NDArray[np.float32] | None,
-    rows: NDArray[np.float32] | None,
-    params: SegmentParams | HierarchyParams,
-) -> NDArray[np.float32]:
-    """Return colour and embedding, at least one of them, weighted and side by side."""
-    scaled = []
-    if colour is not None:
-        scaled.append((colour, np.float32(math.sqrt(params.colour_weight))))
-    if rows is not None:
-        scaled.append((rows, np.float32(math.sqrt(params.embedding_weight or 0.0) / 2)))
-    spatial = scaled[0][0].shape[:-1]
-    result = np.empty((*spatial, sum(values.shape[-1] for values, _ in scaled)), np.float32)
-    first = 0
-    for values, factor in scaled:
-        last = first + values.shape[-1]
-        np.multiply(values, factor, out=result[..., first:last])
-        first = last
-    return result
+def _holds(outer: Box, inner: Box) -> bool:
+    pairs = zip(outer, inner, strict=True)
+    return all(a <= start and stop <= b for (a, b), (start, stop) in pairs)
 
 
-def growth_boundary(
-    prepared: Prepared,
-    index: tuple[int, ...],
-    params: SegmentParams,
-    progress: Progress | None = None,
-) -> NDArray[np.float32] | None:
-    """Return what flat superpixels enter last: the half-disc difference, None without weight."""
-    if not params.boundary_weight:
-        return None
-    return _half_discs(prepared, index, progress)
+def _embedding_factor(settings: FeatureSettings) -> np.float32:
+    return np.float32(math.sqrt(settings.embedding_weight) / 2)
 
 
-def boundary_strength(
-    prepared: Prepared,
-    index: tuple[int, ...],
-    params: HierarchyParams,
-    progress: Progress | None = None,
-) -> NDArray[np.float32]:
-    """Return the gradient of one slice (or volume), plus the weighted half-disc difference."""
-    smooth = prepared.colour(index, params.boundary_smoothing, progress)
-    strength = gradient_magnitude(smooth, spacing=prepared.spacing, mask=prepared.slice_mask(index))
-    if params.texture:
-        strength += np.float32(params.texture) * _half_discs(prepared, index, progress)
-    return strength
+def weighted(rows: NDArray[np.float32], settings: FeatureSettings) -> NDArray[np.float32]:
+    """Return an embedding alone, weighted as beside colour."""
+    return rows * _embedding_factor(settings)
 
 
-def half_disc_box(box: Box, shape: Sequence[int]) -> Box:
+def half_disc_box(box: Box, whole: Box) -> Box:
     """Return what must be seen for the half-discs of a box to be those of the whole."""
+    shape: Sequence[int] = box_shape(whole)
     reach = half_disc_reach()
     wide = grow(box, [0] * (len(box) - 2) + [reach] * 2, shape)
     # Discs lie at every third pixel of the whole.
     return (*wide[:-2], *((start // STEP * STEP, stop) for start, stop in wide[-2:]))
 
 
-def _half_discs(
-    prepared: Prepared, index: tuple[int, ...], progress: Progress | None
-) -> NDArray[np.float32]:
-    """Return the half-disc difference, of a large plane in strips on several threads."""
-    sharp, mask = prepared.colour(index, 0.0, progress), prepared.slice_mask(index)
-    rows = sharp.shape[-3]
-    count = min(cores(), rows // _STRIP)
-    if count < 2:
-        return half_disc_difference(sharp, mask=mask, progress=progress)
-    limits, spatial = half_disc_limits(sharp, mask), sharp.shape[:-1]
-
-    def strip(k: int, poll: Progress) -> NDArray[np.float32]:
-        box: Box = tuple((0, n) for n in spatial)
-        box = (*box[:-2], (k * rows // count, (k + 1) * rows // count), box[-1])
-        seen = half_disc_box(box, spatial)
-        here = as_slices(seen)
-        inside = None if mask is None else mask[here]
-        found = half_disc_difference(sharp[here], mask=inside, limits=limits, progress=poll)
-        return found[as_slices(shift(box, seen))]
-
-    strips = in_threads(strip, range(count), progress, "boundaries")
-    return np.concatenate(strips, axis=-2)
+def warn_of_mean_shift(model: Model, clustered: bool) -> None:
+    """Log it where a mean shift is asked for that was never trained."""
+    if clustered and not model.mean_shift_trained:
+        log.warning(
+            "the mean shift of model %s was not trained: its clustered embedding tells regions "
+            "apart worse than the plain one", model.name,
+        )  # fmt: skip

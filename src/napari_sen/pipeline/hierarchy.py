@@ -1,36 +1,23 @@
-"""Image to superpixel hierarchy, end to end."""
+"""Image to superpixel hierarchy."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ..core import hierarchy as core
-from ..core.snic import snic
-from ..errors import ImageError, ParameterError
+from ..errors import ParameterError
 from ..io.hierarchy_file import Hierarchy
-from ..io.read import resolve
-from ..params import HierarchyParams, SegmentParams, require
+from ..options import Execution, Reading
+from ..params import HierarchyParams
 from ..progress import Progress
-from .choose import choose_compared, suit
-from .features import boundary_strength, slice_features
-from .prepare import Prepared, image_kind, prepare
+from .plan import tree_run
+from .stored import StoredTree
 
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-FINE_PER_SEGMENT = 5  # leaves for each adaptive superpixel wanted, where that is the larger number
-
-__all__ = [
-    "FINE_PER_SEGMENT",
-    "default_fine_count",
-    "fine_count",
-    "hierarchy",
-    "slice_hierarchy",
-    "tree_of",
-]
+__all__ = ["hierarchy"]
 
 
 def hierarchy(
@@ -43,6 +30,7 @@ def hierarchy(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     slices: str | None = None,
+    kind: str | None = None,
     fine_size: float | None = None,
     fine_compactness: float | None = None,
     size_exponent: float | None = None,
@@ -56,8 +44,13 @@ def hierarchy(
     walk_sigma: float | None = None,
     walk_steps: int | None = None,
     device: str = "auto",
+    tile: int | Sequence[int] | None = None,
+    out: str | PathLike[str] | None = None,
+    scheduler: Any = None,
+    resume: bool = False,
+    overwrite: bool = False,
     progress: Progress | None = None,
-) -> Hierarchy:
+) -> Hierarchy | StoredTree:
     r"""Build the superpixels of every granularity at once.
 
     Fine superpixels (SNIC on the same features) merge, cheapest pair of neighbours first, until
@@ -79,7 +72,7 @@ def hierarchy(
         good choice. By default so many that their diameter is ``fine_size``.
     model : Model, name, path or None
         As for :func:`napari_sen.segment`; None uses colour alone.
-    mask, spacing, channel_axis, rgb, slices
+    mask, spacing, channel_axis, rgb, slices, kind
         As for :func:`napari_sen.segment`; a stack needs ``slices="volume"``.
     fine_size : float, optional
         Diameter of the finest superpixels in pixels (of the finest axis), 10 by default.
@@ -97,13 +90,17 @@ def hierarchy(
         As these.
     device : str
         "auto" (CUDA where there is one), "cpu", "cuda", ...
+    tile, out, scheduler, resume, overwrite
+        As for :func:`napari_sen.segment`: in tiles the leaves go to a store, in which the tree
+        lies beside them; it is merged in memory, half a kilobyte a leaf.
     progress : callable, optional
         Called as ``progress(done, total, stage)``; may raise Cancelled to stop the work.
 
     Returns
     -------
     Hierarchy
-        Its ``cut(n)`` gives exactly n superpixels, each one connected piece.
+        Its ``cut(n)`` gives exactly n superpixels, each one connected piece. In tiles a
+        :class:`~napari_sen.pipeline.stored.StoredTree`, whose cuts are dask arrays.
 
     Raises
     ------
@@ -136,101 +133,9 @@ def hierarchy(
     )
     if n_fine is not None and fine_size is not None:
         raise ParameterError("give either n_fine or fine_size, not both")
-    file = resolve(image)
-    kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing)
-    chosen = choose_compared(model, params, device, kind)
-    params = suit(params, chosen, kind)
-    prepared = prepare(
-        file,
-        rgb=rgb,
-        channel_axis=channel_axis,
-        slices=slices,
-        mask=mask,
-        spacing=spacing,
-        model=chosen,
-    )
-    if prepared.canvas.n_leading:
-        raise ImageError(
-            f"a hierarchy is made of one image, but this is a stack of {len(prepared.canvas)}: "
-            "pass one of them, or slices='volume' for a hierarchy in 3-D"
-        )
-    count = default_fine_count(prepared, (), params) if n_fine is None else n_fine
-    tree = slice_hierarchy(prepared, (), count, params, chosen, device, progress)
-    return Hierarchy(tree.labels, tree.linkage)
-
-
-def tree_of(params: SegmentParams) -> HierarchyParams:
-    """Return how the tree is made that superpixels of mode "adaptive" are cut from.
-
-    Raises
-    ------
-    ParameterError
-        If a parameter of the one mode is given for the other.
-    """
-    if params.mode == "flat":
-        if params.size_exponent is not None:
-            raise ParameterError("size_exponent is for mode 'adaptive': pass mode='adaptive' too")
-    elif params.boundary_weight is not None:
-        raise ParameterError(
-            "boundary_weight is for mode 'flat': use napari_sen.hierarchy to weigh a tree's"
-        )
-    elif params.connectivity != 1:
-        raise ParameterError("adaptive superpixels touch by their faces: connectivity must be 1")
-    return HierarchyParams.given(
-        fine_compactness=params.compactness,
-        size_exponent=params.size_exponent,
-        smoothing=params.smoothing,
-        colour_weight=params.colour_weight,
-        embedding_weight=params.embedding_weight,
-    )
-
-
-def default_fine_count(prepared: Prepared, index: tuple[int, ...], params: HierarchyParams) -> int:
-    """Return how many superpixels of diameter ``fine_size`` one slice (or volume) holds."""
-    return fine_count(params.fine_size, prepared.spacing, prepared.pixels(index))
-
-
-def fine_count(size: float, spacing: Sequence[float], pixels: int) -> int:
-    """Return how many superpixels of a diameter, in px of the finest axis, so many pixels hold."""
-    cell = (size * min(spacing)) ** len(spacing)
-    return min(max(round(pixels * math.prod(spacing) / cell), 1), pixels)
-
-
-def slice_hierarchy(
-    prepared: Prepared,
-    index: tuple[int, ...],
-    n_fine: int,
-    params: HierarchyParams,
-    model: Model | None,
-    device: str,
-    progress: Progress | None = None,
-) -> core.Hierarchy:
-    """Build the hierarchy of one slice (or volume) of an image that is prepared.
-
-    Raises
-    ------
-    ParameterError
-        If ``n_fine`` is no number of superpixels, or nothing is left to compare.
-    """
-    pixels = prepared.pixels(index)
-    require("n_fine", n_fine, int, {"low": 1})
-    if n_fine > pixels:
-        raise ParameterError(f"n_fine must be at most the number of pixels ({pixels})")
-    if model is None and params.colour_weight == 0:
-        raise ParameterError("colour_weight and embedding_weight are both 0, or there is no model")
-    inside = prepared.slice_mask(index)
-    features = slice_features(prepared, index, params, model, device, progress)
-    labels = snic(
-        features,
-        int(n_fine),
-        compactness=params.fine_compactness,
-        spacing=prepared.spacing,
-        mask=inside,
-        progress=progress,
-    )
-    strength = None
-    if params.boundary_weight > 0:
-        strength = boundary_strength(prepared, index, params, progress)
-    return core.build(
-        labels, features, strength, params, spacing=prepared.spacing, progress=progress
-    )
+    reading = Reading(rgb, channel_axis, slices, spacing, kind, mask)
+    execution = Execution(device, tile, scheduler, out, resume, overwrite)
+    run = tree_run(image, params, n_fine, model=model, reading=reading, execution=execution)
+    run.run(progress)
+    tree: Hierarchy | StoredTree = run.result()
+    return tree

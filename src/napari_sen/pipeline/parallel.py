@@ -8,7 +8,7 @@ from threading import Event
 from typing import TypeVar
 
 from ..errors import Cancelled
-from ..progress import Progress, report
+from ..progress import Progress, part, report
 from ..tiles.pool import cores
 
 __all__ = ["in_threads"]
@@ -19,23 +19,28 @@ POLL = 0.1  # seconds between two looks at whether the work is still wanted
 
 
 def in_threads(
-    work: Callable[[_Piece, Progress], _Result],
+    work: Callable[[_Piece, Progress | None], _Result],
     pieces: Sequence[_Piece],
     progress: Progress | None,
     stage: str,
+    threads: int | None = None,
 ) -> list[_Result]:
     """Return ``work(piece, poll)`` of every piece, in order.
 
     ``progress`` is called in this thread only. Once it raises, ``poll``, which the pieces pass
-    on to the kernels, raises Cancelled in theirs.
+    on to the kernels, raises Cancelled in theirs. With one thread the pieces follow each other
+    in this one.
     """
+    count = min(len(pieces), cores() if threads is None else threads)
+    if count < 2:
+        return [work(each, part(progress, k, len(pieces))) for k, each in enumerate(pieces)]
     stop = Event()
 
     def poll(*_: object) -> None:
         if stop.is_set():
             raise Cancelled
 
-    with ThreadPoolExecutor(min(len(pieces), cores())) as pool:
+    with ThreadPoolExecutor(count) as pool:
         waiting = [pool.submit(work, piece, poll) for piece in pieces]
         open_ones = set(waiting)
         try:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..learn.pseudo_labels import pseudo_labels as slice_pseudo_labels
+from ..options import Reading
 from ..params import PseudoLabelParams
 from ..progress import Progress, part
-from .prepare import prepare
+from .plan import scenes
 
 __all__ = ["pseudo_labels"]
 
@@ -58,13 +59,12 @@ def pseudo_labels(
     params = PseudoLabelParams.given(
         spacings=spacings, compactnesses=compactnesses, smoothing=smoothing
     )
-    prepared = prepare(image, rgb=rgb, channel_axis=channel_axis, slices=slices or "each")
-    canvas = prepared.canvas
+    opened, parts, _ = scenes(image, Reading(rgb, channel_axis, slices or "each"))
     maps: dict[tuple[float, float], NDArray[np.int32]] = {}
-    for done, index in enumerate(canvas.slices()):
-        inner = part(progress, done, len(canvas))
-        found = slice_pseudo_labels(prepared.colour(index, params.smoothing, inner), params, inner)
-        for key, labels in found.items():
-            whole = maps.setdefault(key, np.zeros(canvas.shape, np.int32))
-            whole[index] = labels + whole.max()
+    for done, scene in enumerate(parts):
+        inner = part(progress, done, len(parts))
+        colour = scene.colour(scene.whole, params.smoothing, inner)
+        for key, labels in slice_pseudo_labels(colour, params, inner).items():
+            whole = maps.setdefault(key, np.zeros(opened.shape, np.int32))
+            whole[scene.index] = labels + whole.max()
     return maps

@@ -1,26 +1,16 @@
-"""Image to superpixels, end to end."""
+"""Image to superpixels."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..core.lattice import mean_diameter
-from ..core.snic import snic
-from ..errors import ImageError, ParameterError
-from ..io.read import resolve
-from ..params import HierarchyParams, SegmentParams
-from ..progress import Progress, part
-from .choose import choose_compared, kind_for, suit
-from .features import growth_boundary, slice_features
-from .hierarchy import FINE_PER_SEGMENT, default_fine_count, slice_hierarchy, tree_of
-from .prepare import Prepared, image_kind, prepare
-from .route import is_tiled
+from ..errors import ParameterError
+from ..options import Execution, Reading
+from ..params import SegmentParams
+from ..progress import Progress
+from .plan import superpixel_run
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -42,6 +32,7 @@ def segment(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     slices: str | None = None,
+    kind: str | None = None,
     connectivity: int | None = None,
     smoothing: float | None = None,
     colour_weight: float | None = None,
@@ -84,8 +75,7 @@ def segment(
         For mode "adaptive": 1 keeps superpixels of about equal size, 0.25 follows objects,
         whatever their size. By default 0.4 for photographs, 0.7 for microscopy.
     model : Model, name, path or None
-        "auto" takes the bundled model ``natural`` for colour images without a pixel size,
-        ``microscopy`` for all others; None uses colour alone.
+        "auto" takes the bundled model for the kind of image; None uses colour alone.
     mask : array or path, optional
         Where 0, pixels stay outside (label 0). The shape of the image without channels.
     spacing : sequence of float, optional
@@ -97,6 +87,9 @@ def segment(
     slices : {"each", "volume"}, optional
         For more than two spatial axes: every slice for itself (labels are unique over the
         stack), or 3-D superpixels.
+    kind : {"natural", "microscopy"}, optional
+        What the image shows, which decides the model and the parameters that suit it. By default
+        "natural" for colour images without a pixel size, "microscopy" for all others.
     connectivity, smoothing, colour_weight, embedding_weight, boundary_weight
         See :class:`napari_sen.params.SegmentParams`, whose defaults None stands for.
     device : str
@@ -123,8 +116,8 @@ def segment(
         The image's shape without its channels: labels 1, 2, ..., each one connected piece;
         0 outside the mask. The same input gives the same labels, on any number of threads.
         A NumPy array; in tiles a dask array over an OME-Zarr store (int64 beyond 2^31 labels).
-        Images go in tiles if they are lazy arrays (dask, zarr), files beyond half of the free
-        memory, or if ``tile``, ``out`` or ``scheduler`` asks for it.
+        Images go in tiles if they are lazy arrays (dask, zarr), or if ``tile``, ``out`` or
+        ``scheduler`` asks for it; what is too large for the memory is refused without ``out``.
 
     Raises
     ------
@@ -155,120 +148,8 @@ def segment(
         embedding_weight=embedding_weight,
         boundary_weight=boundary_weight,
     )
-    tree = tree_of(params)
-    if (resume or overwrite) and out is None:
-        raise ParameterError("resume and overwrite speak of an output: give out= as well")
-    options = {"out": out, "tile": tile, "scheduler": scheduler}
-    with_model = model is not None and params.embedding_weight != 0
-    if is_tiled(image, **options, with_model=with_model):
-        from .lazy import open_result, segment_run  # zarr takes a moment to import
-
-        run = segment_run(
-            image,
-            params,
-            model=model,
-            mask=mask,
-            spacing=spacing,
-            channel_axis=channel_axis,
-            rgb=rgb,
-            slices=slices,
-            device=device,
-            resume=resume,
-            overwrite=overwrite,
-            **options,
-        )
-        run.run(progress)
-        return open_result(run.path)[0]
-    file = resolve(image)
-    kind = image_kind(file, rgb=rgb, channel_axis=channel_axis, slices=slices, spacing=spacing)
-    chosen = choose_compared(model, params, device, kind)
-    tree = suit(tree, chosen, kind)
-    prepared = prepare(
-        file,
-        rgb=rgb,
-        channel_axis=channel_axis,
-        slices=slices,
-        mask=mask,
-        spacing=spacing,
-        model=chosen,
-    )
-    canvas = prepared.canvas
-    pixels = np.array([prepared.pixels(index) for index in canvas.slices()], np.int64)
-    pixels = pixels.reshape(canvas.leading)
-    counts = _counts(pixels, params, prepared.spacing)
-    diameter = mean_diameter(int(pixels.sum()), int(counts.sum()), prepared.spacing)
-    params = params.settled(kind_for(chosen, kind), diameter)
-
-    labels = np.zeros(canvas.shape, np.int32)
-    last = 0
-    for done, index in enumerate(canvas.slices()):
-        count = int(counts[index])
-        if count == 0:
-            continue
-        inner = part(progress, done, len(canvas))
-        if params.mode == "adaptive":
-            found = _adaptive(prepared, index, count, tree, chosen, device, inner)
-        else:
-            found = _flat(prepared, index, count, params, chosen, device, inner)
-        labels[index] = np.where(found > 0, found + last, 0)
-        last += int(found.max())
-    return labels
-
-
-def _flat(
-    prepared: Prepared,
-    index: tuple[int, ...],
-    count: int,
-    params: SegmentParams,
-    model: Model | None,
-    device: str,
-    progress: Progress | None,
-) -> NDArray[np.int32]:
-    """Return the superpixels of one slice by SNIC."""
-    return snic(
-        slice_features(prepared, index, params, model, device, progress),
-        count,
-        boundary=growth_boundary(prepared, index, params, progress),
-        boundary_weight=params.boundary_weight or 0.0,
-        compactness=params.compactness or 0.0,  # settled before
-        spacing=prepared.spacing,
-        mask=prepared.slice_mask(index),
-        connectivity=params.connectivity,
-        progress=progress,
-    )
-
-
-def _adaptive(
-    prepared: Prepared,
-    index: tuple[int, ...],
-    count: int,
-    params: HierarchyParams,
-    model: Model | None,
-    device: str,
-    progress: Progress | None,
-) -> NDArray[np.int32]:
-    """Return the superpixels of one slice as a cut of its merge tree.
-
-    Parts of a mask that do not touch cannot be merged, so there are at least so many.
-    """
-    fine = max(default_fine_count(prepared, index, params), count * FINE_PER_SEGMENT)
-    fine = min(fine, prepared.pixels(index))
-    tree = slice_hierarchy(prepared, index, fine, params, model, device, progress)
-    return tree.cut(min(max(count, tree.n_parts), tree.n_leaves))
-
-
-def _counts(
-    pixels: NDArray[np.int64], params: SegmentParams, spacing: Sequence[float]
-) -> NDArray[np.int64]:
-    """Return how many superpixels each slice gets; 0 where it has no pixels inside."""
-    if params.size is not None:
-        # A superpixel has at least one pixel, however small the size.
-        cell = max(params.size ** len(spacing) / math.prod(spacing), 1.0)
-        return np.minimum(np.maximum(np.rint(pixels / cell).astype(np.int64), 1), pixels)
-    fewest = int(pixels[pixels > 0].min())
-    if params.n_segments > fewest:
-        raise ImageError(
-            f"n_segments is {params.n_segments}, but a slice has only {fewest} pixels: "
-            "ask for fewer superpixels"
-        )
-    return np.minimum(params.n_segments, pixels)
+    reading = Reading(rgb, channel_axis, slices, spacing, kind, mask)
+    execution = Execution(device, tile, scheduler, out, resume, overwrite)
+    run = superpixel_run(image, params, model=model, reading=reading, execution=execution)
+    run.run(progress)
+    return run.result()

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.features import check_planes
 from ..errors import DataError
 from ..io.read import IMAGE_SUFFIXES
 from ..learn.dataset import Source
 from ..learn.model import Model
 from ..learn.recipes import make_recipe
 from ..learn.training import Step, run
+from ..options import Reading
 from ..params import (
     ContrastParams,
     LossParams,
@@ -27,8 +29,9 @@ from ..params import (
     TrainParams,
 )
 from ..progress import Progress
-from .choose import choose_model
-from .prepare import Prepared, prepare
+from .features import Scene
+from .model_choice import choose_model
+from .plan import scenes
 
 __all__ = ["sources", "train", "training_steps"]
 
@@ -203,12 +206,13 @@ def sources(images: Any, planes: int, smoothing: float, reading: Mapping[str, An
         is_path = isinstance(image, str | os.PathLike)
         name = _name(Path(image)) if is_path else f"image {number}"
         # Opened now, so that a bad image is known before the first is worked on.
-        prepared = prepare(image, **reading)
-        stamp = _stamp(prepared.canvas.data)
-        kept = None if is_path else prepared
-        for index in prepared.canvas.slices():
-            place = f"{list(index)}" if index else ""
-            load = _Loader(image, kept, index, planes, smoothing, dict(reading))
+        opened, parts, _ = scenes(image, Reading(**reading))
+        check_planes(opened.raster.channels, planes)
+        stamp = _stamp(np.asarray(opened.raster.array))
+        for which, scene in enumerate(parts):
+            place = f"{list(scene.index)}" if scene.index else ""
+            kept = None if is_path else scene
+            load = _Loader(image, kept, which, planes, smoothing, dict(reading))
             found.append(Source(name + place, load, stamp))
     if not found:
         raise DataError("there are no images to train on: give arrays, files or a folder of them")
@@ -221,21 +225,19 @@ class _Loader:
     def __init__(
         self,
         image: Any,
-        prepared: Prepared | None,
-        index: tuple[int, ...],
+        scene: Scene | None,
+        which: int,
         planes: int,
         smoothing: float,
         reading: dict[str, Any],
     ) -> None:
-        self.image, self.prepared, self.index = image, prepared, index
+        self.image, self.scene, self.which = image, scene, which
         self.planes, self.smoothing, self.reading = planes, smoothing, reading
 
     def __call__(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        prepared = self.prepared or prepare(self.image, **self.reading)
-        return (
-            prepared.planes(self.index, self.planes),
-            prepared.colour(self.index, self.smoothing),
-        )
+        scene = self.scene or scenes(self.image, Reading(**self.reading))[1][self.which]
+        whole = scene.whole
+        return scene.planes(whole, self.planes), scene.colour(whole, self.smoothing)
 
 
 def _expand(images: Any) -> list[Any]:

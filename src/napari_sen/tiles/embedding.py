@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..progress import Progress
+from ..progress import Progress, part
 from .geometry import Box, network_blocks, network_window
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def embed_box(
     model: Model,
     device: str = "cpu",
     progress: Progress | None = None,
+    *,
+    out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Return the raw embedding of a box of one slice.
 
@@ -46,6 +49,8 @@ def embed_box(
         Where the network runs.
     progress : callable, optional
         Called often; may raise to stop the work.
+    out : (H, W, D) float32 array, optional
+        Written to and returned.
 
     Returns
     -------
@@ -53,19 +58,19 @@ def embed_box(
         That of the whole slice at this box, but for rounding (1e-6).
     """
     (top, bottom), (left, right) = box
-    result = np.empty((bottom - top, right - left, model.dim), np.float32)
+    result = np.empty((bottom - top, right - left, model.dim), np.float32) if out is None else out
     levels, radius = model.network.params.levels, model.receptive_field
-    for y, y_stop in network_blocks(top, bottom):
+    blocks = [*itertools.product(network_blocks(top, bottom), network_blocks(left, right))]
+    for k, ((y, y_stop), (x, x_stop)) in enumerate(blocks):
         y_begin, rows = network_window(y, y_stop, shape[0], radius, levels)
-        for x, x_stop in network_blocks(left, right):
-            x_begin, columns = network_window(x, x_stop, shape[1], radius, levels)
-            seen = (_hull(rows), _hull(columns))
-            planes = read(seen)[rows - seen[0][0]][:, columns - seen[1][0]]
-            with _ONE_AT_A_TIME:
-                found = model.embed(planes, device=device, progress=progress)
-            result[y - top : y_stop - top, x - left : x_stop - left] = found[
-                y - y_begin : y_stop - y_begin, x - x_begin : x_stop - x_begin
-            ]
+        x_begin, columns = network_window(x, x_stop, shape[1], radius, levels)
+        seen = (_hull(rows), _hull(columns))
+        planes = read(seen)[rows - seen[0][0]][:, columns - seen[1][0]]
+        with _ONE_AT_A_TIME:
+            found = model.embed(planes, device=device, progress=part(progress, k, len(blocks)))
+        result[y - top : y_stop - top, x - left : x_stop - left] = found[
+            y - y_begin : y_stop - y_begin, x - x_begin : x_stop - x_begin
+        ]
     return result
 
 

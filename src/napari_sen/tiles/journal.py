@@ -15,11 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..disk import atomic, open_inside, sync, write_durably
+from ..disk import open_inside, write_durably
 from ..errors import OutputError
+from .shelf import FolderShelf
 
 try:
     import fcntl
@@ -49,6 +47,7 @@ class Journal:
 
     def __init__(self, folder: Path, run: Mapping[str, Any], *, retry: str) -> None:
         self.folder = folder
+        self.shelf = FolderShelf(str(folder.resolve()))
         folder.mkdir(parents=True, exist_ok=True)
         self.done: dict[str, dict[int, Any]] = {}
         self._lock = open_inside(folder / "lock", "w")
@@ -107,25 +106,6 @@ class Journal:
         """Return the pieces 0...count - 1 of a stage that are not finished."""
         done = self.done.get(stage, {})
         return [piece for piece in range(count) if piece not in done]
-
-    def save(self, name: str, **arrays: NDArray[Any]) -> None:
-        """Keep arrays under a name, whole or not at all."""
-        with (
-            atomic(self.folder / f"{name}.npz", overwrite=True) as partial,
-            partial.open("xb") as file,
-        ):
-            np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        sync(self.folder)
-
-    def load(self, name: str) -> dict[str, NDArray[Any]] | None:
-        """Return arrays that were kept, None if there are none."""
-        path = self.folder / f"{name}.npz"
-        if not path.exists():
-            return None
-        with np.load(path, allow_pickle=False) as found:
-            return dict(found)
 
     def _reopened(self, path: Path) -> Any:
         """Read the lines that are whole, cut off the rest, and go on behind them."""

@@ -21,7 +21,7 @@ from scipy.sparse.csgraph import connected_components
 from ..core.lattice import seed_window
 from ..disk import open_inside, sync
 from .geometry import Box, TileGrid, as_slices, shift
-from .source import Source
+from .raster import Raster
 
 __all__ = ["MaskTiles", "count_inside", "stream_seeds"]
 
@@ -34,7 +34,7 @@ class MaskTiles:
 
     Attributes
     ----------
-    mask : Source
+    mask : Raster
     index : tuple of int
         The slice.
     grid : TileGrid
@@ -45,7 +45,7 @@ class MaskTiles:
         Where tiles leave what they know of the mask's parts.
     """
 
-    mask: Source
+    mask: Raster
     index: tuple[int, ...]
     grid: TileGrid
     spacing: tuple[float, ...]

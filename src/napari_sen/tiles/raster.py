@@ -17,11 +17,11 @@ from ..errors import ImageError, SenError, WorkError
 from ..io.image_file import ImageFile
 from .geometry import Box, as_slices
 
-__all__ = ["Source", "open_source"]
+__all__ = ["Raster", "open_raster"]
 
 
 @dataclass(frozen=True)
-class Source:
+class Raster:
     """An image on disk, or a lazy array, understood as the in-memory path would.
 
     Attributes
@@ -149,15 +149,15 @@ def _pixels(array: Any, keys: tuple[int | slice, ...]) -> NDArray[Any]:
     return np.asarray(part)
 
 
-def open_source(
+def open_raster(
     image: ImageFile,
     *,
     rgb: bool | None = None,
     channel_axis: int | None = None,
     slices: str | None = None,
     path: str | None = None,
-) -> Source:
-    """Return an image as a source; arguments as for :func:`napari_sen.core.image.interpret`.
+) -> Raster:
+    """Return an image as a raster; arguments as for :func:`napari_sen.core.image.interpret`.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def open_source(
         axis: int | None = len(shape) - 1
     else:
         axis = None if channel_axis is None else channel_axis % len(shape)
-    return Source(
+    return Raster(
         None if path is None else str(Path(path).resolve()),
         image.data,
         canvas.leading,

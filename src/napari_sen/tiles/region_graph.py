@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.graph import Regions, face_areas, region_graph
-from ..disk import open_inside, sync
 from .geometry import Box, as_slices, box_shape, shift
 
 __all__ = ["PartialGraph", "add_up", "tile_graph"]
@@ -45,18 +43,6 @@ class PartialGraph:
     length: NDArray[np.float64]
     strength: NDArray[np.float64]
 
-    def save(self, path: Path) -> None:
-        """Write to an npz file, through to the disk."""
-        with open_inside(path, "wb") as file:
-            np.savez(file, allow_pickle=False, **self.__dict__)
-        sync(path)
-
-    @classmethod
-    def load(cls, path: Path) -> PartialGraph:
-        """Read what :meth:`save` wrote."""
-        with np.load(path, allow_pickle=False) as found:
-            return cls(**found)
-
 
 def tile_graph(
     labels: NDArray[Any],
@@ -82,7 +68,7 @@ def tile_graph(
     """
     here = as_slices(shift(core, window))
     own = np.asarray(labels[here], np.int64)
-    known, local = np.unique(own, return_inverse=True)
+    known, local = _numbered(own)
     channels = features.shape[-1]
     parts = []
     sizes, sums = np.empty(0, np.int64), np.empty((0, channels))
@@ -107,6 +93,17 @@ def tile_graph(
         *(np.concatenate([part[k] for part in parts]) for k in range(3))
     ) if parts else (np.empty((0, 2), np.int64), np.empty(0), np.empty(0))  # fmt: skip
     return PartialGraph(known, sizes, sums, pairs, length, along)
+
+
+def _numbered(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the labels that occur, rising, and for every pixel the place of its own."""
+    low, high = int(labels.min()), int(labels.max())
+    if high - low > labels.size:
+        return np.unique(labels, return_inverse=True)
+    known = np.flatnonzero(np.bincount(labels.ravel() - low))
+    place = np.zeros(high - low + 1, np.int64)
+    place[known] = np.arange(len(known))
+    return known + low, place[labels - low]
 
 
 def _across(

@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.lattice import lattice_pitch, seed_window
 from ..core.snic import island_seeds, seeds_in_mask
-from ..disk import sync
 from .geometry import Box
+from .shelf import Shelf
 
-__all__ = ["Seeds", "keep_seeds", "masked_seeds"]
+__all__ = ["Seeds", "masked_seeds", "seeds_name"]
 
 
 @dataclass(frozen=True)
@@ -32,15 +31,15 @@ class Seeds:
         Seeds of each slice, in order.
     pixels : tuple of int
         Pixels inside each slice.
-    folder : str or None
-        Where the seeds of masked slices are kept, one file a slice; None: the plain lattice.
+    shelf : Shelf or None
+        Where the seeds of masked slices are kept; None: the plain lattice.
     """
 
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
     counts: tuple[int, ...]
     pixels: tuple[int, ...]
-    folder: str | None = None
+    shelf: Shelf | None = None
 
     @property
     def total(self) -> int:
@@ -71,10 +70,10 @@ class Seeds:
 
     def window(self, which: int, box: Box) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the seeds in a box of a slice and their labels, rising."""
-        if self.folder is None:
+        if self.shelf is None:
             points, numbers = seed_window(self.shape, self.counts[which], self.spacing, box)
         else:
-            every = np.load(_file(self.folder, which), mmap_mode="r", allow_pickle=False)
+            every = self.shelf.kept_array(seeds_name(which))
             near = np.ones(len(every), bool)
             for axis, (start, stop) in enumerate(box):
                 near &= (every[:, axis] >= start) & (every[:, axis] < stop)
@@ -91,12 +90,6 @@ def masked_seeds(
     return np.concatenate([points, island_seeds(inside, points, spacing, connectivity)])
 
 
-def keep_seeds(folder: Path, which: int, points: NDArray[np.int64]) -> None:
-    """Write the seeds of one slice where tiles find them."""
-    path = _file(str(folder), which)
-    np.save(path, points, allow_pickle=False)
-    sync(path)
-
-
-def _file(folder: str, which: int) -> Path:
-    return Path(folder) / f"seeds-{which}.npy"
+def seeds_name(which: int) -> str:
+    """Return the name under which the seeds of one slice are kept."""
+    return f"seeds-{which}"

@@ -13,12 +13,12 @@ from ..core.features import PERCENTILES, Statistics, sample_step, with_projectio
 from ..errors import ImageError
 from .geometry import Box
 from .percentiles import Digits, Percentiles, count_digits
-from .source import Source
+from .raster import Raster
 
 __all__ = ["Count", "Selection", "count_tile", "needs_pass"]
 
 
-def needs_pass(source: Source) -> bool:
+def needs_pass(source: Raster) -> bool:
     """Return whether anything has to be read: not for bool, nor for colour of whole numbers."""
     return not (source.dtype == bool or (source.rgb and source.dtype.kind in "iu"))
 
@@ -49,8 +49,8 @@ class Count:
 
 
 def count_tile(
-    source: Source,
-    mask: Source | None,
+    source: Raster,
+    mask: Raster | None,
     prefixes: Sequence[tuple[int, int]],
     level: int,
     item: tuple[tuple[int, ...], Box],
@@ -76,11 +76,11 @@ class Selection:
 
     Parameters
     ----------
-    source : Source
+    source : Raster
         Its dtype decides the number of passes.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Raster) -> None:
         self._source = source
         self._percentiles = Percentiles(source.channels, source.dtype, PERCENTILES)
         self.passes = 1 if source.rgb else self._percentiles.passes
@@ -147,7 +147,7 @@ def _check(
     found: Count,
     values: NDArray[Any],
     inside: NDArray[np.bool_] | None,
-    source: Source,
+    source: Raster,
     index: tuple[int, ...],
     box: Box,
 ) -> None:
@@ -172,7 +172,7 @@ def _sample(
     found: Count,
     values: NDArray[Any],
     inside: NDArray[np.bool_] | None,
-    source: Source,
+    source: Raster,
     index: tuple[int, ...],
     box: Box,
 ) -> None:

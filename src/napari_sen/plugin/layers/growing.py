@@ -29,7 +29,7 @@ from .results import Result
 from .stored import keep_place, stored_levels
 
 if TYPE_CHECKING:
-    from ...pipeline.run import Run
+    from ...pipeline.work import Run
     from ...tiles.pyramid import Pyramid
 
 __all__ = ["GrowingStore", "Growth", "displayed", "grow"]
@@ -378,4 +378,6 @@ def grow(run: Run, growth: Growth, control: Control) -> None:
 
 def _is_result(run: Run, target: Pyramid | None) -> bool:
     """Return whether a store is the result, and not one on the way to it."""
-    return target is not None and Path(target.path) == run.place.store.resolve()
+    if target is None or run.place is None:
+        return False
+    return Path(target.path) == run.place.store.resolve()

@@ -11,7 +11,7 @@ import numpy as np
 import zarr
 
 from ...disk import ATTRIBUTE
-from ...pipeline.lazy import open_result
+from ...pipeline.stored import open_result
 from ..state.placement import Placement
 from ..state.storage import what_lies_at
 from .results import Result

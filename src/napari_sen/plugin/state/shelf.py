@@ -41,7 +41,7 @@ class ModelShelf:
         from ...learn.model import Model
         from ...learn.registry import find_model
         from ...learn.remember import RememberingModel
-        from ...pipeline.choose import choose_model
+        from ...pipeline.model_choice import choose_model
 
         kind = "natural" if source.rgb and not source.is_scaled else "microscopy"
         path = find_model(kind if name == "auto" else name)

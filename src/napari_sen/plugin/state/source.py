@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ImageError, ParameterError
+from ...io.memory import available_memory, working_set
+from ...options import Reading
 from .control import Control
 from .cut import check_finished
 from .placement import Placement, full_resolution, pixel_size, placement_of
@@ -108,6 +111,28 @@ class Source:
     def reading(self) -> dict[str, Any]:
         """Return the keyword arguments that tell the API how to read ``image``."""
         return {"rgb": self.rgb, "channel_axis": self.channel_axis, "slices": self.slices}
+
+    def fits(self, product: str, with_model: bool) -> bool:
+        """Return whether the work on the image fits in the memory that is free."""
+        n = 3 if self.slices == "volume" else 2
+        channels = 3 if self.rgb else self.data.shape[self.channel_axis] if self.channel_axis else 1
+        needed = working_set(
+            prod(self.shape[-n:]),
+            prod(self.shape[:-n]),
+            channels=channels,
+            itemsize=np.dtype(self.data.dtype).itemsize,
+            is_read=not isinstance(self.data, np.ndarray),
+            product=product,
+            with_model=with_model,
+        )
+        free = available_memory()
+        return free is None or needed <= free
+
+    @property
+    def asked(self) -> Reading:
+        """Return how the API is to understand the image, but for its mask."""
+        spacing = self.spacing if self.is_scaled else None
+        return Reading(self.rgb, self.channel_axis, self.slices, spacing)
 
     @property
     def is_scaled(self) -> bool:

@@ -14,7 +14,6 @@ from platformdirs import user_data_path
 from ...disk import is_ours
 from ...errors import OutputError, SenError
 from ...params import SegmentParams
-from ...pipeline import route
 from ...tiles.geometry import TileGrid, tile_sides
 from .source import Source
 
@@ -66,9 +65,9 @@ class Storage:
         return Path(self.path).expanduser() if self.path else suggest(layer, what)
 
 
-def is_tiled(source: Source, with_model: bool, storage: Storage) -> bool:
-    """Return whether a step works in tiles."""
-    return storage.wanted or not route.fits_in_memory(source.shape, with_model)
+def is_tiled(source: Source, product: str, with_model: bool, storage: Storage) -> bool:
+    """Return whether a step works in tiles: where that is wanted, or memory does not suffice."""
+    return storage.wanted or not source.fits(product, with_model)
 
 
 def image_path(layer: Any) -> Path | None:
@@ -145,7 +144,7 @@ def prepare(goal: Path, overwrite: bool) -> None:
 
 def plan_superpixels(source: Source, params: SegmentParams, tile: int | None, goal: Path) -> str:
     """Return one or two sentences: how many tiles, how large the result, what lies there."""
-    from ...pipeline.tiled import planned_tiles
+    from ...pipeline.superpixels import planned_tiles
 
     n = 3 if source.slices == "volume" else 2
     leading, spatial = source.shape[:-n], source.shape[-n:]

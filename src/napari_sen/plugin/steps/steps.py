@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from ...core.hierarchy import Hierarchy
 from ...core.image import interpret
 from ...core.regions import region_table
 from ...errors import ImageError
@@ -28,7 +29,6 @@ from ...params import (
     SegmentParams,
     TrainParams,
 )
-from ...pipeline import route
 from ..layers.display import for_display, pyramid
 from ..layers.results import Finished, Result, Tree
 from ..state.control import Control
@@ -74,7 +74,7 @@ class Step:
 
 def _loaded(source: Source, settings: Settings, control: Control) -> np.ndarray:
     """Return the image in memory; ImageError where the work on it would not fit."""
-    if not route.fits_in_memory(source.shape, settings.model is not None):
+    if not source.fits("hierarchy", settings.model is not None):
         raise ImageError(
             f"the {' x '.join(map(str, source.shape))} pixels of {source.name!r} are too many for "
             "the memory that is free: choose a region, the current view or a slice. Superpixels, "
@@ -135,7 +135,7 @@ def embed(source: Source, settings: Settings, control: Control) -> Finished:
     from ...core.pca import pca_rgb
 
     params = settings[EmbedParams]
-    if is_tiled(source, True, settings.storage["embed"]):
+    if is_tiled(source, "embedding", True, settings.storage["embed"]):
         return tiled_embedding(source, settings, control)
     image, inside = _loaded(source, settings, control), source.load_mask(control)
     embedding = napari_sen.embed(
@@ -175,7 +175,7 @@ def superpixels(source: Source, settings: Settings, control: Control) -> Finishe
         del options["n_segments"]
     else:
         del options["size"]
-    if is_tiled(source, settings.model is not None, settings.storage["superpixels"]):
+    if is_tiled(source, "superpixels", settings.model is not None, settings.storage["superpixels"]):
         return tiled_superpixels(source, settings, control)
     image, how = source.load(control), common(source, settings)
     labels = napari_sen.segment(
@@ -219,7 +219,7 @@ def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
     return Finished(
         [],
         f"{numbers}, by the slider ({model_note(source, settings)})",
-        tree=Tree(tree, source.placement, source.name),
+        tree=Tree(cast(Hierarchy, tree), source.placement, source.name),
     )
 
 
@@ -256,7 +256,7 @@ def contours(source: Source, settings: Settings, control: Control) -> Finished:
     """Average the boundaries over many sizes: an image from 0 to 1."""
     import napari_sen
 
-    if is_tiled(source, settings.model is not None, settings.storage["contours"]):
+    if is_tiled(source, "contours", settings.model is not None, settings.storage["contours"]):
         return tiled_contours(source, settings, control)
     image, inside = source.load(control), source.load_mask(control)
     strength = napari_sen.contours(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...errors import ImageError
+from ...options import Execution, Reading
 from ...params import ContourParams, EmbedParams, SegmentParams
-from ...pipeline import lazy
+from ...pipeline.plan import colour_run, contour_run, embedding_run, superpixel_run
 from ..layers.growing import Growth, grow
 from ..layers.results import Finished
 from ..state.control import Control
@@ -33,8 +35,13 @@ CONTOURS = {"contrast_limits": (0.0, 1.0), "colormap": "inferno", "blending": "a
 
 def common(source: Source, settings: Settings) -> dict[str, Any]:
     """Return the keyword arguments that tell the API how to read an image, and the model."""
-    model = settings.models.get(settings.model, source)
+    model = model_of(source, settings)
     return {**source.reading, "model": model, "device": settings.device}
+
+
+def model_of(source: Source, settings: Settings) -> Any:
+    """Return the model, loaded, that is used for an image; None for colour alone."""
+    return settings.models.get(settings.model, source)
 
 
 def by_slice(source: Source) -> dict[str, Any]:
@@ -54,19 +61,16 @@ def tiled_superpixels(source: Source, settings: Settings, control: Control) -> F
     goal = Path(storage.path)
     prepare(goal, storage.overwrite)
     params = settings[SegmentParams]
-    run = lazy.segment_run(
+    run = superpixel_run(
         lazy_cut(source.data, source.index),
         params,
-        **common(source, settings),
-        mask=source.lazy_mask,
-        spacing=source.spacing if source.is_scaled else None,
-        tile=storage.tile,
-        out=goal,
-        **_how(storage),
+        model=model_of(source, settings),
+        reading=replace(source.asked, mask=source.lazy_mask),
+        execution=_execution(settings, storage, goal),
     )
     growth = Growth(goal, "labels", f"{source.name} superpixels", source.placement)
     grow(run, growth, control)
-    count = f"{run.n_labels} superpixels ({model_note(source, settings)})"
+    count = f"{run.found()['superpixels']} superpixels ({model_note(source, settings)})"
     return Finished([growth.final(run.path)], f"{count}, in {goal}")
 
 
@@ -77,15 +81,12 @@ def tiled_embedding(source: Source, settings: Settings, control: Control) -> Fin
     colours = colours_beside(goal)
     for each in (goal, colours):
         prepare(each, storage.overwrite)
-    run = lazy.embed_run(
+    run = embedding_run(
         lazy_cut(source.data, source.index),
-        **common(source, settings),
         clustered=params.clustered,
-        mask=source.lazy_mask,
-        spacing=source.spacing if source.is_scaled else None,
-        tile=storage.tile,
-        out=goal,
-        **_how(storage),
+        model=model_of(source, settings),
+        reading=replace(source.asked, mask=source.lazy_mask),
+        execution=_execution(settings, storage, goal),
     )
     name, place = f"{source.name} embedding", source.placement
     ahead = Placement(
@@ -97,10 +98,13 @@ def tiled_embedding(source: Source, settings: Settings, control: Control) -> Fin
     whole = growth.final(run.path)
     control.live(whole)
     kind = "clustered" if params.clustered else "PCA"
-    picture = lazy.pca_run(run.path, out=colours, slices=source.slices, **_how(storage))
+    picture = colour_run(
+        run.path, reading=Reading(slices=source.slices),
+        execution=_execution(settings, storage, colours),
+    )  # fmt: skip
     growth = Growth(colours, "image", f"{name} ({kind})", place, {"rgb": True})
     grow(picture, growth, control)
-    message = f"{run.dim} values per pixel, in {goal}, shown as 3 colours"
+    message = f"{run.found()['dimensions']} values per pixel, in {goal}, shown as 3 colours"
     return Finished([whole, growth.final(picture.path)], message)
 
 
@@ -114,14 +118,12 @@ def tiled_contours(source: Source, settings: Settings, control: Control) -> Fini
     storage = settings.storage["contours"]
     goal = Path(storage.path)
     prepare(goal, storage.overwrite)
-    run = lazy.contour_run(
+    run = contour_run(
         lazy_cut(source.data, source.index),
         settings[ContourParams],
-        **(common(source, settings) | by_slice(source)),
-        spacing=source.spacing if source.is_scaled else None,
-        tile=storage.tile,
-        out=goal,
-        **_how(storage),
+        model=model_of(source, settings),
+        reading=replace(source.asked, slices="each" if source.slices else None),
+        execution=_execution(settings, storage, goal),
     )
     growth = Growth(goal, "image", f"{source.name} contours", source.placement, CONTOURS)
     grow(run, growth, control)
@@ -129,6 +131,9 @@ def tiled_contours(source: Source, settings: Settings, control: Control) -> Fini
     return Finished([growth.final(run.path)], message)
 
 
-def _how(storage: Storage) -> dict[str, Any]:
-    """Return whether a run goes on with what is there, or overwrites it."""
-    return {"resume": not storage.overwrite, "overwrite": storage.overwrite}
+def _execution(settings: Settings, storage: Storage, goal: Path) -> Execution:
+    """Return where a run works: it goes on with what is at its goal, or overwrites it."""
+    return Execution(
+        settings.device, storage.tile, out=goal, resume=not storage.overwrite,
+        overwrite=storage.overwrite,
+    )  # fmt: skip

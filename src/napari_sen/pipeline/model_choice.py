@@ -1,22 +1,22 @@
-"""Which model an image gets."""
+"""Which model an image gets, and how a model travels to where tiles are worked on."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from functools import lru_cache
 from os import PathLike
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import ModelError, ParameterError
-from ..params import KINDS, HierarchyParams, Params, SegmentParams
+from ..params import KINDS
 
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["choose_compared", "choose_model", "kind_for", "suit"]
+__all__ = ["HeldModel", "ModelFile", "TravellingModel", "choose_model", "kind_for"]
 
 log = logging.getLogger("napari_sen")
-
-_P = TypeVar("_P", bound=Params)
 
 
 def choose_model(
@@ -35,7 +35,7 @@ def choose_model(
     device : str
         Where it will run.
     kind : {"natural", "microscopy"}
-        See :func:`~napari_sen.pipeline.prepare.image_kind`.
+        See :func:`~napari_sen.tiles.image.kind_of`.
     required : bool
         Whether None is an error.
 
@@ -69,7 +69,9 @@ def choose_model(
 
 def choose_compared(
     model: Model | str | PathLike[str] | None,
-    params: SegmentParams | HierarchyParams,
+    *,
+    colour_weight: float,
+    embedding_weight: float | None,
     device: str,
     kind: str,
 ) -> Model | None:
@@ -80,8 +82,8 @@ def choose_compared(
     ParameterError
         If neither colour nor an embedding is left to compare.
     """
-    chosen = choose_model(None if params.embedding_weight == 0 else model, device, kind=kind)
-    if chosen is None and params.colour_weight == 0:
+    chosen = choose_model(None if embedding_weight == 0 else model, device, kind=kind)
+    if chosen is None and colour_weight == 0:
         raise ParameterError("colour_weight and embedding_weight are both 0, or there is no model")
     return chosen
 
@@ -91,6 +93,45 @@ def kind_for(model: Model | None, kind: str) -> str:
     return model.name if model is not None and model.name in KINDS else kind
 
 
-def suit(params: _P, model: Model | None, kind: str) -> _P:
-    """Return parameters with what suits :func:`kind_for`."""
-    return params.settled(kind_for(model, kind))
+class TravellingModel(Protocol):
+    """A model as tasks get it."""
+
+    def load(self, threads: int | None = None) -> Model:
+        """Return the model; ``threads`` of torch where it is given."""
+
+
+@dataclass(frozen=True)
+class HeldModel:
+    """A model in this process."""
+
+    model: Model
+
+    def load(self, threads: int | None = None) -> Model:
+        """Return the model."""
+        return self.model
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model as it travels to other processes: where its file is, and what must be in it."""
+
+    path: str
+    sha256: str
+
+    def load(self, threads: int | None = None) -> Model:
+        """Return the model, read and checked once per process."""
+        return _loaded(self.path, self.sha256, threads)
+
+
+@lru_cache(maxsize=2)
+def _loaded(path: str, sha256: str, threads: int | None) -> Model:
+    import torch
+
+    from ..learn.model import load_model
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    model = load_model(path)
+    if model.sha256 != sha256:
+        raise ModelError(f"the weights in {path} have changed since the run began")
+    return model

@@ -1,0 +1,391 @@
+"""The door: what is asked for becomes a run, checked before any work, in memory or into a store."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.features import Statistics, check_planes
+from ..errors import ImageError, ParameterError
+from ..io.image_file import ImageFile
+from ..io.memory import check_fits
+from ..io.read import open_image, resolve
+from ..options import Execution, Reading
+from ..params import ContourParams, HierarchyParams, SegmentParams, require
+from ..tiles.image import Image, check_mask, open_mask, settle
+from ..tiles.output import Place, find_place
+from ..tiles.pool import check_scheduler, cores
+from ..tiles.raster import Raster
+from .contour_maps import SIZES_IN_TILES, ContourMap, fine_seeds, tree_params
+from .embeddings import Colours, Embedding
+from .features import Scene, warn_of_mean_shift
+from .model_choice import choose_compared, choose_model, kind_for
+from .superpixels import Superpixels, check_tiles, plain_seeds, segment_count
+from .trees import AdaptiveSuperpixels, Tree, check_tree_memory
+from .work import Memory, Product, Run, measure
+
+if TYPE_CHECKING:
+    from ..learn.model import Model
+
+    Chosen = Model | str | PathLike[str] | None
+
+__all__ = [
+    "colour_run",
+    "contour_run",
+    "embedding_run",
+    "goes_to_a_store",
+    "scenes",
+    "superpixel_run",
+    "tree_of",
+    "tree_run",
+]
+
+
+def superpixel_run(
+    image: Any,
+    params: SegmentParams,
+    *,
+    model: Chosen = "auto",
+    reading: Reading = Reading(),  # noqa: B008  (frozen)
+    execution: Execution = Execution(),  # noqa: B008
+    tree: HierarchyParams | None = None,
+    halo: float | None = None,
+) -> Run:
+    """Return a run of :func:`napari_sen.segment`, checked, that has not begun yet.
+
+    This is what a viewer works with: it iterates over :meth:`Run.steps` in a thread of its own,
+    opens :attr:`Run.path` with :func:`~napari_sen.pipeline.stored.open_result` once it is there,
+    shows each ``Step.box`` as it comes, closes the iterator to stop, and makes the same run with
+    ``resume=True`` to go on, even after a restart.
+
+    Parameters
+    ----------
+    image : array, path or list
+    params : SegmentParams
+        How superpixels are made.
+    model : Model, name, path or None
+    reading : Reading
+        How the image is to be understood.
+    execution : Execution
+        How the work is done; whether it goes to a store.
+    tree : HierarchyParams, optional
+        How the tree is made that superpixels of ``mode="adaptive"`` are cut from; by default as
+        ``params`` say.
+    halo : float, optional
+        Seed spacings that a tile sees around its core.
+
+    Raises
+    ------
+    SenError
+        If an argument cannot be used; the message names the remedy.
+
+    Examples
+    --------
+    >>> import dask.array as da, numpy as np
+    >>> from napari_sen.options import Execution
+    >>> from napari_sen.params import SegmentParams
+    >>> from napari_sen.pipeline.plan import superpixel_run
+    >>> image = da.zeros((300, 200), chunks=100, dtype=np.uint16)
+    >>> how = Execution(tile=128)
+    >>> run = superpixel_run(image, SegmentParams(size=20), model=None, execution=how)
+    >>> [step.box for step in run.steps() if step.stage == "superpixels" and step.box][0]
+    ((0, 128), (0, 128))
+    >>> run.result().shape
+    (300, 200)
+    """
+    tree = tree or tree_of(params)
+    opened = _opened(image, reading, execution, "superpixels", _weighs(model, params))
+    chosen = choose_compared(
+        model, colour_weight=params.colour_weight, embedding_weight=params.embedding_weight,
+        device=execution.device, kind=opened.kind,
+    )  # fmt: skip
+    kind = kind_for(chosen, opened.kind)
+    tile = execution.tile
+    product: Product
+    if params.mode == "flat":
+        product = Superpixels(params, kind, tile, halo)
+        rule = segment_count(params, opened)
+    else:
+        product = AdaptiveSuperpixels(params, tree.settled(kind), tree.leaves(kind), tile, halo)
+        rule = product.rule(opened)
+    run = _run(product, opened, chosen, execution, reading)
+    if run.place is not None and opened.mask is None:
+        check_tiles(plain_seeds(opened, rule), tile, halo)
+        if params.mode != "flat":
+            _check_leaves(opened, chosen, rule(opened.slice_pixels))
+    elif opened.mask is None:
+        rule(opened.slice_pixels)
+    return run
+
+
+def tree_run(
+    image: Any,
+    params: HierarchyParams,
+    n_fine: int | None = None,
+    *,
+    model: Chosen = "auto",
+    reading: Reading = Reading(),  # noqa: B008
+    execution: Execution = Execution(),  # noqa: B008
+) -> Run:
+    """Return a run of :func:`napari_sen.hierarchy`; see :func:`superpixel_run`."""
+    if n_fine is not None:
+        require("n_fine", n_fine, int, {"low": 1})
+    opened = _opened(image, reading, execution, "hierarchy", _weighs(model, params))
+    chosen = choose_compared(
+        model, colour_weight=params.colour_weight, embedding_weight=params.embedding_weight,
+        device=execution.device, kind=opened.kind,
+    )  # fmt: skip
+    if opened.leading:
+        raise ImageError(
+            f"a hierarchy is made of one image, but this is a stack of {opened.n_slices}: "
+            "pass one of them, or slices='volume' for a hierarchy in 3-D"
+        )
+    kind = kind_for(chosen, opened.kind)
+    product = Tree(params.settled(kind), params.leaves(kind), n_fine, execution.tile)
+    rule = product.rule(opened)
+    pixels = opened.slice_pixels
+    if opened.mask is not None and isinstance(opened.mask.array, np.ndarray):
+        pixels = int(np.count_nonzero(opened.mask.array))
+    count = rule(pixels)
+    run = _run(product, opened, chosen, execution, reading)
+    if run.place is not None and opened.mask is None:
+        check_tiles(plain_seeds(opened, rule), execution.tile)
+        _check_leaves(opened, chosen, count)
+    return run
+
+
+def contour_run(
+    image: Any,
+    params: ContourParams,
+    *,
+    model: Chosen = "auto",
+    reading: Reading = Reading(),  # noqa: B008
+    execution: Execution = Execution(),  # noqa: B008
+    halo: float | None = None,
+) -> Run:
+    """Return a run of :func:`napari_sen.contours`; see :func:`superpixel_run`."""
+    if params.method != "trees" and goes_to_a_store(image, execution):
+        raise ParameterError(SIZES_IN_TILES)
+    reading = replace(reading, slices=reading.slices or "each", mask=None)
+    opened = _opened(image, reading, execution, "contours", model is not None)
+    if opened.n_spatial != 2:
+        raise ParameterError("contours are made slice by slice: give slices='each'")
+    chosen = choose_model(model, execution.device, kind=opened.kind)
+    kind = kind_for(chosen, opened.kind)
+    params = params.settled(kind)
+    merging = tree_params(params).settled(kind)
+    if params.method == "trees":
+        growth = merging.leaves(kind)
+    else:
+        growth = SegmentParams(compactness=params.compactness).growth(kind)
+    product = ContourMap(params, merging, growth, execution.tile, halo)
+    run = _run(product, opened, chosen, execution, reading)
+    if run.place is not None:
+        check_tiles(fine_seeds(opened, max(params.fine_sizes)), execution.tile, halo)
+        for size in params.fine_sizes:
+            remedy = "ask for larger fine_sizes, or cut out a part of the image"
+            _check_leaves(opened, chosen, fine_seeds(opened, size).counts[0], remedy)
+    return run
+
+
+def embedding_run(
+    image: Any,
+    *,
+    model: Chosen = "auto",
+    clustered: bool = False,
+    reading: Reading = Reading(),  # noqa: B008
+    execution: Execution = Execution(),  # noqa: B008
+) -> Run:
+    """Return a run of :func:`napari_sen.embed`; see :func:`superpixel_run`."""
+    require("clustered", clustered, bool, {})
+    opened = _opened(image, reading, execution, "embedding", True)
+    chosen = choose_model(model, execution.device, kind=opened.kind, required=True)
+    assert chosen is not None
+    warn_of_mean_shift(chosen, clustered)
+    product = Embedding.by(chosen, clustered, execution.tile)
+    return _run(product, opened, chosen, execution, reading)
+
+
+def colour_run(
+    embedding: str | PathLike[str],
+    *,
+    reading: Reading = Reading(),  # noqa: B008
+    execution: Execution = Execution(),  # noqa: B008
+) -> Run:
+    """Return a run that writes an embedding's three main directions as colours.
+
+    Parameters
+    ----------
+    embedding : path
+        The store of :func:`embedding_run`.
+    reading, execution
+        ``out`` is a new ``NAME.zarr``.
+    """
+    opened = _opened(embedding, reading, replace(execution, tile=TINY), "colours", False)
+    return _run(Colours(), opened, None, replace(execution, tile=TINY), reading)
+
+
+TINY = 32  # any tile: colours are made into a store
+
+
+def tree_of(params: SegmentParams) -> HierarchyParams:
+    """Return how the tree is made that superpixels of mode "adaptive" are cut from.
+
+    Raises
+    ------
+    ParameterError
+        If a parameter of the one mode is given for the other.
+    """
+    if params.mode == "flat":
+        if params.size_exponent is not None:
+            raise ParameterError("size_exponent is for mode 'adaptive': pass mode='adaptive' too")
+    elif params.boundary_weight is not None:
+        raise ParameterError(
+            "boundary_weight is for mode 'flat': use napari_sen.hierarchy to weigh a tree's"
+        )
+    elif params.connectivity != 1:
+        raise ParameterError("adaptive superpixels touch by their faces: connectivity must be 1")
+    return HierarchyParams.given(
+        fine_compactness=params.compactness,
+        size_exponent=params.size_exponent,
+        smoothing=params.smoothing,
+        colour_weight=params.colour_weight,
+        embedding_weight=params.embedding_weight,
+    )
+
+
+def goes_to_a_store(image: Any, execution: Execution) -> bool:
+    """Return whether the result goes to a store on disk, and so is lazy.
+
+    It does for lazy arrays (dask, zarr), and where ``out``, ``tile`` or ``scheduler`` is given;
+    never because of how much memory happens to be free.
+    """
+    if execution.asks_for_tiles:
+        return True
+    if isinstance(image, np.ndarray | str | os.PathLike | ImageFile):
+        return False
+    return not isinstance(open_image(image).data, np.ndarray)
+
+
+def scenes(
+    image: Any, reading: Reading, *, model: Chosen = None, device: str = "auto"
+) -> tuple[Image, list[Scene], Model | None]:
+    """Return an image in memory with its slices ready to be looked at, and the model chosen.
+
+    Parameters
+    ----------
+    image : array, path or list
+    reading : Reading
+    model : Model, name, path or None
+    device : str
+    """
+    opened = _opened(image, reading, None, "scenes", model is not None)
+    chosen = choose_model(model, device, kind=opened.kind)
+    _check_model(opened, chosen)
+    stats = statistics_of(opened)
+    return opened, [
+        Scene(opened, which, stats, chosen, device=device, threads=cores())
+        for which in range(opened.n_slices)
+    ], chosen  # fmt: skip
+
+
+def statistics_of(image: Image) -> Statistics:
+    """Return the statistics of an image in memory."""
+    steps = measure(Memory(image, None, "cpu"))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            stats: Statistics = end.value
+            return stats
+
+
+def _weighs(model: Chosen, params: SegmentParams | HierarchyParams) -> bool:
+    return model is not None and params.embedding_weight != 0
+
+
+def _run(
+    product: Product, image: Image, model: Model | None, execution: Execution, reading: Reading
+) -> Run:
+    """Return the run of a product, with its place where the result goes to a store."""
+    _check_model(image, model)
+    in_memory = isinstance(image.raster.array, np.ndarray) and image.raster.path is None
+    place: Place | None = None
+    if execution.asks_for_tiles or not in_memory:
+        inputs = [each.path for each in (image.raster, image.mask) if each and each.path]
+        place = find_place(
+            execution.out,
+            inputs=inputs,
+            resume=execution.resume,
+            overwrite=execution.overwrite,
+            name=product.name.split()[-1],
+        )
+    return Run(
+        product, image, model, execution.device, place, execution.scheduler, execution.overwrite
+    )
+
+
+def _check_model(image: Image, model: Model | None) -> None:
+    if model is not None:
+        check_planes(image.raster.channels, model.planes)
+
+
+def _check_leaves(
+    image: Image,
+    model: Model | None,
+    leaves: int,
+    remedy: str = "use mode='flat', or cut out a part of the image",
+) -> None:
+    channels = image.raster.channels + (0 if model is None else model.dim)
+    check_tree_memory(leaves, channels, remedy)
+
+
+def _opened(
+    image: Any, reading: Reading, execution: Execution | None, product: str, with_model: bool
+) -> Image:
+    """Return an image: in memory, or lazily where its result goes to a store."""
+    stored = execution is not None and goes_to_a_store(image, execution)
+    if execution is not None:
+        check_scheduler(execution.scheduler)
+    path = _path(image) if stored else None
+    file = open_image(image)
+    opened = settle(file, reading, path=path)
+    if not stored:
+        check_fits(
+            opened.slice_pixels,
+            opened.n_slices,
+            channels=opened.raster.channels,
+            itemsize=opened.raster.dtype.itemsize,
+            is_read=not isinstance(file.data, np.ndarray),
+            product=product,
+            with_model=with_model,
+        )
+        opened = settle(resolve(image if file.data is not image else file), reading)
+    if execution is not None and stored:
+        _check_travels(opened.raster, execution.scheduler)
+    if reading.mask is None:
+        return opened
+    read = open_image if stored else resolve
+    given = read(reading.mask, what="the mask")
+    mask = open_mask(given, reading, path=_path(reading.mask) if stored else None)
+    check_mask(mask, opened.raster)
+    if isinstance(given.data, np.ndarray) and not given.data.any():
+        raise ImageError("mask is empty: no pixel is inside")
+    return replace(opened, mask=mask)
+
+
+def _path(image: Any) -> str | None:
+    return os.fspath(image) if isinstance(image, str | os.PathLike) else None
+
+
+def _check_travels(raster: Raster, scheduler: Any) -> None:
+    is_local = scheduler is None or isinstance(scheduler, int)
+    if not is_local and raster.path is None and isinstance(raster.array, np.ndarray):
+        raise ParameterError(
+            "an array in memory cannot be worked on by a cluster: write it to zarr and give its "
+            "path"
+        )

@@ -1,0 +1,164 @@
+"""An image ready for the chain: its pixels, its mask, their size, and what it shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.lattice import check_spacing
+from ..core.snic import checked_mask
+from ..errors import ImageError, ParameterError
+from ..io.grid import Grid
+from ..io.image_file import ImageFile
+from ..options import Reading
+from .geometry import Box
+from .raster import Raster, open_raster
+
+__all__ = ["Image", "check_mask", "kind_of", "open_mask", "settle"]
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image on disk or in memory; it travels to other processes.
+
+    Attributes
+    ----------
+    raster : Raster
+        The pixels, read box by box.
+    mask : Raster or None
+        Where 0, pixels stay outside.
+    spacing : tuple of float
+        Pixel size along the spatial axes.
+    grid : Grid
+        Where the pixels of a label map lie.
+    kind : {"natural", "microscopy"}
+        What it shows.
+    """
+
+    raster: Raster
+    mask: Raster | None
+    spacing: tuple[float, ...]
+    grid: Grid
+    kind: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of a label map of the whole."""
+        return self.raster.shape
+
+    @property
+    def leading(self) -> tuple[int, ...]:
+        """Shape of the axes that are looped over."""
+        return self.raster.leading
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """Shape of one slice (or volume)."""
+        return self.raster.spatial
+
+    @property
+    def n_spatial(self) -> int:
+        """2 or 3."""
+        return self.raster.n_spatial
+
+    @property
+    def n_slices(self) -> int:
+        """Number of slices (or volumes)."""
+        return math.prod(self.leading)
+
+    @property
+    def slice_pixels(self) -> int:
+        """Number of pixels of one slice (or volume), with those outside the mask."""
+        return math.prod(self.spatial)
+
+    @property
+    def whole(self) -> Box:
+        """All of a slice (or volume)."""
+        return tuple((0, n) for n in self.spatial)
+
+    def index(self, which: int) -> tuple[int, ...]:
+        """Return the index of a slice (or volume) by its number."""
+        return tuple(int(k) for k in np.unravel_index(which, self.leading)) if self.leading else ()
+
+    def inside(self, index: tuple[int, ...], box: Box) -> NDArray[np.bool_] | None:
+        """Return the mask of a box; None where there is no mask."""
+        if self.mask is None:
+            return None
+        found: NDArray[np.bool_] = self.mask.read(index, box)[..., 0] != 0
+        return found
+
+
+def kind_of(rgb: bool, file: ImageFile, reading: Reading) -> str:
+    """Return what an image shows: as it is said, else by its colours and its pixel size.
+
+    Colour without a pixel size is "natural", all else "microscopy". A size of 1 without a unit
+    says nothing.
+    """
+    if reading.kind is not None:
+        return reading.kind
+    size = file.spacing if reading.spacing is None else reading.spacing
+    units = file.units if reading.spacing is None else None
+    is_scaled = any(units or ()) or any(step != 1 for step in np.atleast_1d(size or ()))
+    return "natural" if rgb and not is_scaled else "microscopy"
+
+
+def settle(file: ImageFile, reading: Reading, *, path: str | None = None) -> Image:
+    """Return an image whose axes, pixel size and kind are settled.
+
+    Parameters
+    ----------
+    file : ImageFile
+        What the source says of itself; what ``reading`` says beats it.
+    reading : Reading
+    path : str, optional
+        Where it can be opened again.
+
+    Raises
+    ------
+    ImageError, ParameterError
+        If the image cannot be used, or can be read in two ways.
+    """
+    raster = open_raster(
+        file,
+        rgb=reading.rgb,
+        channel_axis=reading.channel_axis,
+        slices=reading.slices,
+        path=path,
+    )
+    spacing = _spatial(file.spacing if reading.spacing is None else reading.spacing, raster)
+    axes = None if file.axes is None else "".join(a for a in file.axes if a not in "cs")
+    known = spacing if any(size != 1 for size in spacing) else file.spacing
+    # Five axes are read, but four are written: the grid is that of the last ones.
+    ndim = min(len(raster.shape), 4)
+    grid = Grid.of(ndim, axes=axes, spacing=known, units=file.units)
+    return Image(raster, None, spacing, grid, kind_of(raster.rgb, file, reading))
+
+
+def open_mask(file: ImageFile, reading: Reading, *, path: str | None = None) -> Raster:
+    """Return a mask as a raster."""
+    if file.data.ndim < 2:
+        raise ImageError(f"mask has shape {tuple(file.data.shape)}: give one of the image's shape")
+    return open_raster(file, rgb=False, slices=reading.slices or "each", path=path)
+
+
+def check_mask(mask: Raster, raster: Raster) -> None:
+    """Raise ImageError unless a mask is of the image's shape, and of bool or whole numbers."""
+    if mask.shape != raster.shape or mask.dtype.kind not in "biu":
+        # Of one pixel's memory; raises with the right words.
+        checked_mask(np.broadcast_to(np.ones((), mask.dtype), mask.shape), raster.shape)
+
+
+def _spatial(spacing: Any, raster: Raster) -> tuple[float, ...]:
+    """Return the pixel size of the spatial axes alone."""
+    n = raster.n_spatial
+    if spacing is None:
+        return (1.0,) * n
+    size: Sequence[float] = np.atleast_1d(np.asarray(spacing)).tolist()
+    if len(size) not in (n, len(raster.leading) + n):
+        raise ParameterError(f"spacing needs {n} numbers for this image, got {spacing!r}")
+    return check_spacing(size[-n:], n)
