@@ -14,8 +14,8 @@ from napari_sen.core.pca import pca_rgb
 from napari_sen.errors import Cancelled, ImageError, OutputError
 from napari_sen.io.grid import Grid
 from napari_sen.params import SegmentParams
-from napari_sen.pipeline import embed_tiled
-from napari_sen.pipeline.lazy import open_result
+from napari_sen.pipeline.features import Scene
+from napari_sen.pipeline.stored import open_result
 from napari_sen.plugin.layers import growing
 from napari_sen.plugin.layers.growing import GrowingStore, Growth
 from napari_sen.plugin.layers.results import Result
@@ -412,7 +412,7 @@ def test_an_embedding_stopped_at_its_colours_goes_on_with_them(session, tmp_path
         session.job("embed")(StopAtColours(99))
     goal = tmp_path / "slide_embedding.sen.zarr"
     assert goal.exists()
-    monkeypatch.setattr(embed_tiled, "_embed_tile", None)  # none is embedded again
+    monkeypatch.setattr(Scene, "embedding", None)  # none is embedded again
     whole, colours = session.run("embed")
     assert whole.store == goal
     assert colours.store.exists()

@@ -11,11 +11,11 @@ from skimage.data import astronaut
 
 import napari_sen
 from napari_sen.errors import ImageError
-from napari_sen.pipeline import tiled
+from napari_sen.pipeline import superpixels
 from napari_sen.plugin.qt import store_chooser
 from napari_sen.plugin.qt.store_chooser import chosen_goal
-from napari_sen.plugin.state import storage
 from napari_sen.plugin.state.placement import pixel_size
+from napari_sen.plugin.state.source import Source
 
 from .conftest import assert_no_threads
 from .test_dock import assert_same_place, choose_model
@@ -31,16 +31,16 @@ class Gate:
 
     def __init__(self):
         self.free = threading.Semaphore(0)
-        self.work = tiled.segment_tile
+        self.work = superpixels.grow_superpixels
 
     def open(self, tiles):
         for _ in range(tiles):
             self.free.release()
 
-    def __call__(self, job, item, poll):
+    def __call__(self, common, growth, scene, item, poll):
         while not self.free.acquire(timeout=0.02):
             poll()
-        return self.work(job, item, poll)
+        return self.work(common, growth, scene, item, poll)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def labels(path):
 @pytest.fixture
 def gate(monkeypatch, labels):
     gate = Gate()
-    monkeypatch.setattr(tiled, "segment_tile", gate)
+    monkeypatch.setattr(superpixels, "grow_superpixels", gate)
     return gate
 
 
@@ -268,7 +268,7 @@ def test_the_form_is_there_only_where_it_is_of_use(opened, path, monkeypatch, tm
     assert not chooser.isHidden()
     assert chooser.rows.isHidden()
     # An image that does not fit has no choice.
-    monkeypatch.setattr(storage.route, "fits_in_memory", lambda shape, with_model: False)
+    monkeypatch.setattr(Source, "fits", lambda *_: False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     opened.dock.image.image.setCurrentText("small")
     assert chooser.wanted.isChecked()

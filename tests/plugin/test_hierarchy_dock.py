@@ -1,18 +1,11 @@
 """The hierarchy in a real viewer: build, drag, type, keep, delete, cancel."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
 from napari.layers import Image, Labels
 from skimage.measure import label as connected_pieces
-
-from napari_sen.core.hierarchy import build
-from napari_sen.core.snic import snic
-from napari_sen.plugin.layers.results import Tree
-from napari_sen.plugin.qt.level import INTERVAL
-from napari_sen.plugin.state.placement import Placement
 
 from .test_dock import PLACE, assert_same_place, choose_model, screenshot, waiting
 
@@ -181,35 +174,3 @@ def test_closing_the_dock_lets_the_tree_go(dock):
     dock.qtbot.waitUntil(lambda: bool(gone), timeout=1000)
     assert session.granularity.tree is None
     assert len(dock.viewer.layers) == 2
-
-
-def test_time_of_a_move_at_2k(dock, capsys):
-    """Below a fifth of a second of the window's own thread, whatever else the machine does."""
-    from qtpy.QtWidgets import QApplication
-
-    ramp = np.add.outer(np.arange(2048, dtype=np.float32), np.arange(2048, dtype=np.float32))
-    image = 50 * (1 + np.sin(ramp / 40)) + np.random.default_rng(0).random((2048, 2048))
-    features = image.astype(np.float32)[..., None]
-    tree = build(snic(features, 8000), features)
-    dock.viewer.layers.clear()
-    dock.dock.session.granularity.take(Tree(tree, Placement(), "large"))
-    level = level_of(dock)
-    times = {}
-    for part in (0, 0.25, 0.5, 0.75, 1):
-        dock.qtbot.wait(2 * INTERVAL)  # what was passed before is drawn
-        start = time.thread_time()
-        number = slide(dock, round(part * level.slider.maximum()))
-        QApplication.processEvents()
-        times[number] = time.thread_time() - start
-    start = time.perf_counter()
-    tree.cut(500)
-    cut = time.perf_counter() - start
-    start = time.perf_counter()
-    tree.ultrametric()
-    heights = time.perf_counter() - start
-    with capsys.disabled():
-        moves = ", ".join(f"{number}: {1000 * value:.0f}" for number, value in times.items())
-        print(f"\nms a move at 2048 x 2048, drawn as outlines: {moves}")
-        print(f"ms of the cut alone: {1000 * cut:.1f}; of the map: {1000 * heights:.0f}")
-    assert len(times) == 5
-    assert max(times.values()) < 0.2, times

@@ -9,7 +9,7 @@ from napari_sen.disk import ATTRIBUTE, make_folder, remove_folder
 from napari_sen.errors import OutputError
 from napari_sen.params import SegmentParams
 from napari_sen.plugin.state import storage
-from napari_sen.plugin.state.source import source_of
+from napari_sen.plugin.state.source import Source, source_of
 from napari_sen.plugin.state.storage import (
     Storage,
     image_path,
@@ -113,7 +113,7 @@ def test_the_plan_says_what_cannot_be(layer, tmp_path):
 
 def test_tiles_where_asked_for_or_needed(layer, monkeypatch):
     source = source_of(layer)
-    assert not storage.is_tiled(source, False, Storage())
-    assert storage.is_tiled(source, False, Storage(wanted=True))
-    monkeypatch.setattr(storage.route, "fits_in_memory", lambda shape, with_model: False)
-    assert storage.is_tiled(source, False, Storage())
+    assert not storage.is_tiled(source, "superpixels", False, Storage())
+    assert storage.is_tiled(source, "superpixels", False, Storage(wanted=True))
+    monkeypatch.setattr(Source, "fits", lambda *_: False)
+    assert storage.is_tiled(source, "superpixels", False, Storage())

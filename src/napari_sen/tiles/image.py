@@ -93,17 +93,15 @@ class Image:
         return found
 
 
-def kind_of(rgb: bool, file: ImageFile, reading: Reading) -> str:
-    """Return what an image shows: as it is said, else by its colours and its pixel size.
+def kind_of(
+    rgb: bool, spacing: Sequence[float] | None = None, units: Sequence[str] | None = None
+) -> str:
+    """Return what an image shows, where nobody says it: by its colours and its pixel size.
 
     Colour without a pixel size is "natural", all else "microscopy". A size of 1 without a unit
     says nothing.
     """
-    if reading.kind is not None:
-        return reading.kind
-    size = file.spacing if reading.spacing is None else reading.spacing
-    units = file.units if reading.spacing is None else None
-    is_scaled = any(units or ()) or any(step != 1 for step in np.atleast_1d(size or ()))
+    is_scaled = any(units or ()) or any(step != 1 for step in spacing or ())
     return "natural" if rgb and not is_scaled else "microscopy"
 
 
@@ -136,7 +134,10 @@ def settle(file: ImageFile, reading: Reading, *, path: str | None = None) -> Ima
     # Five axes are read, but four are written: the grid is that of the last ones.
     ndim = min(len(raster.shape), 4)
     grid = Grid.of(ndim, axes=axes, spacing=known, units=file.units)
-    return Image(raster, None, spacing, grid, kind_of(raster.rgb, file, reading))
+    units = file.units if reading.spacing is None else None
+    said = spacing if reading.spacing is not None or file.spacing is not None else None
+    kind = reading.kind or kind_of(raster.rgb, said, units)
+    return Image(raster, None, spacing, grid, kind)
 
 
 def open_mask(file: ImageFile, reading: Reading, *, path: str | None = None) -> Raster:

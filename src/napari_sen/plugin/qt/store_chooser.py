@@ -153,7 +153,7 @@ class StoreChooser(QWidget):
             self.hide()
             return
         with_model = self._session.model is not None
-        forced = is_tiled(source, with_model, Storage())
+        forced = is_tiled(source, STORED[self._step], with_model, Storage())
         self.setVisible(forced or not isinstance(full_resolution(layer), np.ndarray))
         self.wanted.setEnabled(not forced)
         blocker = QSignalBlocker(self.wanted)

@@ -43,7 +43,7 @@ class ModelShelf:
         from ...learn.remember import RememberingModel
         from ...pipeline.model_choice import choose_model
 
-        kind = "natural" if source.rgb and not source.is_scaled else "microscopy"
+        kind = source.kind
         path = find_model(kind if name == "auto" else name)
         stamp = (str(path), path.stat().st_mtime_ns)
         known = self._models.get(str(path))

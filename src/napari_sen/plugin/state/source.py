@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ...errors import ImageError, ParameterError
 from ...io.memory import available_memory, working_set
 from ...options import Reading
+from ...tiles.image import kind_of
 from .control import Control
 from .cut import check_finished
 from .placement import Placement, full_resolution, pixel_size, placement_of
@@ -132,7 +133,12 @@ class Source:
     def asked(self) -> Reading:
         """Return how the API is to understand the image, but for its mask."""
         spacing = self.spacing if self.is_scaled else None
-        return Reading(self.rgb, self.channel_axis, self.slices, spacing)
+        return Reading(self.rgb, self.channel_axis, self.slices, spacing, self.kind)
+
+    @property
+    def kind(self) -> str:
+        """What the image shows: "natural" or "microscopy"."""
+        return kind_of(self.rgb, self.spacing, () if self.unit == "px" else (self.unit,))
 
     @property
     def is_scaled(self) -> bool:

@@ -36,7 +36,7 @@ CONTOURS = {"contrast_limits": (0.0, 1.0), "colormap": "inferno", "blending": "a
 def common(source: Source, settings: Settings) -> dict[str, Any]:
     """Return the keyword arguments that tell the API how to read an image, and the model."""
     model = model_of(source, settings)
-    return {**source.reading, "model": model, "device": settings.device}
+    return {**source.reading, "kind": source.kind, "model": model, "device": settings.device}
 
 
 def model_of(source: Source, settings: Settings) -> Any:
