@@ -15,7 +15,7 @@ from ..io.image_file import ImageFile
 from ..io.read import open_image
 from ..options import Execution, Reading
 from ..pipeline.plan import goes_to_a_store
-from ..pipeline.work import Run
+from ..pipeline.run import Run
 from .console import Reporter
 from .images import Loaded, check_fit, check_outputs, load, reading
 

@@ -20,8 +20,8 @@ from ..params import ContourParams, HierarchyParams, SegmentParams
 from ..pipeline.contour_maps import ContourMap
 from ..pipeline.features import Scene
 from ..pipeline.model_choice import choose_model
+from ..pipeline.run import Run
 from ..pipeline.trees import scene_tree
-from ..pipeline.work import Run
 from .datasets import Item
 from .detector_settings import DETECTORS, FLAT, LEARNT, MERGING, PLAIN, SIGMA, SIZES, TREES
 from .methods import kind_of_model, scene_of

@@ -40,7 +40,7 @@ from .trees import (
     merged_tree,
     needs_limits,
 )
-from .work import Step, Steps, Work, measure
+from .work import Product, Step, Steps, Work, measure
 
 __all__ = ["ContourMap", "contour_sizes", "tree_params"]
 
@@ -58,7 +58,7 @@ def tree_params(params: ContourParams) -> HierarchyParams:
 
 
 @dataclass(frozen=True)
-class ContourMap:
+class ContourMap(Product):
     """The product of :func:`napari_sen.contours`.
 
     Method "trees": leaves of every fine size grow tile by tile; their graphs are merged, each as a
@@ -73,27 +73,18 @@ class ContourMap:
         How the trees merge, settled.
     growth : SnicSettings
         How the superpixels of the method grow.
-    tile : int, sequence of int or None
-    halo : float or None
-        Seed spacings around a tile's core.
     """
 
     params: ContourParams
     merging: HierarchyParams
     growth: SnicSettings
-    tile: Any = None
-    halo: float | None = None
 
     name = "contours"
 
-    def identity(self, image: Image) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """Return all that the contours depend on beside image and model."""
-        return {
-            "contours": self.params.to_dict(),
-            "tree": self.merging.to_dict(),
-            "tile": None if self.tile is None else np.atleast_1d(self.tile).tolist(),
-            "halo": self.halo,
-        }
+        mine = {"contours": self.params.to_dict(), "tree": self.merging.to_dict()}
+        return super().identity() | mine
 
     def stages(self, work: Work) -> Steps:
         """Make the leaves, their graphs, the trees; draw."""
@@ -147,9 +138,8 @@ class ContourMap:
             part, which = divmod(piece, n_slices)
             check_leaves(work.image, common, growths[part].seeds.counts[which])
         yield Step(count - len(left), count, "merging")
-        poll = getattr(work, "progress", None)
         done = in_threads(
-            partial(self._merge_piece, common, growths, n_slices), left, poll, "merging",
+            partial(self._merge_piece, common, growths, n_slices), left, work.progress, "merging",
             work.threads,
         )  # fmt: skip
         for piece in done:
@@ -190,12 +180,6 @@ class ContourMap:
         if isinstance(result, np.ndarray):
             return {"contour_pixels": int(np.count_nonzero(result))}
         return {}
-
-    def opened(self, path: str) -> Any:
-        """Return the contours as a dask array over the store."""
-        from .stored import open_result
-
-        return open_result(path)[0]
 
 
 SIZES_IN_TILES = (

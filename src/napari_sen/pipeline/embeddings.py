@@ -19,7 +19,7 @@ from ..tiles.raster import Raster
 from ..tiles.shelf import Shelf
 from ..tiles.target import Target
 from .superpixels import Common
-from .work import Steps, Work, measure
+from .work import Product, Steps, Work, measure
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -28,7 +28,7 @@ __all__ = ["Colours", "Embedding"]
 
 
 @dataclass(frozen=True)
-class Embedding:
+class Embedding(Product):
     """The product of :func:`napari_sen.embed`.
 
     The mean shift needs landmarks of each plane's density. They are those of the whole plane, and
@@ -43,25 +43,22 @@ class Embedding:
         Number of landmarks of the mean shift.
     clustered : bool
         After the mean shift.
-    tile : int, sequence of int or None
     """
 
     dim: int
     landmarks: int
     clustered: bool = False
-    tile: Any = None
 
     name = "embedding"
 
     @classmethod
     def by(cls, model: Model, clustered: bool, tile: Any = None) -> Embedding:
         """Return the embedding by a model."""
-        return cls(model.dim, model.mean_shift.params.landmarks, clustered, tile)
+        return cls(model.dim, model.mean_shift.params.landmarks, clustered, tile=tile)
 
-    def identity(self, image: Image) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """Return all that the embedding depends on beside image and model."""
-        sides = tile_sides(self.tile, image.spatial, n_spatial=image.n_spatial)
-        return {"clustered": self.clustered, "tile": list(sides)}
+        return super().identity() | {"clustered": self.clustered}
 
     def stages(self, work: Work) -> Steps:
         """Measure, find landmarks, embed."""
@@ -101,12 +98,6 @@ class Embedding:
     def found(self, result: Any) -> dict[str, Any]:
         """Return the number of values a pixel."""
         return {"dimensions": self.dim}
-
-    def opened(self, path: str) -> Any:
-        """Return the embedding as a dask array over the store."""
-        from .stored import open_result
-
-        return open_result(path)[0]
 
 
 @dataclass(frozen=True)
@@ -196,14 +187,10 @@ def _embed_tile(
 
 
 @dataclass(frozen=True)
-class Colours:
+class Colours(Product):
     """The three main directions of an embedding as red, green and blue: see ``pca_rgb``."""
 
     name = "principal components"
-
-    def identity(self, image: Image) -> dict[str, Any]:
-        """Return all that the colours depend on beside the embedding: nothing."""
-        return {}
 
     def stages(self, work: Work) -> Steps:
         """Take a sample, find its directions, colour all."""
@@ -223,16 +210,6 @@ class Colours:
         yield from work.pieces("colours", task, count, where=partial(_tile, image, grid))
         yield from work.finish(target)
         return target
-
-    def found(self, result: Any) -> dict[str, Any]:
-        """Return nothing: there is nothing to tell."""
-        return {}
-
-    def opened(self, path: str) -> Any:
-        """Return the colours as a dask array over the store."""
-        from .stored import open_result
-
-        return open_result(path)[0]
 
 
 def _tile(image: Image, grid: TileGrid, item: int) -> Any:

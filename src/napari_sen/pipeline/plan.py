@@ -24,9 +24,10 @@ from .contour_maps import SIZES_IN_TILES, ContourMap, fine_seeds, tree_params
 from .embeddings import Colours, Embedding
 from .features import Scene, warn_of_mean_shift
 from .model_choice import choose_compared, choose_model, kind_for
+from .run import Run
 from .superpixels import Superpixels, check_tiles, plain_seeds, segment_count
 from .trees import AdaptiveSuperpixels, Tree, check_tree_memory
-from .work import Memory, Product, Run, measure
+from .work import Memory, Product, measure
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -107,10 +108,12 @@ def superpixel_run(
     tile = execution.tile
     product: Product
     if params.mode == "flat":
-        product = Superpixels(params, kind, tile, halo)
+        product = Superpixels(params, kind, tile=tile, halo=halo)
         rule = segment_count(params, opened)
     else:
-        product = AdaptiveSuperpixels(params, tree.settled(kind), tree.leaves(kind), tile, halo)
+        product = AdaptiveSuperpixels(
+            params, tree.settled(kind), tree.leaves(kind), tile=tile, halo=halo
+        )
         rule = product.rule(opened)
     run = _run(product, opened, chosen, execution, reading)
     if run.place is not None and opened.mask is None:
@@ -145,7 +148,7 @@ def tree_run(
             "pass one of them, or slices='volume' for a hierarchy in 3-D"
         )
     kind = kind_for(chosen, opened.kind)
-    product = Tree(params.settled(kind), params.leaves(kind), n_fine, execution.tile)
+    product = Tree(params.settled(kind), params.leaves(kind), n_fine, tile=execution.tile)
     rule = product.rule(opened)
     pixels = opened.slice_pixels
     if opened.mask is not None and isinstance(opened.mask.array, np.ndarray):
@@ -182,7 +185,7 @@ def contour_run(
         growth = merging.leaves(kind)
     else:
         growth = SegmentParams(compactness=params.compactness).growth(kind)
-    product = ContourMap(params, merging, growth, execution.tile, halo)
+    product = ContourMap(params, merging, growth, tile=execution.tile, halo=halo)
     run = _run(product, opened, chosen, execution, reading)
     if run.place is not None:
         check_tiles(fine_seeds(opened, max(params.fine_sizes)), execution.tile, halo)

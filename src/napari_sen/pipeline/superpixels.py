@@ -29,7 +29,7 @@ from ..tiles.shelf import FolderShelf, Shelf
 from ..tiles.target import Target
 from .features import Scene, half_disc_box
 from .model_choice import TravellingModel
-from .work import Step, Steps, Work, measure
+from .work import Product, Step, Steps, Work, measure
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -158,7 +158,7 @@ class Growth:
 
 
 @dataclass(frozen=True)
-class Superpixels:
+class Superpixels(Product):
     """The product of :func:`napari_sen.segment` with ``mode="flat"``.
 
     Attributes
@@ -166,26 +166,17 @@ class Superpixels:
     params : SegmentParams
     kind : {"natural", "microscopy"}
         What the parameters that are not chosen are to suit.
-    tile : int, sequence of int or None
-    halo : float or None
-        Seed spacings around a tile's core, :data:`HALO` by default.
     """
 
     params: SegmentParams
     kind: str
-    tile: Any = None
-    halo: float | None = None
 
     name = "superpixels"
 
-    def identity(self, image: Image) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """Return all that the labels depend on beside image and model."""
-        return {
-            "parameters": self.params.to_dict(),
-            "kind": self.kind,
-            "tile": None if self.tile is None else np.atleast_1d(self.tile).tolist(),
-            "halo": self.halo or HALO[image.n_spatial],
-        }
+        mine = {"parameters": self.params.to_dict(), "kind": self.kind}
+        return super().identity() | mine
 
     def stages(self, work: Work) -> Steps:
         """Measure, find seeds, grow, mend the seams."""
@@ -213,12 +204,6 @@ class Superpixels:
     def found(self, result: Any) -> dict[str, Any]:
         """Return the number of superpixels made."""
         return superpixels_found(result)
-
-    def opened(self, path: str) -> Any:
-        """Return the labels as a dask array over the store."""
-        from .stored import open_result
-
-        return open_result(path)[0]
 
 
 def superpixels_found(result: Any) -> dict[str, Any]:

@@ -25,8 +25,8 @@ from ..tiles.region_graph import PartialGraph, add_up, tile_graph
 from ..tiles.seeds import Seeds
 from ..tiles.target import Target
 from .features import Scene, half_disc_box
+from .stored import open_tree
 from .superpixels import (
-    HALO,
     Common,
     CountRule,
     Growth,
@@ -39,7 +39,7 @@ from .superpixels import (
     settle_tiles,
     superpixels_found,
 )
-from .work import Step, Steps, Work, measure
+from .work import Product, Step, Steps, Work, measure
 
 __all__ = [
     "AdaptiveSuperpixels",
@@ -227,7 +227,7 @@ def abstract_tree(linkage: NDArray[np.float64]) -> MergeTree:
 
 
 @dataclass(frozen=True)
-class AdaptiveSuperpixels:
+class AdaptiveSuperpixels(Product):
     """The product of :func:`napari_sen.segment` with ``mode="adaptive"``: a cut of the tree.
 
     Attributes
@@ -237,27 +237,18 @@ class AdaptiveSuperpixels:
     tree : HierarchyParams
         How the leaves are made and merged, settled.
     leaves : SnicSettings
-    tile : int, sequence of int or None
-    halo : float or None
-        Seed spacings around a tile's core.
     """
 
     wanted: SegmentParams
     tree: HierarchyParams
     leaves: SnicSettings
-    tile: Any = None
-    halo: float | None = None
 
     name = "adaptive superpixels"
 
-    def identity(self, image: Image) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """Return all that the labels depend on beside image and model."""
-        return {
-            "wanted": self.wanted.to_dict(),
-            "tree": self.tree.to_dict(),
-            "tile": None if self.tile is None else np.atleast_1d(self.tile).tolist(),
-            "halo": self.halo or HALO[image.n_spatial],
-        }
+        mine = {"wanted": self.wanted.to_dict(), "tree": self.tree.to_dict()}
+        return super().identity() | mine
 
     def rule(self, image: Image) -> CountRule:
         """Return how many leaves a slice gets, by its number of pixels inside."""
@@ -291,8 +282,7 @@ class AdaptiveSuperpixels:
         if seeds.counts[which] == 0:
             work.shelf.keep_array(_cut_name(which), np.empty(0, np.int32))
             return 0
-        poll = getattr(work, "progress", None)
-        _, linkage = merged_tree(common, seeds, self.tree, which, poll=poll)
+        _, linkage = merged_tree(common, seeds, self.tree, which, poll=work.progress)
         tree = abstract_tree(linkage)
         # Parts of a mask that do not touch cannot be merged, so there are at least so many.
         count = max(segment_count(self.wanted, work.image)(seeds.pixels[which]), tree.n_parts)
@@ -303,12 +293,6 @@ class AdaptiveSuperpixels:
     def found(self, result: Any) -> dict[str, Any]:
         """Return the number of superpixels made."""
         return superpixels_found(result)
-
-    def opened(self, path: str) -> Any:
-        """Return the labels as a dask array over the store."""
-        from .stored import open_result
-
-        return open_result(path)[0]
 
 
 def check_leaves(image: Image, common: Common, leaves: int) -> None:
@@ -351,7 +335,7 @@ def _relabel_tile(
 
 
 @dataclass(frozen=True)
-class Tree:
+class Tree(Product):
     """The product of :func:`napari_sen.hierarchy`.
 
     Attributes
@@ -361,23 +345,17 @@ class Tree:
     leaves : SnicSettings
     n_fine : int or None
         Number of leaves; None: as many as ``fine_size`` says.
-    tile : int, sequence of int or None
     """
 
     params: HierarchyParams
     leaves: SnicSettings
     n_fine: int | None = None
-    tile: Any = None
 
     name = "hierarchy"
 
-    def identity(self, image: Image) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """Return all that the tree depends on beside image and model."""
-        return {
-            "tree": self.params.to_dict(),
-            "n_fine": self.n_fine,
-            "tile": None if self.tile is None else np.atleast_1d(self.tile).tolist(),
-        }
+        return super().identity() | {"tree": self.params.to_dict(), "n_fine": self.n_fine}
 
     def rule(self, image: Image) -> CountRule:
         """Return how many leaves the image gets."""
@@ -394,8 +372,7 @@ class Tree:
         if 0 not in work.done("merging"):
             yield Step(0, 1, "merging")
             check_leaves(work.image, common, growth.seeds.counts[0])
-            poll = getattr(work, "progress", None)
-            _, linkage = merged_tree(common, growth.seeds, self.params, 0, poll=poll)
+            _, linkage = merged_tree(common, growth.seeds, self.params, 0, poll=work.progress)
             work.keep_linkage(growth.target, linkage)
             work.note("merging", 0)
         yield Step(1, 1, "merging")
@@ -410,8 +387,6 @@ class Tree:
 
     def opened(self, path: str) -> Any:
         """Return the tree over the store."""
-        from .stored import open_tree
-
         return open_tree(path)
 
 

@@ -29,7 +29,7 @@ from .results import Result
 from .stored import keep_place, stored_levels
 
 if TYPE_CHECKING:
-    from ...pipeline.work import Run
+    from ...pipeline.run import Run
     from ...tiles.pyramid import Pyramid
 
 __all__ = ["GrowingStore", "Growth", "displayed", "grow"]

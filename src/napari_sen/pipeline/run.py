@@ -1,0 +1,178 @@
+"""A product of an image, executed: in memory, or into a store with a journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Cancelled, SenError, WorkError
+from ..progress import Progress, report
+from ..tiles.image import Image
+from ..tiles.journal import Journal
+from ..tiles.output import Place
+from ..tiles.pool import open_pool, outside
+from ..tiles.target import ArrayTarget
+from .store import Store
+from .work import Memory, Product, Step
+
+if TYPE_CHECKING:
+    from ..learn.model import Model
+    from ..tiles.pyramid import Pyramid
+
+__all__ = ["Run"]
+
+FORMAT = 2
+RETRY = "give the same parameters, or overwrite=True (--overwrite) to start anew, or another output"
+
+
+def never() -> bool:
+    """Return False: the work is wanted."""
+    return False
+
+
+@dataclass
+class Run:
+    """A product of an image, checked, ready to be executed.
+
+    A run works only while :meth:`steps` is iterated, in the caller's thread. Stopping the
+    iteration (``close()`` of the generator, or an exception thrown in) stops the work within a
+    fraction of a second. Of a run into a store (``place``), what is finished stays on the disk,
+    and a run with the same arguments and ``resume=True`` goes on with it.
+
+    Attributes
+    ----------
+    product : Product
+    image : Image
+    model : Model or None
+    device : str
+    place : Place or None
+        Where a result on disk grows and goes; None: the result is an array in memory.
+    scheduler
+        See :func:`napari_sen.tiles.pool.open_pool`.
+    overwrite : bool
+        Whether what is at the place may be replaced.
+    is_unwanted : callable
+        Asked a few times a second whether to stop, also in the middle of a tile.
+    growing : Pyramid or None
+        The store that tiles are written to, as soon as it is there.
+    """
+
+    product: Product
+    image: Image
+    model: Model | None = None
+    device: str = "auto"
+    place: Place | None = None
+    scheduler: Any = None
+    overwrite: bool = False
+    is_unwanted: Callable[[], bool] = never
+    _result: Any = field(default=None, repr=False)
+    _store: Store | None = field(default=None, repr=False)
+    _progress: Progress | None = field(default=None, repr=False)
+
+    @property
+    def growing(self) -> Pyramid | None:
+        """The store that tiles are written to, as soon as it is there."""
+        return None if self._store is None else self._store.growing
+
+    @property
+    def path(self) -> str:
+        """The growing store (an OME-Zarr from its creation on), later the finished one."""
+        assert self.place is not None
+        return str(self.place.store if self.place.store.exists() else self.place.goal)
+
+    def run(self, progress: Progress | None = None) -> None:
+        """Do all of the work, reporting to a progress callable that may raise to stop it."""
+        self._progress = progress
+        with closing(self.steps()) as steps:
+            for step in steps:
+                if self.place is not None:  # in memory the pieces report for themselves
+                    report(progress, step.done, step.total, step.stage)
+
+    def result(self) -> Any:
+        """Return the result of a run that has ended: an array, or a dask array over the store."""
+        if self.place is None:
+            return self._result
+        return self.product.opened(self.path)
+
+    def found(self) -> dict[str, Any]:
+        """Return what there is to tell of the result of a run that has ended."""
+        import zarr
+
+        if self.place is None:
+            return self.product.found(self._result)
+        return self.product.found(zarr.open_group(self.path, mode="r"))
+
+    def steps(self) -> Generator[Step, None, None]:
+        """Do the work; yield after each piece.
+
+        Raises
+        ------
+        SenError
+            If the image cannot be used, or the work failed (:class:`WorkError`: what is
+            finished is kept).
+        """
+        if self.place is None:
+            work = Memory(self.image, self.model, self.device)
+            work.progress = self._polled
+            result = yield from self.product.stages(work)
+            self._result = result.array if isinstance(result, ArrayTarget) else result
+        else:
+            yield from self._stored(self.place)
+
+    def identity(self) -> dict[str, Any]:
+        """Return all that the result depends on, as JSON values."""
+        raster, mask = self.image.raster, self.image.mask
+        return {
+            "format": FORMAT,
+            "package": version("napari-sen"),
+            "result": self.product.name,
+            "image": {
+                "path": raster.path,
+                "shape": list(raster.shape),
+                "checksum": raster.fingerprint(),
+                "rgb": raster.rgb,
+                "channel_axis": raster.channel_axis,
+                "n_spatial": raster.n_spatial,
+                "spacing": list(self.image.spacing),
+                "kind": self.image.kind,
+            },
+            "mask": None if mask is None else mask.fingerprint(),
+            "model": None if self.model is None else self.model.sha256,
+            **self.product.identity(),
+        }
+
+    def _polled(self, done: int, total: int, stage: str) -> None:
+        report(self._progress, done, total, stage)
+        if self.is_unwanted():
+            raise Cancelled("the work was stopped")
+
+    def _stored(self, place: Place) -> Generator[Step, None, None]:
+        """Do the stages into a store, then move it to its place."""
+        fresh, about = not place.work.exists(), self.identity()
+        if place.is_finished(about, overwrite=self.overwrite):
+            place.finish(overwrite=True)  # it was killed while it tidied up
+            return
+        place.begin()
+        try:
+            with Journal(place.journal, about, retry=RETRY) as journal:
+                if not journal.has("finished"):
+                    place.sweep()
+                    with open_pool(self.scheduler) as pool:
+                        pool.is_unwanted = self.is_unwanted
+                        self._store = Store(
+                            self.image, self.model, self.device, place, journal, pool, about
+                        )
+                        yield from self.product.stages(self._store)
+                    journal.add("finished", 0)
+            place.finish(overwrite=self.overwrite)
+        except (WorkError, Cancelled):
+            raise
+        except OSError as error:
+            raise outside(error) from error
+        except SenError:
+            if fresh:  # bad input, found on the way: there is nothing to go on with
+                place.drop()
+            raise

@@ -1,0 +1,179 @@
+"""The stages of a product on threads or on a cluster, tile by tile, into an OME-Zarr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+from numpy.typing import DTypeLike, NDArray
+
+from ..disk import ATTRIBUTE, remove_inside
+from ..errors import OutputError
+from ..progress import Progress
+from ..tiles.geometry import TileGrid
+from ..tiles.image import Image
+from ..tiles.journal import Journal
+from ..tiles.output import Place
+from ..tiles.pool import Pool
+from ..tiles.pyramid import Pyramid
+from ..tiles.target import Target
+from .model_choice import ModelFile
+from .stored import LINKAGE
+from .work import Step, Task, Where, Work, found_itself, itself
+
+if TYPE_CHECKING:
+    from ..learn.model import Model
+
+__all__ = ["Store"]
+
+
+class Store(Work):
+    """Tiles on threads or on a cluster, into a store, with a journal of what is finished.
+
+    Parameters
+    ----------
+    image : Image
+    model : Model or None
+    device : str
+    place : Place
+        Where the result grows.
+    journal : Journal
+    pool : Pool
+    identity : mapping
+        What the result depends on; it is written into the store.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        model: Model | None,
+        device: str,
+        place: Place,
+        journal: Journal,
+        pool: Pool,
+        identity: Mapping[str, Any],
+    ) -> None:
+        super().__init__(image, device)
+        self.shelf = journal.shelf
+        self.torch_threads = None if pool.local else 1
+        self.growing: Pyramid | None = None
+        self._place, self._journal, self._pool, self._identity = place, journal, pool, identity
+        self.model = None if model is None else self._model_file(model)
+
+    def grid(self, sides: Sequence[int]) -> TileGrid:
+        """Return the tiles of a slice."""
+        return TileGrid(self.image.spatial, tuple(sides))
+
+    def pieces(
+        self,
+        stage: str,
+        task: Task,
+        count: int,
+        *,
+        record: Callable[[int, Any], Any] = found_itself,
+        where: Where | None = None,
+        work: Callable[[int], Any] = itself,
+    ) -> Iterator[Step]:
+        """Run the pieces of a stage that are not finished, and note each in the journal."""
+        left = self._journal.left(stage, count)
+        done = count - len(left)
+        yield Step(done, count, stage)
+        jobs = (_Piece(item, work(item)) for item in left)
+        with closing(self._pool.run(partial(_unpacked, task), jobs)) as ended:
+            for piece, found in ended:
+                self.note(stage, piece.item, record(piece.item, found))
+                done += 1
+                index, box = where(piece.item) if where is not None else ((), None)
+                yield Step(done, count, stage, index, box)
+
+    def run(self, task: Task, items: Iterable[Any]) -> Generator[tuple[Any, Any], None, None]:
+        """Yield (item, result) of each task as it ends, in whatever order."""
+        with closing(self._pool.run(task, items)) as ended:
+            yield from ended
+
+    def done(self, stage: str) -> dict[int, Any]:
+        """Return the records of a stage's finished pieces."""
+        return self._journal.done.get(stage, {})
+
+    def note(self, stage: str, piece: int, record: Any = None) -> None:
+        """Note a finished piece, for good."""
+        self._journal.add(stage, piece, record)
+
+    def target(self, name: str | None, dtype: DTypeLike, grid: TileGrid, **about: Any) -> Target:
+        """Return an empty store, made anew if that was interrupted."""
+        place, axes = self._place, self.image.grid.axes
+        if len(axes) != len(self.image.shape):
+            raise OutputError(
+                f"a store holds 4 axes beside its channels, the image has {len(self.image.shape)}: "
+                "work on a part of it"
+            )
+        inner = name is not None
+        levels = 1 if inner else place.levels
+        path = place.store if name is None else place.work / f"{name}.zarr"
+        is_labels = about.get("labels", True)
+        target = Pyramid.plan(
+            path.resolve(),
+            self.image.shape,
+            dtype,
+            axes,
+            grid.tile,
+            channels=about.get("channels"),
+            labels=is_labels,
+            levels=levels if is_labels or inner else None,
+        )
+        made = f"created {name or 'result'}"
+        if not self._journal.has(made):
+            remove_inside(place.work, Path(target.path))
+            target.create(
+                self.image.grid,
+                place.goal.stem,
+                source=None if place.image is None else "../../",
+                rgb=about.get("rgb", False),
+                about={ATTRIBUTE: {"run": self._identity, "labels": about.get("n_labels")}},
+            )
+            self._journal.add(made, 0)
+        self.growing = target
+        return target
+
+    def finish(self, target: Target) -> Iterator[Step]:
+        """Make the levels that do not grow with the tiles, each from the one below."""
+        pyramid: Any = target
+        for level in range(pyramid.live, pyramid.levels):
+            task = partial(_make_late, pyramid, level)
+            yield from self.pieces(f"pyramid of level {level}", task, pyramid.late_pieces(level))
+
+    def keep_linkage(self, target: Target, linkage: NDArray[np.float64]) -> None:
+        """Write a tree's linkage beside its leaves."""
+        group: Any = zarr.open_group(target.path, mode="r+")  # type: ignore[attr-defined]
+        group.create_array(LINKAGE, data=linkage, overwrite=True)
+
+    def tree(self, target: Target) -> Any:
+        """Return the target: the tree lies in its store."""
+        return target
+
+    def _model_file(self, model: Model) -> ModelFile:
+        """Return the model as tasks get it: a file beside the journal, and its checksum."""
+        path = self._place.journal / "model.safetensors"
+        if not path.exists():
+            model.save(path)
+        return ModelFile(str(path.resolve()), model.sha256)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    item: int
+    work: Any
+
+
+def _unpacked(task: Callable[..., Any], piece: _Piece, poll: Progress | None) -> Any:
+    return task(piece.work, poll)
+
+
+def _make_late(target: Pyramid, level: int, piece: int, poll: Progress | None) -> None:
+    target.make_late(level, piece)
