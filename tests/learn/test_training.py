@@ -13,9 +13,9 @@ from napari_sen.errors import (
     ParameterError,
     WorkError,
 )
-from napari_sen.learn.dataset import Source
+from napari_sen.learn.dataset import TrainingImage
 from napari_sen.learn.model import Model
-from napari_sen.learn.training import Step, _Trainer, run
+from napari_sen.learn.training import TrainingStep, _Trainer, run
 from napari_sen.params import ContrastParams, LossParams, RegionParams
 
 from .examples import SETTINGS, changed, sources, tiny_model
@@ -39,7 +39,7 @@ def train(count=6, **options):
     """Return (records, model) of a training, on the CPU."""
     found = list(run(sources(count), **(SETTINGS | {"device": "cpu"} | options)))
     assert isinstance(found[-1], Model)
-    assert all(isinstance(item, Step) for item in found[:-1])
+    assert all(isinstance(item, TrainingStep) for item in found[:-1])
     return found[:-1], found[-1]
 
 
@@ -323,7 +323,7 @@ def test_it_learns():
 
 
 def test_one_image_smaller_than_a_crop_is_enough():
-    tiny = [Source("one", lambda: tuple(x[:9, :7] for x in sources(1)[0].load()))]
+    tiny = [TrainingImage("one", lambda: tuple(x[:9, :7] for x in sources(1)[0].load()))]
     records = list(run(tiny, **SETTINGS, device="cpu"))
     assert len(records) == 7
     assert records[-2].validation is None  # nothing can be held out
@@ -372,7 +372,7 @@ def test_snapshots_on_the_way_change_nothing(uninterrupted):
     found = list(run(sources(6), **(SETTINGS | {"device": "cpu"}), snapshot=third))
     assert asked == [1, 2, 3, 4, 5, 6]
     kinds = [type(item).__name__ for item in found]
-    assert kinds == ["Step"] * 3 + ["Model"] + ["Step"] * 3 + ["Model"]
+    assert kinds == ["TrainingStep"] * 3 + ["Model"] + ["TrainingStep"] * 3 + ["Model"]
     assert_same(weights(found[-1]), weights(uninterrupted[1]))
     early, last = weights(found[3]), weights(found[-1])
     assert not all(torch.equal(early[name], last[name]) for name in early)

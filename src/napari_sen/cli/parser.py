@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from ..evaluation.detector_settings import DETECTORS
 from ..evaluation.settings import CHOSEN
 from ..params import (
+    KINDS,
     ContourParams,
     ContrastParams,
     EmbedParams,
@@ -104,6 +105,15 @@ def _image(parser: argparse.ArgumentParser, *, slices: str) -> None:
     _reading(parser, slices=slices)
 
 
+def _kind(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--kind",
+        choices=KINDS,
+        help="what the image shows, which decides the model and the parameters that suit it "
+        "(default: natural for a colour image without a pixel size, microscopy for all others)",
+    )
+
+
 def _reading(parser: argparse.ArgumentParser, *, slices: str) -> None:
     group = parser.add_argument_group("how the image is read")
     group.add_argument(
@@ -133,6 +143,7 @@ def _spacing(parser: argparse.ArgumentParser) -> None:
 
 
 def _model(parser: argparse.ArgumentParser) -> None:
+    _kind(parser)
     parser.add_argument(
         "--model",
         default="auto",
@@ -151,7 +162,7 @@ def _device(parser: argparse.ArgumentParser) -> None:
 def _large(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "large images",
-        "An image beyond half of the free memory, or one of these options, is worked on in tiles; "
+        "With one of these options the image is worked on in tiles, and need not fit in memory; "
         "the output is then one OME-Zarr: OUT.zarr, or for labels IMAGE.zarr/labels/NAME.",
     )
     group.add_argument(
@@ -224,7 +235,15 @@ def _hierarchy(commands: Any) -> None:
         "an image to superpixels of every granularity at once: their merge tree, and cuts of it",
     )
     _image(parser, slices="here only volume")
-    parser.add_argument("-o", "--output", metavar="NPZ", help="the tree, for napari_sen.Hierarchy")
+    parser.add_argument(
+        "-o",
+        "--output",
+        action="append",
+        default=[],
+        metavar="OUT",
+        help="the tree: .npz, for napari_sen.Hierarchy; in tiles .zarr, the finest superpixels "
+        "with the tree beside them",
+    )
     parser.add_argument(
         "--cut",
         nargs=2,
@@ -246,6 +265,7 @@ def _hierarchy(commands: Any) -> None:
     parser.add_argument(
         "--n-fine", type=int, metavar="N", help="number of finest superpixels, not their size"
     )
+    _large(parser)
     add_params(parser, HierarchyParams, title="tree")
 
 

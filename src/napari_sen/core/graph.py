@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError
-from . import _kernel  # type: ignore[attr-defined]
+from . import _kernel
 from .lattice import check_spacing
 
 __all__ = ["Regions", "checked_labels", "face_areas", "region_graph"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import ImageError, ParameterError
 from ..params import HierarchyParams, require
 from ..progress import Progress, report
-from . import _kernel  # type: ignore[attr-defined]
+from . import _kernel
 from .graph import Regions, as_volume, checked_labels, region_graph
 from .walk import walk_costs
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..params import HierarchyParams
 from ..progress import Progress
-from . import _kernel  # type: ignore[attr-defined]
+from . import _kernel
 from .graph import Regions
 
 __all__ = ["WalkScale", "walk_costs", "walk_scale"]
