@@ -299,3 +299,27 @@ def test_an_unwanted_run_stops_in_the_middle_of_a_tile(image, expected, tmp_path
         run.run()
     narrow_run(image, out, resume=True).run()
     assert_ended_well(out, expected)
+
+
+def changed_in_the_middle(tmp_path):
+    """A source and an output of it, and the source changed since where no corner lies."""
+    source, out = tmp_path / "image.zarr", tmp_path / "out.zarr"
+    values = np.zeros((SIDE, SIDE), np.uint8)
+    values[:, SIDE // 2 :] = 200
+    array = zarr.create_array(source, data=values, chunks=(64, 64))
+    narrow_run(source, out).run()
+    array[100:190, 100:190] = np.random.default_rng(0).integers(0, 255, (90, 90), np.uint8)
+    return source, out
+
+
+def test_overwriting_always_starts_anew(tmp_path):
+    source, out = changed_in_the_middle(tmp_path)
+    before = contents(out)
+    narrow_run(source, out, overwrite=True).run()
+    assert contents(out) != before
+
+
+def test_a_source_that_changed_is_not_gone_on_with(tmp_path):
+    source, out = changed_in_the_middle(tmp_path)
+    with pytest.raises(OutputError, match="exists"):
+        narrow_run(source, out, resume=True).run()
