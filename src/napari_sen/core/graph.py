@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import ImageError
 from . import _kernel
+from .image import all_finite
 from .lattice import check_spacing
 
 __all__ = ["Regions", "checked_labels", "face_areas", "region_graph"]
@@ -82,7 +83,7 @@ def region_graph(
     values = np.ascontiguousarray(features, dtype=np.float32)
     if values.ndim != regions.ndim + 1 or values.shape[:-1] != regions.shape:
         raise ImageError(f"features have shape {values.shape}, but the labels {regions.shape}")
-    if not np.isfinite(values).all():
+    if not all_finite(values):
         raise ImageError("features must be finite: mask or replace NaN and infinite values")
     sizes, sums = _kernel.region_sums(volume, as_volume(values, regions.ndim), n)
     if (sizes == 0).any():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from ..errors import ImageError, ParameterError
 from ..params import require
 
-__all__ = ["Canvas", "check_finite", "interpret"]
+__all__ = ["Canvas", "all_finite", "check_finite", "interpret", "row_blocks"]
+
+_BLOCK = 1 << 18  # values that are looked at together
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,17 @@ def _spatial_axes(
             f"slice by slice, slices='volume' for one volume{channels}"
         )
     return 2 if slices == "each" else 3
+
+
+def row_blocks(shape: Sequence[int]) -> list[slice]:
+    """Cut the first axis into blocks of about a quarter of a million values."""
+    rows = max(1, _BLOCK // max(1, math.prod(shape[1:])))
+    return [slice(first, first + rows) for first in range(0, shape[0], rows)]
+
+
+def all_finite(values: NDArray[Any]) -> bool:
+    """Return whether no value is NaN or infinite, without an array of as many answers."""
+    return all(bool(np.isfinite(values[rows]).all()) for rows in row_blocks(values.shape))
 
 
 def check_finite(data: NDArray[Any], mask: NDArray[np.bool_] | None = None) -> None:

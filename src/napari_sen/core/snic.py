@@ -14,6 +14,7 @@ from ..errors import ImageError, ParameterError
 from ..params import require
 from ..progress import Progress, report
 from . import _kernel
+from .image import all_finite
 from .lattice import check_spacing, seed_lattice
 
 __all__ = ["checked_mask", "island_seeds", "seeds_in_mask", "snic"]
@@ -220,7 +221,7 @@ def _checked_features(features: ArrayLike) -> NDArray[np.float32]:
     if values.dtype.kind not in "biuf":
         raise ImageError(f"features must be real numbers, got dtype {values.dtype}")
     result = np.ascontiguousarray(values, dtype=np.float32)
-    if not np.isfinite(result).all():
+    if not all_finite(result):
         raise ImageError("features must be finite: mask or replace NaN and infinite values")
     return result
 

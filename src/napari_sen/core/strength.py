@@ -215,8 +215,11 @@ def _bin_codes(
         half_disc_limits(values, mask) if limits is None else limits, dtype=np.float32
     )
     span = np.where(high > low, high - low, np.float32(1))
-    position = np.clip((values - low) / span, 0, 1) * np.float32(16 * (BINS - 1))
-    codes: NDArray[np.uint16] = np.rint(position).astype(np.uint16)
+    position = values - low
+    position /= span
+    np.clip(position, 0, 1, out=position)
+    position *= np.float32(16 * (BINS - 1))
+    codes: NDArray[np.uint16] = np.rint(position, out=position).astype(np.uint16)
     if mask is not None:
         codes[~mask] = _OUTSIDE
     return codes

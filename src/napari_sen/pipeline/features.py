@@ -143,8 +143,10 @@ class Scene:
         result = np.empty((*box_shape(box), channels + dim), np.float32)
         if channels:
             factor = np.float32(math.sqrt(settings.colour_weight))
-            colour = self.colour(box, settings.smoothing, progress)
-            np.multiply(colour, factor, out=result[..., :channels])
+            # Not named: it would stay beside the embedding, which needs most memory of all.
+            np.multiply(
+                self.colour(box, settings.smoothing, progress), factor, out=result[..., :channels]
+            )
         if dim:
             rows = result[..., channels:]
             self._embed(box, rows, False, progress)

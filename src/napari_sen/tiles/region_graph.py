@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.graph import Regions, face_areas, region_graph
+from ..core.image import row_blocks
 from .geometry import Box, as_slices, box_shape, shift
 
 __all__ = ["PartialGraph", "add_up", "tile_graph"]
@@ -67,16 +68,16 @@ def tile_graph(
         Pixel size along each axis.
     """
     here = as_slices(shift(core, window))
-    own = np.asarray(labels[here], np.int64)
+    own = np.asarray(labels[here])
     known, local = _numbered(own)
     channels = features.shape[-1]
     parts = []
     sizes, sums = np.empty(0, np.int64), np.empty((0, channels))
     if known[-1] > 0:
-        offset = int(known[0] != 0)  # local labels are 1...n, outside stays 0
+        local += np.int32(known[0] != 0)  # local labels are 1...n, outside stays 0
         known = known[known > 0]
         inner = region_graph(
-            local.reshape(own.shape) + offset,
+            local,
             features,
             None if strength is None else strength[here],
             spacing=spacing,
@@ -95,15 +96,24 @@ def tile_graph(
     return PartialGraph(known, sizes, sums, pairs, length, along)
 
 
-def _numbered(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _numbered(labels: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Return the labels that occur, rising, and for every pixel the place of its own."""
     low, high = int(labels.min()), int(labels.max())
     if high - low > labels.size:
-        return np.unique(labels, return_inverse=True)
-    known = np.flatnonzero(np.bincount(labels.ravel() - low))
-    place = np.zeros(high - low + 1, np.int64)
+        known, local = np.unique(labels, return_inverse=True)
+        return known.astype(np.int64), local.reshape(labels.shape).astype(np.int32)
+    # In blocks: an index as large as the tile would take twice the memory of its labels.
+    blocks = row_blocks(labels.shape)
+    occurs = np.zeros(high - low + 1, bool)
+    for rows in blocks:
+        occurs[labels[rows] - low] = True
+    known = np.flatnonzero(occurs)
+    place = np.zeros(len(occurs), np.int32)
     place[known] = np.arange(len(known))
-    return known + low, place[labels - low]
+    local = np.empty(labels.shape, np.int32)
+    for rows in blocks:
+        local[rows] = place[labels[rows] - low]
+    return known + low, local
 
 
 def _across(
