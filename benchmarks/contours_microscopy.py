@@ -13,16 +13,17 @@ from pathlib import Path
 from napari_sen.core.boundary_matching import THRESHOLDS, boundary_counts, boundary_map
 from napari_sen.evaluation.contour_scores import contour_scores
 from napari_sen.evaluation.datasets import open_folder
-from napari_sen.evaluation.detector_settings import FLAT, MERGING, SIZES, TREES
-from napari_sen.evaluation.methods import prepare_item
+from napari_sen.evaluation.detector_settings import SIZES, TREES
+from napari_sen.evaluation.methods import reading_of
 from napari_sen.learn.model import load_model
-from napari_sen.pipeline.contour_strength import slice_contours
+from napari_sen.options import Execution
+from napari_sen.pipeline.plan import contour_run
 
 WAYS = {
-    "trees, texture 0": (TREES, replace(MERGING, texture=0.0)),
-    "trees, texture 10": (TREES, replace(MERGING, texture=10.0)),
-    "trees, texture 30": (TREES, replace(MERGING, texture=30.0)),
-    "sizes": (SIZES, FLAT),
+    "trees, texture 0": replace(TREES, texture=0.0),
+    "trees, texture 10": replace(TREES, texture=10.0),
+    "trees, texture 30": replace(TREES, texture=30.0),
+    "sizes": SIZES,
 }
 COARSE = THRESHOLDS[::3]
 
@@ -33,14 +34,16 @@ def main() -> None:
     for name in sys.argv[2:]:
         data = open_folder(Path(sys.argv[1]) / name, half="tune")
         items = [data[k] for k in range(0, len(data), max(1, len(data) // 4))]
-        for way, (params, settings) in WAYS.items():
+        for way, params in WAYS.items():
             counts = []
             for item in items:
-                prepared = prepare_item(item)
                 human = [boundary_map(labels) for labels in item.ground_truths]
-                suited = settings.settled("microscopy")
-                strength = slice_contours(prepared, (), params, suited, model, "cpu")
-                counts.append(boundary_counts(strength, human, COARSE))
+                reading = replace(reading_of(item), kind="microscopy")
+                run = contour_run(
+                    item.image, params, model=model, reading=reading, execution=Execution("cpu")
+                )
+                run.run()
+                counts.append(boundary_counts(run.result(), human, COARSE))
             found = contour_scores(counts, COARSE)
             figures = f"ODS {found.ods:.3f}  OIS {found.ois:.3f}  AP {found.ap:.3f}"
             print(

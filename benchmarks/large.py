@@ -85,16 +85,15 @@ def measure(side: int, options: argparse.Namespace) -> dict[str, Any]:
     threads, first, model, leaf = options.threads, options.first, options.model, options.tree
     import dask.array  # noqa: F401
 
+    from napari_sen.options import Execution, Reading
     from napari_sen.params import ContourParams, HierarchyParams, SegmentParams
-    from napari_sen.pipeline import tiled
-    from napari_sen.pipeline.lazy import contour_run, open_result, segment_run
+    from napari_sen.pipeline.plan import contour_run, superpixel_run
+    from napari_sen.pipeline.stored import open_result
 
     if model is not None:
         from napari_sen.learn.model import load_model
 
         load_model(model)
-    if options.halo is not None:
-        tiled.HALO = {2: options.halo, 3: options.halo}
     held = resident("VmRSS")
     image = Endless(side, options.ndim)
     params, tree = SegmentParams(size=options.size), None
@@ -102,12 +101,13 @@ def measure(side: int, options: argparse.Namespace) -> dict[str, Any]:
         params = SegmentParams(n_segments=1000, mode="adaptive")
         tree = HierarchyParams(fine_size=leaf)
     with tempfile.TemporaryDirectory() as folder:
-        how = {"model": model, "out": Path(folder, "result.zarr"), "scheduler": threads}
+        execution = Execution(scheduler=threads, out=Path(folder, "result.zarr"))
+        reading = Reading(slices="volume" if options.ndim == 3 else None)
+        how = {"model": model, "reading": reading, "execution": execution, "halo": options.halo}
         if options.contours:
             run = contour_run(image, ContourParams(), **how)
         else:
-            slices = "volume" if options.ndim == 3 else None
-            run = segment_run(image, params, tree=tree, slices=slices, **how)
+            run = superpixel_run(image, params, tree=tree, **how)
         start = last = time.perf_counter()
         stages: dict[str, float] = {}
         tiles, total = 0, 0

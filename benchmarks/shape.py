@@ -23,11 +23,10 @@ from napari_sen.core.lattice import mean_diameter
 from napari_sen.core.metrics import score
 from napari_sen.core.snic import snic
 from napari_sen.evaluation.datasets import open_folder
-from napari_sen.evaluation.methods import prepare_item
+from napari_sen.evaluation.methods import scene_of
 from napari_sen.evaluation.settings import CHOSEN
 from napari_sen.learn.model import Model, load_model
 from napari_sen.params import SegmentParams
-from napari_sen.pipeline.features import growth_boundary, slice_features
 
 COUNTS = (100, 200, 400, 600, 1000)
 SHAPES = tuple(product((5.0, 7.0, 10.0, 15.0), (0.0, 200.0, 500.0)))
@@ -38,16 +37,16 @@ BASE = CHOSEN["snic-smooth"].compactness
 
 def measure(root: Path, model: Model) -> dict[tuple[int, tuple[float, float]], list[float]]:
     """Return, for each number and shape, diameter and ASA above smoothed colour: means of a set."""
-    params = SegmentParams().settled("microscopy")
+    growth = SegmentParams().growth("microscopy")
     found = defaultdict(list)
     for item in list(open_folder(root, half="tune"))[:4]:
-        prepared = prepare_item(item)
-        colour = prepared.colour((), params.smoothing)
-        features = slice_features(prepared, (), params, model, "cpu")
-        boundary = growth_boundary(prepared, (), params)
+        scene = scene_of(item, model)
+        colour = scene.colour(scene.whole, growth.features.smoothing)
+        features = scene.features(scene.whole, growth.features)
+        boundary = scene.half_discs(scene.whole)
         for count in COUNTS:
             plain = score(snic(colour, count, compactness=BASE), item.ground_truths).asa
-            diameter = mean_diameter(prepared.pixels(()), count, prepared.spacing)
+            diameter = mean_diameter(scene.image.slice_pixels, count, scene.image.spacing)
             for m, b in SHAPES:
                 labels = snic(features, count, compactness=m, boundary=boundary, boundary_weight=b)
                 gain = score(labels, item.ground_truths).asa - plain

@@ -24,12 +24,11 @@ from numpy.typing import NDArray
 from napari_sen.core.metrics import score
 from napari_sen.core.snic import snic
 from napari_sen.evaluation.datasets import open_bsds, open_folder
-from napari_sen.evaluation.methods import prepare_item
-from napari_sen.learn.model import Model, load_model
+from napari_sen.evaluation.methods import scene_of
+from napari_sen.learn.model import load_model
 from napari_sen.params import HierarchyParams, SegmentParams
-from napari_sen.pipeline.embedding import embed_slice
-from napari_sen.pipeline.hierarchy import default_fine_count, slice_hierarchy
-from napari_sen.pipeline.prepare import Prepared
+from napari_sen.pipeline.features import Scene
+from napari_sen.pipeline.trees import scene_tree
 
 FLAT_WEIGHTS = (300, 1000, 2000, 4000)
 TREE_WEIGHTS = (300, 1000, 3000)
@@ -39,13 +38,13 @@ ALONE = 1000
 Makers = dict[str, Callable[[int], NDArray[np.int32]]]
 
 
-def flat(prepared: Prepared, model: Model) -> Makers:
+def flat(scene: Scene) -> Makers:
     """Return SNIC on colour, on the embedding, and on both."""
     params = SegmentParams(compactness=10.0)
-    colour = prepared.colour((), params.smoothing)
+    colour = scene.colour(scene.whole, params.smoothing)
     features = {"colour": colour}
     for name, clustered in (("raw", False), ("clustered", True)):
-        rows = embed_slice(prepared, (), model, clustered, "cpu")
+        rows = scene.embedding(scene.whole, clustered=clustered)
         features[f"{name} alone"] = rows * np.float32(math.sqrt(ALONE) / 2)
         for weight in FLAT_WEIGHTS:
             beside = rows * np.float32(math.sqrt(weight) / 2)
@@ -56,7 +55,7 @@ def flat(prepared: Prepared, model: Model) -> Makers:
     }
 
 
-def trees(prepared: Prepared, model: Model) -> Makers:
+def trees(scene: Scene) -> Makers:
     """Return cuts of merge trees on colour, and on colour and embedding."""
     makers: Makers = {}
     for exponent, texture in TREES:
@@ -64,9 +63,8 @@ def trees(prepared: Prepared, model: Model) -> Makers:
             params = HierarchyParams(
                 size_exponent=exponent, texture=texture, embedding_weight=weight
             )
-            count = default_fine_count(prepared, (), params)
-            used = model if weight else None
-            tree = slice_hierarchy(prepared, (), count, params, used, "cpu")
+            kind = scene.image.kind
+            tree = scene_tree(scene, params.settled(kind), params.leaves(kind))
             makers[f"tree p = {exponent}, texture {texture:g}, embedding {weight}"] = tree.cut
     return makers
 
@@ -90,7 +88,7 @@ def main() -> None:
         title, items = args.root.name, list(open_folder(args.root, half="tune"))[:: args.every]
     found: dict[tuple[int, str], list[tuple[float, float]]] = defaultdict(list)
     for item in items:
-        makers = make(prepare_item(item), model)
+        makers = make(scene_of(item, model))
         for count in map(int, args.n_segments.split(",")):
             for name, maker in makers.items():
                 scores = score(maker(count), item.ground_truths)
