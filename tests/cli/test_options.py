@@ -60,6 +60,15 @@ def test_help_names_unit_range_and_default():
     assert "px; at least 2; at most 4096; default 6 9 13 19 28 40" in text
 
 
+def test_help_shows_the_essentials_first():
+    parser = argparse.ArgumentParser()
+    add_params(parser, params.SegmentParams, title="superpixels")
+    essential, advanced = parser.format_help().split("superpixels, advanced:")
+    for item in fields(params.SegmentParams):
+        shown = advanced if item.metadata["advanced"] else essential
+        assert "  --" + item.name.replace("_", "-") in shown
+
+
 COMMANDS = [
     "demo", "segment", "hierarchy", "embed", "pseudo-labels", "contours", "train", "models",
     "evaluate",

@@ -213,7 +213,7 @@ def _demo(commands: Any) -> None:
 
 def _segment(commands: Any) -> None:
     parser = _command(commands, "segment", "commands:segment", "an image to superpixels")
-    _image(parser, slices="no default: say it")
+    _image(parser, slices="needed for a stack")
     _output(parser, "label map: .tif, .png, .npy or .zarr (OME-Zarr)")
     parser.add_argument(
         "--overlay",
@@ -234,7 +234,7 @@ def _hierarchy(commands: Any) -> None:
         "hierarchy:hierarchy",
         "an image to superpixels of every granularity at once: their merge tree, and cuts of it",
     )
-    _image(parser, slices="here only volume")
+    _image(parser, slices="for a tree only volume")
     parser.add_argument(
         "-o",
         "--output",
@@ -271,7 +271,7 @@ def _hierarchy(commands: Any) -> None:
 
 def _embed(commands: Any) -> None:
     parser = _command(commands, "embed", "commands:embed", "an image to its per-pixel embedding")
-    _image(parser, slices="no default: say it")
+    _image(parser, slices="needed for a stack")
     _output(parser, "embedding: .tif, .npy or .zarr (OME-Zarr)")
     parser.add_argument(
         "--pca",
