@@ -163,7 +163,8 @@ def _large(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "large images",
         "With one of these options the image is worked on in tiles, and need not fit in memory; "
-        "the output is then one OME-Zarr: OUT.zarr, or for labels IMAGE.zarr/labels/NAME.",
+        "the output is then one OME-Zarr: OUT.zarr, or for labels IMAGE.zarr/labels/NAME, which "
+        "goes in tiles without an option too.",
     )
     group.add_argument(
         "--tile",
