@@ -401,6 +401,16 @@ def test_one_pixel_size_for_all_axes_in_memory_and_in_tiles(shell, run):
     np.testing.assert_array_equal(to_array(shell.folder / "b.zarr"), whole)
 
 
+def test_labels_inside_an_image_need_no_option(shell, run, rng):
+    image = rng.integers(0, 256, (50, 60), np.uint8)
+    write_labels(shell.folder / "a.zarr", image, image=image)
+    code, err = run("segment", "a.zarr", "-o", "a.zarr/labels/fine", "--size", 10, *COLOUR)
+    assert code == 0, err
+    labels = to_array(shell.folder / "a.zarr/labels/fine")
+    np.testing.assert_array_equal(labels, segment(image, size=10, model=None))
+    np.testing.assert_array_equal(to_array(shell.folder / "a.zarr"), image)
+
+
 @pytest.mark.parametrize("command", ["segment", "embed", "contours", "hierarchy"])
 def test_an_image_larger_than_the_memory_is_told_of_tiles(shell, run, command):
     """It takes no space on the disk, for no chunk is written."""

@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from ..errors import ParameterError
@@ -58,7 +59,8 @@ class Job:
         self.args, self.reporter, self._slices = args, reporter, slices
         self.model = None if args.model == "none" else args.model
         self.execution = Execution(args.device)
-        if args.resume or args.tile is not None or args.scheduler is not None:
+        is_inside = any(Path(path).parent.name == "labels" for path in args.output)
+        if is_inside or args.resume or args.tile is not None or args.scheduler is not None:
             if len(args.output) != 1:
                 raise ParameterError("in tiles there is one output, an OME-Zarr: give -o once")
             self.execution = Execution(

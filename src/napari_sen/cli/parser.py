@@ -163,7 +163,8 @@ def _large(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "large images",
         "With one of these options the image is worked on in tiles, and need not fit in memory; "
-        "the output is then one OME-Zarr: OUT.zarr, or for labels IMAGE.zarr/labels/NAME.",
+        "the output is then one OME-Zarr: OUT.zarr, or for labels IMAGE.zarr/labels/NAME, which "
+        "goes in tiles without an option too.",
     )
     group.add_argument(
         "--tile",
@@ -213,7 +214,7 @@ def _demo(commands: Any) -> None:
 
 def _segment(commands: Any) -> None:
     parser = _command(commands, "segment", "commands:segment", "an image to superpixels")
-    _image(parser, slices="no default: say it")
+    _image(parser, slices="needed for a stack")
     _output(parser, "label map: .tif, .png, .npy or .zarr (OME-Zarr)")
     parser.add_argument(
         "--overlay",
@@ -234,7 +235,7 @@ def _hierarchy(commands: Any) -> None:
         "hierarchy:hierarchy",
         "an image to superpixels of every granularity at once: their merge tree, and cuts of it",
     )
-    _image(parser, slices="here only volume")
+    _image(parser, slices="for a tree only volume")
     parser.add_argument(
         "-o",
         "--output",
@@ -271,7 +272,7 @@ def _hierarchy(commands: Any) -> None:
 
 def _embed(commands: Any) -> None:
     parser = _command(commands, "embed", "commands:embed", "an image to its per-pixel embedding")
-    _image(parser, slices="no default: say it")
+    _image(parser, slices="needed for a stack")
     _output(parser, "embedding: .tif, .npy or .zarr (OME-Zarr)")
     parser.add_argument(
         "--pca",
