@@ -35,10 +35,12 @@ from napari_sen.core.hierarchy import Hierarchy, merge_regions
 from napari_sen.core.metrics import achievable_accuracy, boundary_scores
 from napari_sen.core.snic import snic
 from napari_sen.core.strength import gradient_magnitude, half_disc_difference
+from napari_sen.core.walk import walk_costs
 from napari_sen.params import HierarchyParams
 
 SIZES = ((321, 481), (2048, 2048))
 CUTS = (50, 100, 200)
+WALKS = (8, 64)
 PARAMS = HierarchyParams()
 
 
@@ -80,6 +82,10 @@ def stages(height: int, width: int, repeats: int) -> dict[str, float]:
     sharp = lab(image, 0.0)
     times["half-discs (optional)"], _ = best(1, lambda: half_disc_difference(sharp))
     times["graph"], graph = best(repeats, lambda: region_graph(labels, colour, strength))
+    for steps in WALKS:
+        walk = HierarchyParams(walk_weight=1.0, walk_steps=steps)
+        name = f"walk of {steps} steps (optional)"
+        times[name], _ = best(repeats, lambda walk=walk: walk_costs(graph, walk))
     times["merge"], linkage = best(repeats, lambda: merge_regions(graph, PARAMS))
     times["check"], tree = best(repeats, lambda: Hierarchy(labels, linkage))
     times["cut"], _ = best(3 * repeats, lambda: tree.cut(count // 5))

@@ -20,6 +20,7 @@
 #include "snic.hpp"
 #include "thin.hpp"
 #include "tree.hpp"
+#include "walk.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -152,6 +153,15 @@ static auto region_sums(const Array<int32_t, 3> &labels, const Array<float, 4> &
                           handed_over<double, 2>(std::move(sums), {size_t(n), channels}));
 }
 
+static void check_edges(const Array<int32_t, 2> &edges, int64_t n) {
+    if (edges.shape(1) != 2) throw std::invalid_argument("an edge has two regions");
+    for (size_t e = 0; e < edges.shape(0); ++e) {
+        const int32_t a = edges.data()[2 * e], b = edges.data()[2 * e + 1];
+        if (a < 0 || b < 0 || a >= n || b >= n || a == b)
+            throw std::invalid_argument("an edge must join two different regions");
+    }
+}
+
 static auto merge(const Array<int32_t, 2> &edges, const Array<double, 1> &length,
                   const Array<double, 1> &strength, const Array<int64_t, 1> &sizes,
                   const Array<double, 2> &sums, int64_t exponent, double boundary_weight,
@@ -169,16 +179,11 @@ static auto merge(const Array<int32_t, 2> &edges, const Array<double, 1> &length
     problem.boundary_weight = boundary_weight;
     if (problem.n > std::numeric_limits<int32_t>::max())
         throw std::invalid_argument("too many regions for 32-bit labels");
-    if (int64_t(sums.shape(0)) != problem.n || edges.shape(1) != 2 ||
-        int64_t(length.shape(0)) != problem.n_edges ||
+    check_edges(edges, problem.n);
+    if (int64_t(sums.shape(0)) != problem.n || int64_t(length.shape(0)) != problem.n_edges ||
         int64_t(strength.shape(0)) != problem.n_edges)
         throw std::invalid_argument("the arrays of the graph differ in length");
     if (exponent < 0) throw std::invalid_argument("the exponent must not be negative");
-    for (int64_t e = 0; e < problem.n_edges; ++e) {
-        const int32_t a = problem.edges[2 * e], b = problem.edges[2 * e + 1];
-        if (a < 0 || b < 0 || a >= problem.n || b >= problem.n || a == b)
-            throw std::invalid_argument("an edge must join two different regions");
-    }
     std::vector<sen::Merge> merges;
     {
         nb::gil_scoped_release nogil;
@@ -196,6 +201,59 @@ static auto merge(const Array<int32_t, 2> &edges, const Array<double, 1> &length
     }
     return nb::make_tuple(handed_over<int64_t, 2>(std::move(pairs), {merges.size(), 2}),
                           handed_over<double, 1>(std::move(costs), {merges.size()}));
+}
+
+// The graph of a walk; its costs and scale are still to be set.
+static sen::WalkProblem walk_problem(const Array<int32_t, 2> &edges,
+                                     const Array<double, 1> &length,
+                                     const Array<double, 2> &features) {
+    sen::WalkProblem problem{};
+    problem.n = int64_t(features.shape(0));
+    problem.channels = int64_t(features.shape(1));
+    problem.features = features.data();
+    problem.n_edges = int64_t(edges.shape(0));
+    problem.edges = edges.data();
+    problem.length = length.data();
+    check_edges(edges, problem.n);
+    if (int64_t(length.shape(0)) != problem.n_edges)
+        throw std::invalid_argument("the arrays of the graph differ in length");
+    return problem;
+}
+
+static auto edge_costs(const Array<int32_t, 2> &edges, const Array<double, 1> &length,
+                       const Array<double, 1> &strength, const Array<double, 2> &features,
+                       double boundary_weight) {
+    const sen::WalkProblem problem = walk_problem(edges, length, features);
+    if (int64_t(strength.shape(0)) != problem.n_edges)
+        throw std::invalid_argument("the arrays of the graph differ in length");
+    auto costs = std::make_unique<double[]>(edges.shape(0));
+    {
+        nb::gil_scoped_release nogil;
+        sen::edge_costs(problem, strength.data(), boundary_weight, costs.get());
+    }
+    return handed_over<double, 1>(std::move(costs), {edges.shape(0)});
+}
+
+static auto walk(const Array<int32_t, 2> &edges, const Array<double, 1> &length,
+                 const Array<double, 1> &cost, const Array<double, 2> &features, double scale,
+                 int64_t steps, std::optional<nb::callable> poll) {
+    sen::WalkProblem problem = walk_problem(edges, length, features);
+    if (int64_t(cost.shape(0)) != problem.n_edges)
+        throw std::invalid_argument("the arrays of the graph differ in length");
+    if (!(scale > 0)) throw std::invalid_argument("the scale must be above 0");
+    if (steps < 0) throw std::invalid_argument("the number of steps must not be negative");
+    problem.cost = cost.data();
+    problem.scale = scale;
+    auto out = std::make_unique<double[]>(edges.shape(0));
+    {
+        nb::gil_scoped_release nogil;
+        sen::Walk(problem).run(steps, out.get(), [&] {
+            if (!poll) return;
+            nb::gil_scoped_acquire gil;
+            (*poll)();  // raises to stop
+        });
+    }
+    return handed_over<double, 1>(std::move(out), {edges.shape(0)});
 }
 
 static auto relabel(const Array<int32_t, 3> &labels, const Array<int32_t, 1> &table) {
@@ -317,6 +375,12 @@ NB_MODULE(_kernel, m) {
           "strength"_a.noconvert(), "sizes"_a.noconvert(), "sums"_a.noconvert(), "exponent"_a,
           "boundary_weight"_a, "poll"_a.none() = nb::none(),
           "Pairs and costs of all merges in order; see napari_sen.core.hierarchy.");
+    m.def("edge_costs", &edge_costs, "edges"_a.noconvert(), "length"_a.noconvert(),
+          "strength"_a.noconvert(), "features"_a.noconvert(), "boundary_weight"_a,
+          "|f_a - f_b| + boundary_weight * mean strength of every edge; see napari_sen.core.walk.");
+    m.def("walk", &walk, "edges"_a.noconvert(), "length"_a.noconvert(), "cost"_a.noconvert(),
+          "features"_a.noconvert(), "scale"_a, "steps"_a, "poll"_a.none() = nb::none(),
+          "Differences along the edges after a number of steps; see napari_sen.core.walk.");
     m.def("relabel", &relabel, "labels"_a.noconvert(), "table"_a.noconvert(),
           "table[labels] for (z, y, x) int32 labels.");
     m.def("ultrametric", &ultrametric, "labels"_a.noconvert(), "children"_a.noconvert(),

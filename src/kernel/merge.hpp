@@ -15,6 +15,8 @@
 #include <limits>
 #include <vector>
 
+#include "distance.hpp"
+
 namespace sen {
 
 struct MergeProblem {
@@ -154,11 +156,9 @@ class Merger {
         const uint32_t b = std::max(edge.id[0], edge.id[1]);
         const double *u = &means_[size_t(slot_[a]) * size_t(p_.channels)];
         const double *v = &means_[size_t(slot_[b]) * size_t(p_.channels)];
-        double squares = 0.0;
-        for (int64_t c = 0; c < p_.channels; ++c) squares += (u[c] - v[c]) * (u[c] - v[c]);
         const double na = double(regions_[slot_[a]].size), nb = double(regions_[slot_[b]].size);
         const double difference =
-            std::sqrt(squares) + p_.boundary_weight * (edge.strength / edge.length);
+            distance(u, v, p_.channels) + p_.boundary_weight * (edge.strength / edge.length);
         return {power_(2.0 * na * nb / (na + nb)) * difference, a, b, e};
     }
 

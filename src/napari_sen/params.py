@@ -221,15 +221,23 @@ class SegmentParams(Params):
 class HierarchyParams(Params):
     """Fine superpixels and the cost by which they merge.
 
-    ``w = (2 n_a n_b / (n_a + n_b))^p (sqrt(w_c |Lab_a - Lab_b|^2 + w_e Psi_ab) + w_b B_ab)``
-    with sizes n, mean colour and embedding, and mean boundary strength B of the common border:
-    the gradient of the colour, plus ``texture`` times the half-disc histogram difference.
+    ``w = (2 n_a n_b / (n_a + n_b))^p (c_ab + x_ab)`` with
+    ``c_ab = sqrt(w_c |Lab_a - Lab_b|^2 + w_e Psi_ab) + w_b B_ab``: sizes n, mean colour and
+    embedding, and mean boundary strength B of the common border: the gradient of the colour, plus
+    ``texture`` times the half-disc histogram difference. x is what still differs after a walk on
+    the graph of the finest superpixels.
     """
 
     suited: ClassVar[Suited] = {
-        "natural": {"size_exponent": 0.4, "texture": 30.0, "embedding_weight": 2000.0},
-        "microscopy": {"size_exponent": 0.7, "texture": 0.0, "embedding_weight": 1000.0},
-    }
+        "natural": {
+            "size_exponent": 0.4, "texture": 30.0, "embedding_weight": 2000.0,
+            "walk_weight": 0.0, "walk_sigma": 0.3, "walk_steps": 64,
+        },
+        "microscopy": {
+            "size_exponent": 0.7, "texture": 0.0, "embedding_weight": 1000.0,
+            "walk_weight": 0.0, "walk_sigma": 0.2, "walk_steps": 8,
+        },
+    }  # fmt: skip
 
     fine_size: float = param(
         10.0, "diameter of the finest superpixels", above=1, high=4096, unit="px"
@@ -266,6 +274,19 @@ class HierarchyParams(Params):
     boundary_smoothing: float = param(
         1.5, "sigma of the Gaussian before the gradient", low=0, high=50, unit="px",
         advanced=True,
+    )  # fmt: skip
+    walk_weight: float | None = param(
+        None, "weight of what still differs after a walk on the finest superpixels' graph, which "
+        "brings like ones together; in units of the mean cost; 0 switches it off (the default)",
+        low=0, high=1e6, advanced=True,
+    )  # fmt: skip
+    walk_sigma: float | None = param(
+        None, "how dear a border the walk still crosses, in units of the median cost; by default "
+        "0.3 for photographs, 0.2 for microscopy", above=0, high=1e6, advanced=True,
+    )  # fmt: skip
+    walk_steps: int | None = param(
+        None, "steps of the walk: it reaches as many superpixels far; by default 64 for "
+        "photographs, 8 for microscopy", low=0, high=100_000, advanced=True,
     )  # fmt: skip
 
 

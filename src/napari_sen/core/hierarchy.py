@@ -15,6 +15,7 @@ from ..params import HierarchyParams, require
 from ..progress import Progress, report
 from . import _kernel  # type: ignore[attr-defined]
 from .graph import Regions, as_volume, checked_labels, region_graph
+from .walk import walk_costs
 
 __all__ = ["Hierarchy", "build", "merge_regions"]
 
@@ -192,11 +193,13 @@ def build(
 ) -> Hierarchy:
     r"""Merge the superpixels of a label image, cheapest pair of neighbours first.
 
-    .. math:: w_{ab} = (2 n_a n_b / (n_a + n_b))^p (|f_a - f_b| + w_b B_{ab})
+    .. math:: w_{ab} = (2 n_a n_b / (n_a + n_b))^p (|f_a - f_b| + w_b B_{ab} + x_{ab})
 
-    with sizes n in pixels, mean features f and mean boundary strength B along the common border
-    (by faces). Equal costs are decided by the smaller, then the larger node number, and all
-    rounding is fixed, so the tree is the same on every machine.
+    with sizes n in pixels, mean features f, mean boundary strength B along the common border (by
+    faces) and, where the walk has a weight, its part x of the cost
+    (:func:`~napari_sen.core.walk.walk_costs`), which regions inherit along their borders as they
+    do B. Equal costs are decided by the smaller, then the larger node number, and all rounding is
+    fixed, so the tree is the same on every machine.
 
     Parameters
     ----------
@@ -207,7 +210,8 @@ def build(
     strength : (Y, X) or (Z, Y, X) array, optional
         Boundary strength, finite and at least 0; none by default.
     params : HierarchyParams, optional
-        ``size_exponent`` p (used in steps of 2^-16) and ``boundary_weight`` w_b are used.
+        ``size_exponent`` p (used in steps of 2^-16), ``boundary_weight`` w_b and those of the walk
+        are used.
     spacing : sequence of float, optional
         Pixel size along each axis, for the length of borders; all 1 by default.
     progress : callable, optional
@@ -223,11 +227,17 @@ def build(
         If an array cannot be used; the message names the remedy.
     """
     regions = region_graph(labels, features, strength, spacing=spacing)
-    return Hierarchy(labels, merge_regions(regions, params or HierarchyParams(), progress))
+    params = (params or HierarchyParams()).settled("natural")
+    walk = walk_costs(regions, params, progress=progress) if params.walk_weight else None
+    return Hierarchy(labels, merge_regions(regions, params, progress, walk=walk))
 
 
 def merge_regions(
-    regions: Regions, params: HierarchyParams, progress: Progress | None = None
+    regions: Regions,
+    params: HierarchyParams,
+    progress: Progress | None = None,
+    *,
+    walk: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return the linkage of a region graph; see :func:`build` and :class:`Hierarchy`.
 
@@ -239,23 +249,28 @@ def merge_regions(
         ``size_exponent`` and ``boundary_weight`` are used.
     progress : callable, optional
         Called as ``progress(done, total, "merging")``; may raise Cancelled.
+    walk : (E,) float64 array, optional
+        What :func:`~napari_sen.core.walk.walk_costs` adds to the cost of each edge.
 
     Returns
     -------
     (n - 1, 4) float64 array
     """
     n = len(regions.sizes)
+    strength, weight = regions.strength, float(params.boundary_weight)
+    if walk is not None:
+        strength, weight = weight * strength + regions.length * walk, 1.0
     exponent = params.settled("natural").size_exponent
     assert exponent is not None
     report(progress, 0, n - 1, "merging")
     pairs, costs = _kernel.merge(
         regions.edges,
         regions.length,
-        regions.strength,
+        strength,
         regions.sizes,
         regions.sums,
         round(exponent * 65536),
-        float(params.boundary_weight),
+        weight,
         poll=None if progress is None else lambda done: progress(done, n - 1, "merging"),
     )
     report(progress, n - 1, n - 1, "merging")

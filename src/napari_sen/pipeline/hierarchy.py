@@ -52,6 +52,9 @@ def hierarchy(
     boundary_weight: float | None = None,
     boundary_smoothing: float | None = None,
     texture: float | None = None,
+    walk_weight: float | None = None,
+    walk_sigma: float | None = None,
+    walk_steps: int | None = None,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Hierarchy:
@@ -90,7 +93,7 @@ def hierarchy(
         keeps fine texture whole. By default 30 for photographs, 0 for microscopy.
     fine_compactness, smoothing, colour_weight, embedding_weight
         See :class:`napari_sen.params.HierarchyParams`, whose defaults None stands for.
-    boundary_weight, boundary_smoothing
+    boundary_weight, boundary_smoothing, walk_weight, walk_sigma, walk_steps
         As these.
     device : str
         "auto" (CUDA where there is one), "cpu", "cuda", ...
@@ -127,6 +130,9 @@ def hierarchy(
         boundary_weight=boundary_weight,
         boundary_smoothing=boundary_smoothing,
         texture=texture,
+        walk_weight=walk_weight,
+        walk_sigma=walk_sigma,
+        walk_steps=walk_steps,
     )
     if n_fine is not None and fine_size is not None:
         raise ParameterError("give either n_fine or fine_size, not both")

@@ -1,0 +1,148 @@
+"""A walk on the region graph: like regions, joined by cheap borders, pull each other together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..params import HierarchyParams
+from ..progress import Progress
+from . import _kernel  # type: ignore[attr-defined]
+from .graph import Regions
+
+__all__ = ["WalkScale", "walk_costs", "walk_scale"]
+
+
+@dataclass(frozen=True)
+class WalkScale:
+    """What a walk takes from the whole image, so that its parts can be walked on alike.
+
+    Attributes
+    ----------
+    median_cost : float
+        Median merge cost c of the borders that cost anything; walks cross cheaper borders freely.
+    gain : float
+        Mean of c divided by the mean difference that is left after the walk; 0 where none is.
+    """
+
+    median_cost: float
+    gain: float
+
+
+def walk_scale(parts: Sequence[Regions], params: HierarchyParams) -> WalkScale:
+    """Measure the constants of :func:`walk_costs` on a whole image, or on a sample of its parts.
+
+    Parameters
+    ----------
+    parts : sequence of Regions
+        The region graph of the image, or those of some tiles.
+    params : HierarchyParams
+        As for :func:`walk_costs`.
+
+    Returns
+    -------
+    WalkScale
+    """
+    params = params.settled("natural")
+    costs = [_costs(regions, params) for regions in parts]
+    median = _median(np.concatenate(costs))
+    left = [
+        _walk(regions, cost, median, params) for regions, cost in zip(parts, costs, strict=True)
+    ]
+    return WalkScale(median, _gain(np.concatenate(costs), np.concatenate(left)))
+
+
+def walk_costs(
+    regions: Regions,
+    params: HierarchyParams,
+    scale: WalkScale | None = None,
+    progress: Progress | None = None,
+) -> NDArray[np.float64]:
+    r"""Return what the walk adds to the cost of merging each pair of neighbours.
+
+    Regions average their mean features f with their neighbours', again and again; a border lets
+    through the more, the longer and the cheaper it is:
+
+    .. math:: W_{ab} = l_{ab}\, e^{-c_{ab} / (\sigma \tilde c)},\quad
+              P = (I + D^{-1} W) / 2,\quad X = P^t f,
+
+    with the cost :math:`c_{ab} = |f_a - f_b| + w_b B_{ab}`, its median :math:`\tilde c` and the
+    border's length l. What differs after t steps is kept apart by borders on *all* paths between
+    the two regions, so :math:`w |X_a - X_b|`, in units of the mean cost, is added to
+    :math:`c_{ab}`. Sums run in a fixed order, so the result is the same on every machine.
+
+    Parameters
+    ----------
+    regions : Regions
+        The region graph of the image, or of a part of it. Parts that do not touch are walked on
+        apart.
+    params : HierarchyParams
+        ``walk_weight`` w, ``walk_sigma``, ``walk_steps`` t and ``boundary_weight`` w_b are used.
+    scale : WalkScale, optional
+        Of the whole image, where ``regions`` are a part of it; measured here by default.
+    progress : callable, optional
+        Called as ``progress(0, n, "merging")``; may raise Cancelled.
+
+    Returns
+    -------
+    (E,) float64 array
+    """
+    params = params.settled("natural")
+    costs = _costs(regions, params)
+    median = _median(costs) if scale is None else scale.median_cost
+    left = _walk(regions, costs, median, params, progress)
+    gain = _gain(costs, left) if scale is None else scale.gain
+    assert params.walk_weight is not None
+    result: NDArray[np.float64] = left * (params.walk_weight * gain)
+    return result
+
+
+def _costs(regions: Regions, params: HierarchyParams) -> NDArray[np.float64]:
+    """Return the merge cost of every edge, sizes apart."""
+    costs: NDArray[np.float64] = _kernel.edge_costs(
+        regions.edges,
+        regions.length,
+        regions.strength,
+        regions.means,
+        float(params.boundary_weight),
+    )
+    return costs
+
+
+def _walk(
+    regions: Regions,
+    costs: NDArray[np.float64],
+    median: float,
+    params: HierarchyParams,
+    progress: Progress | None = None,
+) -> NDArray[np.float64]:
+    """Return how far apart neighbours are after the walk."""
+    assert params.walk_sigma is not None
+    assert params.walk_steps is not None
+    n = len(regions.sizes)
+    left: NDArray[np.float64] = _kernel.walk(
+        regions.edges,
+        regions.length,
+        costs,
+        regions.means,
+        params.walk_sigma * median,
+        int(params.walk_steps),
+        poll=None if progress is None else lambda: progress(0, n, "merging"),
+    )
+    return left
+
+
+def _median(costs: NDArray[np.float64]) -> float:
+    """Return the median cost of those above 0; 1 where there is none, and nothing to tell apart."""
+    dear = costs[costs > 0]
+    return float(np.median(dear)) if dear.size else 1.0
+
+
+def _gain(costs: NDArray[np.float64], left: NDArray[np.float64]) -> float:
+    # Exact sums, rounded once: they do not depend on the order of the edges.
+    total = math.fsum(left.tolist())
+    return math.fsum(costs.tolist()) / total if total > 0 else 0.0
