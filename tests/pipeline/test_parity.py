@@ -211,3 +211,22 @@ def test_hierarchy_in_many_tiles(tmp_path):
         labels = stored.cut(n).compute()
         assert labels.max() == n == len(np.unique(labels))
         assert np.mean(labels == whole.cut(n)) > 0.95
+
+
+def test_the_merging_of_a_tree_in_a_store_hears_that_it_is_unwanted(tmp_path):
+    """The largest piece of work that is done in the thread of the caller."""
+    image = np.random.default_rng(0).integers(0, 255, (96, 96), np.uint8)
+    execution = Execution(tile=64, out=tmp_path / "out.zarr")
+    run = tree_run(image, HierarchyParams(fine_size=2), model=None, execution=execution)
+    merging = []
+    run.is_unwanted = lambda: bool(merging)
+
+    def work():
+        for step in run.steps():
+            if step.stage == "merging":
+                merging.append(step)
+
+    with pytest.raises(Cancelled):
+        work()
+    assert len(merging) == 1
+    assert not (tmp_path / "out.zarr").exists()

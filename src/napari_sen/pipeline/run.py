@@ -145,6 +145,10 @@ class Run:
 
     def _polled(self, done: int, total: int, stage: str) -> None:
         report(self._progress, done, total, stage)
+        self._hear()
+
+    def _hear(self, *_: object) -> None:
+        """Raise Cancelled if the work is unwanted: what this thread does itself asks, too."""
         if self.is_unwanted():
             raise Cancelled("the work was stopped")
 
@@ -164,6 +168,7 @@ class Run:
                         self._store = Store(
                             self.image, self.model, self.device, place, journal, pool, about
                         )
+                        self._store.progress = self._hear
                         yield from self.product.stages(self._store)
                     journal.add("finished", 0)
             place.finish(overwrite=self.overwrite)
