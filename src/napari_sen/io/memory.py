@@ -12,21 +12,24 @@ from numpy.typing import DTypeLike
 
 from ..errors import ImageError
 
-__all__ = ["available_memory", "check_fits", "require_memory", "working_set"]
+__all__ = ["ONE_PASS", "available_memory", "check_fits", "require_memory", "working_set"]
 
 
-# Bytes a pixel of a slice at the peak of the work on it in memory, beside the image and the
-# result, without and with a model: measured by benchmarks/memory.py, and rounded up.
+ONE_PASS = 1 << 22  # px that the network sees at once, with up to 2 GB; more go in blocks
+
+# Bytes a pixel of a slice at the peak of the work on it in memory, beside the image, its colour
+# (8 a channel), the result and the network, without and with a model. A little above what
+# `python benchmarks/memory.py --models` measures from 1024 x 1024 pixels on.
 _PER_PIXEL = {
-    "superpixels": (90, 190),
-    "hierarchy": (100, 200),
-    "contours": (130, 230),
-    "embedding": (80, 150),
+    "superpixels": (95, 135),
+    "hierarchy": (95, 140),
+    "contours": (195, 195),
+    "embedding": (40, 40),
     "scenes": (40, 150),
 }
-_RESULT = {"superpixels": 4, "hierarchy": 4, "contours": 16, "embedding": 64, "scenes": 8}
-_NETWORK = 2_000_000_000  # bytes of one pass over ONE_PASS pixels, at the most
-_NETWORK_PIXEL = 470  # bytes a pixel of one pass
+_RESULT = {"superpixels": 4, "hierarchy": 4, "contours": 4, "embedding": 64, "scenes": 8}
+_NETWORK_PIXEL = 420  # bytes a pixel of one pass
+_NETWORK_BLOCK = 700_000_000  # bytes of one block
 
 
 def working_set(
@@ -56,7 +59,10 @@ def working_set(
     """
     pixels = slice_pixels * n_slices
     image = pixels * channels * itemsize if is_read else 0
-    network = min(slice_pixels * _NETWORK_PIXEL, _NETWORK) if with_model else 0
+    network = 0
+    if with_model:
+        is_one_pass = slice_pixels <= ONE_PASS
+        network = slice_pixels * _NETWORK_PIXEL if is_one_pass else _NETWORK_BLOCK
     work = slice_pixels * (_PER_PIXEL[product][with_model] + 8 * channels) + network
     return image + pixels * _RESULT[product] + work
 

@@ -18,6 +18,7 @@ from ..core.strength import (
     half_disc_limits,
     half_disc_reach,
 )
+from ..io.memory import ONE_PASS
 from ..params import FeatureSettings, HierarchyParams
 from ..progress import Progress, part
 from ..tiles.embedding import embed_box
@@ -33,7 +34,6 @@ __all__ = ["Scene", "half_disc_box", "warn_of_mean_shift", "weighted"]
 log = logging.getLogger("napari_sen")
 
 _STRIP = 256  # rows; strips see a few dozen more on both sides
-ONE_PASS = 1 << 22  # px that the network sees at once: 2 GB of memory
 
 
 class Scene:
