@@ -17,7 +17,7 @@ import torch
 from skimage.data import astronaut
 
 from napari_sen.core.features import colour_features, network_planes, statistics
-from napari_sen.learn.dataset import Dataset, Source, prepare
+from napari_sen.learn.dataset import TrainingImage, TrainingSet, prepare
 from napari_sen.learn.learner import Learner, move, update_average
 from napari_sen.learn.loss import Pairs, pair_loss, sample_rows
 from napari_sen.learn.mean_shift import landmark_indices
@@ -34,7 +34,7 @@ CASES = ((12, 192, 3, 2), (16, 128, 4, 3), (16, 128, 4, 0))
 PARTS = ("data", "network", "pairs", "loss", "mean shift", "optimiser")
 
 
-def dataset() -> Dataset:
+def dataset() -> TrainingSet:
     """Return one photograph, prepared."""
     image = astronaut()
     found = statistics(image, rgb=True)
@@ -42,7 +42,7 @@ def dataset() -> Dataset:
     def load() -> tuple[np.ndarray, np.ndarray]:
         return network_planes(image, True, found), colour_features(image, True, found, 1.0)
 
-    return prepare([Source("astronaut", load)], PseudoLabelParams(spacings=(13.0, 28.0)))
+    return prepare([TrainingImage("astronaut", load)], PseudoLabelParams(spacings=(13.0, 28.0)))
 
 
 class Clock:
@@ -59,7 +59,9 @@ class Clock:
         self.last = now
 
 
-def measure(images: Dataset, case: tuple[int, int, int, int], repeats: int) -> tuple[Clock, int]:
+def measure(
+    images: TrainingSet, case: tuple[int, int, int, int], repeats: int
+) -> tuple[Clock, int]:
     """Make ``repeats`` steps; return the clock and the number of weights."""
     base, cap, crops, iterations = case
     loss, train = LossParams(), TrainParams(batch=crops)

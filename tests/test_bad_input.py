@@ -278,20 +278,24 @@ def test_superpixels_too_large_for_tiles(tmp_path):
     refused(lambda: napari_sen.segment(huge, model=None, progress=never), ParameterError, words)
 
 
-def test_a_tree_too_large_for_the_memory(monkeypatch):
-    from napari_sen.pipeline import tree_tiled
-
-    monkeypatch.setattr(tree_tiled, "available_memory", lambda: 1000)
-    arguments = {"mode": "adaptive", "tile": 32, "model": None, "progress": never}
-    refused(lambda: segment(GREY, **arguments), ParameterError, "mode='flat'")
+def test_a_tree_too_large_for_the_memory(tmp_path):
+    """The lazy image takes no space, but its tree would have 11 billion leaves."""
+    side = 1 << 20
+    huge = zarr.create_array(tmp_path / "h.zarr", shape=(side, side), chunks=(512, 512), dtype="u2")
+    arguments = {"model": None, "progress": never}
+    refused(lambda: adaptive(huge, **arguments), ParameterError, "mode='flat'")
+    refused(lambda: napari_sen.hierarchy(huge, **arguments), ParameterError, "larger fine_size")
+    refused(lambda: napari_sen.contours(huge, **arguments), ParameterError, "larger fine_sizes")
 
 
 def test_a_journal_of_other_parameters(tmp_path):
+    from napari_sen.options import Execution
     from napari_sen.params import SegmentParams
-    from napari_sen.pipeline.lazy import segment_run
+    from napari_sen.pipeline.plan import superpixel_run
 
     out = tmp_path / "a.zarr"
-    steps = segment_run(GREY, SegmentParams(size=5), model=None, tile=32, out=out).steps()
+    how = Execution(tile=32, out=out)
+    steps = superpixel_run(GREY, SegmentParams(size=5), model=None, execution=how).steps()
     next(step for step in steps if step.stage == "superpixels")
     steps.close()
     again = {"out": out, "resume": True, "model": None, "progress": never}

@@ -110,7 +110,7 @@ class HalfDisc {
         if (a[Bins] == 0 || b[Bins] == 0) return 0.0f;
         const float share_a = 1.0f / float(a[Bins]), share_b = 1.0f / float(b[Bins]);
         float lane[4] = {};
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(NAPARI_SEN_PORTABLE)
         typedef float float4 __attribute__((vector_size(16)));
         typedef int32_t int4 __attribute__((vector_size(16)));
         float4 total = {0.0f, 0.0f, 0.0f, 0.0f};

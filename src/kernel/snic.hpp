@@ -38,7 +38,7 @@ inline float feature_distance(const float *a, const float *b, int64_t channels) 
     const int64_t n = Fixed > 0 ? Fixed : channels;
     float lane[4] = {0.0f, 0.0f, 0.0f, 0.0f};
     int64_t c = 0;
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(NAPARI_SEN_PORTABLE)
     typedef float float4 __attribute__((vector_size(16)));
     float4 sum = {0.0f, 0.0f, 0.0f, 0.0f};
     for (; c + 4 <= n; c += 4) {

@@ -3,10 +3,10 @@
 //
 //   W_ab = l_ab exp(-c_ab / s),   P = (I + D^-1 W) / 2,   X = P^t f,   x_ab = |X_a - X_b|
 //
-// with border lengths l, costs c, mean features f and the diagonal D of the sums of W. A region's
-// row of D^-1 W is taken relative to its cheapest border, so that no row vanishes however dear all
-// its borders are; a region without a border keeps its features. All sums run in the order of the
-// edges.
+// with border lengths l, costs c of crossing them, mean features f and the diagonal D of the sums
+// of W. A region's row of D^-1 W is taken relative to its cheapest border, so that no row vanishes
+// however dear all its borders are; a region without a border keeps its features. All sums run in
+// the order of the edges.
 //
 // tests/reference/walk.py is the slow, readable twin; both round alike, operation by operation.
 #pragma once

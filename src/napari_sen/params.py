@@ -280,11 +280,11 @@ class HierarchyParams(Params):
     suited: ClassVar[Suited] = {
         "natural": {
             "size_exponent": 0.4, "texture": 30.0, "embedding_weight": 2000.0,
-            "walk_weight": 0.0, "walk_sigma": 0.3, "walk_steps": 64,
+            "walk_sigma": 0.4, "walk_steps": 128,
         },
         "microscopy": {
             "size_exponent": 0.7, "texture": 0.0, "embedding_weight": 1000.0,
-            "walk_weight": 0.0, "walk_sigma": 0.2, "walk_steps": 8,
+            "walk_sigma": 0.2, "walk_steps": 64,
         },
     }  # fmt: skip
 
@@ -324,18 +324,19 @@ class HierarchyParams(Params):
         1.5, "sigma of the Gaussian before the gradient", low=0, high=50, unit="px",
         advanced=True,
     )  # fmt: skip
-    walk_weight: float | None = param(
-        None, "weight of what still differs after a walk on the finest superpixels' graph, which "
-        "brings like ones together; in units of the mean cost; 0 switches it off (the default)",
+    walk_weight: float = param(
+        0.0, "weight of what still differs after a walk on the finest superpixels' graph, which "
+        "brings like ones together; in units of the mean cost; 0 switches it off",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
     walk_sigma: float | None = param(
-        None, "how dear a border the walk still crosses, in units of the median cost; by default "
-        "0.3 for photographs, 0.2 for microscopy", above=0, high=1e6, advanced=True,
+        None, "how large a difference the walk still crosses, in units of the median difference of "
+        "neighbours; by default 0.4 for photographs, 0.2 for microscopy",
+        above=0, high=1e6, advanced=True,
     )  # fmt: skip
     walk_steps: int | None = param(
-        None, "steps of the walk: it reaches as many superpixels far; by default 64 for "
-        "photographs, 8 for microscopy", low=0, high=100_000, advanced=True,
+        None, "steps of the walk: it sees as many superpixels far; by default 128 for "
+        "photographs, 64 for microscopy", low=0, high=100_000, advanced=True,
     )  # fmt: skip
 
     def leaves(self, kind: str) -> SnicSettings:

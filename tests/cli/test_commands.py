@@ -187,7 +187,7 @@ def test_work_that_fails_on_legal_input_is_exit_1(shell, monkeypatch, capsys):
     def full(*_, **__):
         raise WorkError("the device has too little memory: use the CPU")
 
-    monkeypatch.setattr("napari_sen.pipeline.segment.snic", full)
+    monkeypatch.setattr("napari_sen.pipeline.superpixels.snic", full)
     monkeypatch.chdir(shell.folder)
     assert main(["segment", "in.png", "-o", "a.tif", "--model", "none", "--n-segments", "9"]) == 1
     assert capsys.readouterr().err.endswith(
@@ -350,6 +350,78 @@ def test_in_tiles(shell):
     assert "--resume" in refused.stderr
     assert shell(*options, "--resume").returncode == 0
     assert shell.names() == {"in.png", "a.zarr", "b.zarr"}
+
+
+@pytest.fixture
+def run(shell, monkeypatch, capsys):
+    """Run in this process, which spares the imports; return the code and standard error."""
+    monkeypatch.chdir(shell.folder)
+    monkeypatch.setenv("XDG_DATA_HOME", str(shell.folder / "home"))
+
+    def call(*arguments):
+        code = main([*map(str, arguments)])
+        return code, capsys.readouterr().err
+
+    return call
+
+
+@pytest.mark.parametrize("command", ["segment", "embed", "contours", "hierarchy"])
+def test_the_kind_can_be_said(run, command):
+    out = "a.npz" if command == "hierarchy" else "a.npy"
+    for kind in ("natural", "microscopy"):
+        code, err = run(command, "in.png", "-o", out, "--kind", kind, "--overwrite")
+        assert code == 0, err
+        assert f"model: {kind}" in err
+
+
+def test_the_kind_is_that_of_the_api(shell, run):
+    """Said, or told by the file: a pixel size of 1 um is one, too."""
+    image = iio.imread(shell.folder / "in.png")
+    code, err = run("segment", "in.png", "-o", "a.npy", "--kind", "microscopy", *COLOUR)
+    assert code == 0, err
+    expected = segment(image, model=None, kind="microscopy")
+    np.testing.assert_array_equal(np.load(shell.folder / "a.npy"), expected)
+    assert (segment(image, model=None) != expected).any()
+    size = {"PhysicalSizeX": 1.0, "PhysicalSizeY": 1.0}
+    tifffile.imwrite(
+        shell.folder / "s.tif", image, ome=True, photometric="rgb", metadata={"axes": "YXS", **size}
+    )
+    code, err = run("segment", "s.tif", "-o", "s.npy", *COLOUR)
+    assert code == 0, err
+    np.testing.assert_array_equal(np.load(shell.folder / "s.npy"), expected)
+    np.testing.assert_array_equal(segment(shell.folder / "s.tif", model=None), expected)
+
+
+def test_one_pixel_size_for_all_axes_in_memory_and_in_tiles(shell, run):
+    options = ("--spacing", 0.5, "--size", 4, *COLOUR)
+    assert run("segment", "in.png", "-o", "a.npy", *options)[0] == 0
+    assert run("segment", "in.png", "-o", "b.zarr", "--tile", 64, *options)[0] == 0
+    whole = np.load(shell.folder / "a.npy")
+    assert whole.max() == 48 * 64 / 8**2
+    np.testing.assert_array_equal(to_array(shell.folder / "b.zarr"), whole)
+
+
+def test_labels_inside_an_image_need_no_option(shell, run, rng):
+    image = rng.integers(0, 256, (50, 60), np.uint8)
+    write_labels(shell.folder / "a.zarr", image, image=image)
+    code, err = run("segment", "a.zarr", "-o", "a.zarr/labels/fine", "--size", 10, *COLOUR)
+    assert code == 0, err
+    labels = to_array(shell.folder / "a.zarr/labels/fine")
+    np.testing.assert_array_equal(labels, segment(image, size=10, model=None))
+    np.testing.assert_array_equal(to_array(shell.folder / "a.zarr"), image)
+
+
+@pytest.mark.parametrize("command", ["segment", "embed", "contours", "hierarchy"])
+def test_an_image_larger_than_the_memory_is_told_of_tiles(shell, run, command):
+    """It takes no space on the disk, for no chunk is written."""
+    side = 1 << 25
+    zarr.create_array(shell.folder / "huge.zarr", shape=(side, side), chunks=(512, 512), dtype="u1")
+    out = "a.npz" if command == "hierarchy" else "a.npy"
+    code, err = run(command, "huge.zarr", "-o", out, "--quiet")
+    assert code == 2
+    (line,) = err.splitlines()
+    assert "-o NAME.zarr --tile 768" in line
+    assert shell.names() - {"home"} == {"in.png", "huge.zarr"}
 
 
 def test_embedding_in_tiles(shell):

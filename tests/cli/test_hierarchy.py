@@ -10,6 +10,7 @@ import tifffile
 import napari_sen
 from napari_sen.cli import main
 from napari_sen.io.read import read_image, to_array
+from napari_sen.pipeline.stored import open_tree
 
 COLOUR = ("--model", "none")
 
@@ -35,6 +36,31 @@ def test_it_writes_what_the_api_gives(shell):
     assert about["outputs"] == ["tree.npz", "fine.tif", "coarse.png", "map.tif"]
     assert about["seconds"]["merging"] >= 0
     assert shell.names() == {"in.png", *about["outputs"]}
+
+
+def test_in_tiles_the_tree_lies_beside_its_leaves(shell, run):
+    options = ("in.png", "-o", "t.zarr", "--tile", 32, "--fine-size", 6, *COLOUR)
+    code, out, err = run(*options, "--json")
+    assert code == 0, err
+    tree = open_tree(shell.folder / "t.zarr")
+    image = iio.imread(shell.folder / "in.png")
+    expected = napari_sen.hierarchy(image, model=None, fine_size=6, tile=32)
+    np.testing.assert_array_equal(tree.linkage, expected.linkage)
+    np.testing.assert_array_equal(np.asarray(tree.labels), np.asarray(expected.labels))
+    assert len(np.unique(np.asarray(tree.cut(4)))) == 4
+    about = json.loads(out)
+    assert (about["finest"], about["coarsest"]) == (tree.n_leaves, 1)
+    assert about["outputs"] == ["t.zarr"]
+    assert "exists" in run(*options)[2]
+    assert run(*options, "--resume")[0] == 0
+    for more in (("--cut", 4, "c.tif"), ("--ultrametric", "u.tif")):
+        code, _, err = run(*options, "--overwrite", *more)
+        assert code == 2
+        assert f"{more[0]} is not made in tiles" in err
+    code, _, err = run("in.png", "--cut", 4, "c.tif", "--tile", 32)
+    assert code == 2
+    assert "give -o once" in err
+    assert shell.names() - {"home"} == {"in.png", "t.zarr"}
 
 
 @pytest.fixture

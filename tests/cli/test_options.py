@@ -60,13 +60,33 @@ def test_help_names_unit_range_and_default():
     assert "px; at least 2; at most 4096; default 6 9 13 19 28 40" in text
 
 
-def test_every_command_has_help():
-    parser = build_parser()
-    commands = next(
-        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
-    )
-    assert list(commands.choices) == [
-        "demo", "segment", "hierarchy", "embed", "pseudo-labels", "contours", "train", "models",
-        "evaluate",
-    ]  # fmt: skip
-    assert all(len(sub.format_help()) > 200 for name, sub in commands.choices.items())
+def test_help_shows_the_essentials_first():
+    parser = argparse.ArgumentParser()
+    add_params(parser, params.SegmentParams, title="superpixels")
+    essential, advanced = parser.format_help().split("superpixels, advanced:")
+    for item in fields(params.SegmentParams):
+        shown = advanced if item.metadata["advanced"] else essential
+        assert "  --" + item.name.replace("_", "-") in shown
+
+
+COMMANDS = [
+    "demo", "segment", "hierarchy", "embed", "pseudo-labels", "contours", "train", "models",
+    "evaluate",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        build_parser().parse_args([command, "--help"])
+    assert stop.value.code == 0
+    assert len(capsys.readouterr().out) > 200
+
+
+def test_the_commands_are_listed_in_this_order(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit):
+        build_parser().parse_args(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    words = [line.split()[0] for line in lines if line.startswith("    ") and line[4] != " "]
+    assert words == COMMANDS

@@ -44,6 +44,8 @@ def slow_matching(first, second, radius):
         ),
         shape=(len(a), len(b) + len(a)),
     ).tocsr()
+    # scipy 1.13 matches in graphs with indices of 32 bits only.
+    graph.indices, graph.indptr = graph.indices.astype(np.int32), graph.indptr.astype(np.int32)
     chosen = min_weight_full_bipartite_matching(graph)
     found = graph[chosen].reshape(-1) if hasattr(graph[chosen], "reshape") else graph[chosen]
     pairs = found[found < ALONE]

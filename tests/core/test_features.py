@@ -138,3 +138,15 @@ def test_pca_colours_tell_clusters_apart(rng):
 @pytest.mark.parametrize("dim", [1, 2, 3])
 def test_pca_of_few_dimensions(dim, rng):
     assert pca_rgb(rng.random((4, 5, dim))).shape == (4, 5, 3)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_few_bright_spots_on_a_constant_background_are_seen(dtype):
+    """Less than 0.2 % of the pixels: both percentiles are the background's."""
+    image = np.full((100, 100, 1), 7, dtype)
+    image[10:12, 20:24] = 200
+    stats = statistics(image)
+    assert (stats.low[0], stats.high[0]) == (7, 200)
+    features = colour_features(image, False, stats)
+    assert features[0, 0, 0] == 0
+    assert features[11, 22, 0] == 100

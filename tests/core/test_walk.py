@@ -65,7 +65,7 @@ def test_the_numbers_of_the_regions_do_not_matter(graph, seed):
         graph.strength[order],
     )
     found, expected = walk_scale([other], WALK), walk_scale([graph], WALK)
-    assert found.median_cost == expected.median_cost
+    assert found.median_difference == expected.median_difference
     assert found.gain == pytest.approx(expected.gain, rel=1e-6)
     tiny = 1e-9 * max(1.0, np.abs(graph.means).max()) * (1 + expected.gain)
     np.testing.assert_allclose(

@@ -11,7 +11,7 @@ from napari_sen.core.metrics import count_components
 from napari_sen.errors import DataError, ParameterError
 from napari_sen.evaluation import peers
 from napari_sen.evaluation.datasets import Item, open_folder
-from napari_sen.evaluation.methods import LEARNT, METHODS, make_method, prepare_item
+from napari_sen.evaluation.methods import LEARNT, METHODS, make_method, scene_of
 from napari_sen.evaluation.peers import PEERS, absorb_fragments
 from napari_sen.evaluation.reach import MAX_TRIES, reach
 from napari_sen.evaluation.settings import CHOSEN, GRIDS, contender, grid
@@ -101,8 +101,8 @@ def test_methods_cover_the_image_with_connected_superpixels(name, rng):
 def test_annotations_settle_the_axes(name, shape, axis, spatial, expected, rng):
     image = rng.integers(0, 255, shape).astype(np.uint8)
     item = Item("x", image, [np.ones(spatial, int)], axis)
-    canvas = prepare_item(item).canvas
-    assert (canvas.rgb, canvas.data.shape[-1]) == expected
+    raster = scene_of(item).image.raster
+    assert (raster.rgb, raster.channels) == expected
     if name in PEERS and PEERS[name].planar and len(spatial) == 3:
         with pytest.raises(DataError, match="'x' is a volume"):
             make_method(name)(item)

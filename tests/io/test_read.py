@@ -9,7 +9,6 @@ import tifffile
 import zarr
 
 from napari_sen.errors import ImageError
-from napari_sen.io import memory
 from napari_sen.io.read import read_image, resolve, to_array
 
 
@@ -234,14 +233,19 @@ def test_damaged_ome_metadata_is_an_image_error(tmp_path):
         read_image(tmp_path / "a.zarr")
 
 
-def test_an_image_larger_than_the_memory_is_refused_before_it_is_read(
-    tmp_path, monkeypatch, pixels
-):
-    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="minisblack")
-    monkeypatch.setattr(memory, "available_memory", lambda: 1000)
-    lazy = da.zeros((100, 100), dtype=np.uint8)
-    for image in (tmp_path / "a.tif", lazy):
-        with pytest.raises(ImageError, match="memory are free"):
+def test_an_image_larger_than_the_memory_is_refused_before_it_is_read(tmp_path):
+    """None of these holds the pixels that it claims to have, a thousand terabytes."""
+    side = 1 << 25
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((9, 9), np.uint8), photometric="minisblack")
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as file:
+        for name in ("ImageWidth", "ImageLength"):
+            file.pages[0].tags[name].overwrite(side, dtype=4)
+        # Its own note of the shape would be believed rather than the tags.
+        file.pages[0].tags["ImageDescription"].overwrite("")
+    zarr.create_array(tmp_path / "a.zarr", shape=(side, side), chunks=(512, 512), dtype="u1")
+    lazy = da.zeros((side, side), dtype=np.uint8, chunks=side)
+    for image in (tmp_path / "a.tif", tmp_path / "a.zarr", lazy):
+        with pytest.raises(ImageError, match="of memory are free: cut out a part"):
             to_array(image)
 
 

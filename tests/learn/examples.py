@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from napari_sen.learn.dataset import Source
+from napari_sen.learn.dataset import TrainingImage
 from napari_sen.learn.learner import Learner
 from napari_sen.learn.model import Model, describe
 from napari_sen.params import (
@@ -38,7 +38,9 @@ def blobs(seed, height=40, width=50):
 
 
 def sources(count=4, **size):
-    return [Source(f"image {i}", lambda i=i: blobs(i, **size), f"v{i}") for i in range(count)]
+    return [
+        TrainingImage(f"image {i}", lambda i=i: blobs(i, **size), f"v{i}") for i in range(count)
+    ]
 
 
 def changed(params, **values):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from napari_sen.errors import Cancelled, DataError
-from napari_sen.learn.dataset import Source, prepare
+from napari_sen.learn.dataset import TrainingImage, prepare
 from napari_sen.learn.pseudo_labels import pseudo_labels
 from napari_sen.params import PseudoLabelParams
 
@@ -20,7 +20,7 @@ def test_crops_are_parts_of_image_and_labels_together():
     planes[..., 0] = np.arange(width) / 255
     planes[..., 1] = np.arange(height)[:, None] / 255
     features = 100 * planes
-    dataset = prepare([Source("ramp", lambda: (planes, features))], LABELS)
+    dataset = prepare([TrainingImage("ramp", lambda: (planes, features))], LABELS)
     maps = list(pseudo_labels(features, LABELS).values())
     batch = dataset.draw(40, 32, np.random.default_rng(0))
     flipped, used = set(), set()
@@ -57,7 +57,7 @@ def test_a_draw_depends_on_its_generator_alone():
 @pytest.mark.parametrize("shape", [(1, 1), (5, 90), (40, 7)])
 def test_small_images_are_reflected(shape):
     planes, features = blobs(3, *shape)
-    dataset = prepare([Source("small", lambda: (planes, features))], LABELS)
+    dataset = prepare([TrainingImage("small", lambda: (planes, features))], LABELS)
     batch = dataset.draw(4, 64, np.random.default_rng(1))
     assert batch.planes.shape == (4, 3, 64, 64)
     assert (batch.labels > 0).all()
@@ -69,7 +69,7 @@ def test_small_images_are_reflected(shape):
 
 def test_prepared_images_are_found_again(tmp_path):
     first = prepare(sources(), LABELS, tmp_path)
-    again = prepare([Source(s.name, never, s.stamp) for s in sources()], LABELS, tmp_path)
+    again = prepare([TrainingImage(s.name, never, s.stamp) for s in sources()], LABELS, tmp_path)
     a, b = (d.draw(4, 32, np.random.default_rng(5)) for d in (first, again))
     np.testing.assert_array_equal(a.planes, b.planes)
     np.testing.assert_array_equal(a.labels, b.labels)
@@ -77,9 +77,9 @@ def test_prepared_images_are_found_again(tmp_path):
 
 def test_a_changed_image_is_prepared_again(tmp_path):
     prepare(sources(1), LABELS, tmp_path)
-    new = [Source("image 0", lambda: blobs(9), "another")]
+    new = [TrainingImage("image 0", lambda: blobs(9), "another")]
     with pytest.raises(AssertionError, match="read again"):
-        prepare([Source("image 0", never, "another")], LABELS, tmp_path)
+        prepare([TrainingImage("image 0", never, "another")], LABELS, tmp_path)
     mean, _ = prepare(new, LABELS, tmp_path).statistics()
     np.testing.assert_allclose(mean, blobs(9)[0].mean((0, 1)), rtol=1e-5)
 
@@ -98,7 +98,7 @@ def test_an_interrupted_preparation_goes_on(tmp_path):
 
     with pytest.raises(Cancelled):
         prepare(sources(), LABELS, tmp_path, stop)
-    done = [Source(s.name, never, s.stamp) for s in sources()[:2]]
+    done = [TrainingImage(s.name, never, s.stamp) for s in sources()[:2]]
     assert len(prepare([*done, *sources()[2:]], LABELS, tmp_path)) == 4
     assert not list(tmp_path.glob("*.part"))
 
@@ -127,19 +127,22 @@ def test_a_preparation_can_be_stopped_anywhere(tmp_path, phase):
 
 
 def test_statistics_are_those_of_all_pixels():
-    many = [Source("a", lambda: blobs(0, 30, 20)), Source("b", lambda: blobs(1, 17, 40))]
+    many = [
+        TrainingImage("a", lambda: blobs(0, 30, 20)),
+        TrainingImage("b", lambda: blobs(1, 17, 40)),
+    ]
     mean, std = prepare(many, LABELS).statistics()
     pixels = np.concatenate([s.load()[0].reshape(-1, 3) for s in many])
     np.testing.assert_allclose(mean, pixels.mean(0), rtol=1e-4)
     np.testing.assert_allclose(std, pixels.std(0), rtol=1e-4)
-    flat = [Source("flat", lambda: (np.full((8, 8, 1), 0.5, np.float32),) * 2)]
+    flat = [TrainingImage("flat", lambda: (np.full((8, 8, 1), 0.5, np.float32),) * 2)]
     assert prepare(flat, LABELS).statistics()[1] == 1
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.4, 0.9173])
 def test_planes_survive_storage(scale):
     planes, features = blobs(0, 32, 32)
-    dataset = prepare([Source("x", lambda: (planes * np.float32(scale), features))], LABELS)
+    dataset = prepare([TrainingImage("x", lambda: (planes * np.float32(scale), features))], LABELS)
     found = dataset.draw(1, 32, np.random.default_rng(0)).planes[0].transpose(1, 2, 0)
     both = [planes * scale, planes[:, ::-1] * scale]
     assert min(np.abs(found - whole).max() for whole in both) < (1e-6 if scale == 1 else 1e-3)
@@ -157,13 +160,13 @@ def test_damaged_files_are_named(tmp_path):
     ("images", "message"),
     [
         ([], "no images"),
-        ([Source("a", lambda: blobs(0))] * 2, "two images are named 'a'"),
-        ([Source("a", lambda: (blobs(0)[0], blobs(0)[1][:9]))], "of one size"),
-        ([Source("a", lambda: (blobs(0)[0] * np.float32("nan"), blobs(0)[1]))], "NaN"),
+        ([TrainingImage("a", lambda: blobs(0))] * 2, "two images are named 'a'"),
+        ([TrainingImage("a", lambda: (blobs(0)[0], blobs(0)[1][:9]))], "of one size"),
+        ([TrainingImage("a", lambda: (blobs(0)[0] * np.float32("nan"), blobs(0)[1]))], "NaN"),
         (
             [
-                Source("a", lambda: blobs(0)),
-                Source("b", lambda: tuple(x[..., :2] for x in blobs(1))),
+                TrainingImage("a", lambda: blobs(0)),
+                TrainingImage("b", lambda: tuple(x[..., :2] for x in blobs(1))),
             ],
             "'b' has 2 planes but 'a' has 3",
         ),
@@ -175,7 +178,7 @@ def test_images_that_cannot_be_used(images, message):
 
 
 def test_grey_and_colour_features_mix():
-    grey = Source("grey", lambda: (blobs(0)[0], blobs(0)[1][..., :1]))
+    grey = TrainingImage("grey", lambda: (blobs(0)[0], blobs(0)[1][..., :1]))
     dataset = prepare([grey, *sources(1)], LABELS)
     batch = dataset.draw(8, 32, np.random.default_rng(0))
     assert batch.colours.shape == (8, 3, 32, 32)

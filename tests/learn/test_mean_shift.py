@@ -52,14 +52,14 @@ def test_landmarks_follow_their_own_iterates():
 
 
 @pytest.mark.parametrize("iterations", [0, 1, 3])
-def test_series_gives_the_last_iterate_block_by_block(iterations, monkeypatch):
-    monkeypatch.setattr("napari_sen.learn.mean_shift.BLOCK", 16)
+def test_series_gives_the_last_iterate_block_by_block(iterations):
     shift = MeanShift(MeanShiftParams(iterations=iterations)).double()
     x, y, calls = unit(50), unit(9, seed=1), []
     series = shift.landmark_series(y)
     assert series.shape == (iterations, 9, 5)
     last = [x, *shift.landmarks(x, y)][-1]
-    torch.testing.assert_close(shift.apply_series(x, series, lambda: calls.append(1)), last)
+    found = shift.apply_series(x, series, lambda: calls.append(1), block_size=16)
+    torch.testing.assert_close(found, last)
     assert len(calls) == 4
 
 

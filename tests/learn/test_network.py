@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from napari_sen.errors import Cancelled, ImageError
-from napari_sen.learn import network
 from napari_sen.learn.network import (
     ConvBlock,
     SENet,
@@ -124,12 +123,14 @@ def test_poll_stops_the_work_and_is_called_as_often_as_told():
 
 @pytest.mark.parametrize("shape", [(64, 96), (40, 70), (1, 5)])
 @pytest.mark.parametrize("work", [1, 40_000, 10**6])
-def test_inference_by_strips_is_inference(monkeypatch, shape, work):
+def test_inference_by_strips_is_inference(shape, work):
     """Strips of one row up, at every level, with and without their own last row."""
     net, image, calls = fold_batch_norm(tiny_net()), torch.rand(1, 3, *shape), []
     with torch.inference_mode():
         whole = net(image)
-        monkeypatch.setattr(network, "STRIP_WORK", work)
+        for module in net.modules():
+            if isinstance(module, ConvBlock):
+                module.strip_work = work
         strips = net(image, lambda: calls.append(1))
     torch.testing.assert_close(strips, whole, atol=2e-6, rtol=0)
     assert len(calls) == net.n_polls(*shape)

@@ -13,9 +13,9 @@ from napari_sen.errors import (
     ParameterError,
     WorkError,
 )
-from napari_sen.learn.dataset import Source
+from napari_sen.learn.dataset import TrainingImage
 from napari_sen.learn.model import Model
-from napari_sen.learn.training import Step, _Trainer, run
+from napari_sen.learn.training import TrainingStep, run
 from napari_sen.params import ContrastParams, LossParams, RegionParams
 
 from .examples import SETTINGS, changed, sources, tiny_model
@@ -39,7 +39,7 @@ def train(count=6, **options):
     """Return (records, model) of a training, on the CPU."""
     found = list(run(sources(count), **(SETTINGS | {"device": "cpu"} | options)))
     assert isinstance(found[-1], Model)
-    assert all(isinstance(item, Step) for item in found[:-1])
+    assert all(isinstance(item, TrainingStep) for item in found[:-1])
     return found[:-1], found[-1]
 
 
@@ -287,18 +287,32 @@ def test_pairs_can_learn_from_regions():
         changed(REGIONS["train"], teacher="superpixels")
 
 
-def test_training_ends_when_the_validation_loss_no_longer_falls(tmp_path, monkeypatch):
+def test_training_ends_when_the_validation_loss_no_longer_falls(tmp_path):
     """Also across a stop: checks before it count."""
-    falling = iter([3.0, 2.0, 2.5, 2.0, 1.0])
-    monkeypatch.setattr(_Trainer, "_validate", lambda self, check: next(falling))
-    schedule = changed(SETTINGS["train"], steps=50, validate_every=2, patience=2)
+    endless = changed(SETTINGS["train"], steps=60, validate_every=2, learning_rate=0.05, noise=0.0)
+    found = train(train=endless)[0]
+    end = first_wait([(record.step, record.validation) for record in found], patience=2)
+    assert 4 < end < 60  # it falls first, and then does not
+    schedule = changed(endless, patience=2)
     training = run(sources(6), **SETTINGS | {"train": schedule}, device="cpu", checkpoint=tmp_path)
-    for _ in range(7):
+    for _ in range(end - 1):  # one of the two checks is before the stop
         next(training)
     training.close()
     records, _ = train(train=schedule, checkpoint=tmp_path, resume=True)
-    assert [record.step for record in records] == [8]  # 2.5 and 2.0 are not below 2.0
+    assert [record.step for record in records] == [end]
     assert train(train=schedule, checkpoint=tmp_path, resume=True)[0] == []
+
+
+def first_wait(checks, patience):
+    """Return the step at which the loss has not fallen below its lowest for so many checks."""
+    lowest, since = np.inf, 0
+    for step, loss in checks:
+        if loss is not None:
+            since = 0 if loss < lowest else since + 1
+            lowest = min(lowest, loss)
+            if since == patience:
+                return step
+    return np.inf
 
 
 def test_bfloat16_is_close_to_float32():
@@ -323,7 +337,7 @@ def test_it_learns():
 
 
 def test_one_image_smaller_than_a_crop_is_enough():
-    tiny = [Source("one", lambda: tuple(x[:9, :7] for x in sources(1)[0].load()))]
+    tiny = [TrainingImage("one", lambda: tuple(x[:9, :7] for x in sources(1)[0].load()))]
     records = list(run(tiny, **SETTINGS, device="cpu"))
     assert len(records) == 7
     assert records[-2].validation is None  # nothing can be held out
@@ -355,11 +369,15 @@ def test_what_cannot_be_trained():
         train(device="tpu")
 
 
-def test_a_diverging_training_stops_with_advice(monkeypatch):
+def test_a_diverging_training_stops_with_advice():
+    """As from a model whose weights grew beyond all measure."""
     schedule = changed(SETTINGS["train"], learning_rate=1.0)
-    monkeypatch.setattr("napari_sen.learn.training._learning_rate", lambda *_: float("inf"))
+    grown = tiny_model()
+    with torch.no_grad():
+        for weight in grown.network.parameters():
+            weight *= 1e38
     with pytest.raises(WorkError, match="learning_rate below 1"):
-        train(train=schedule)
+        train(start=grown, network=None, mean_shift=None, train=schedule)
 
 
 def test_snapshots_on_the_way_change_nothing(uninterrupted):
@@ -372,7 +390,7 @@ def test_snapshots_on_the_way_change_nothing(uninterrupted):
     found = list(run(sources(6), **(SETTINGS | {"device": "cpu"}), snapshot=third))
     assert asked == [1, 2, 3, 4, 5, 6]
     kinds = [type(item).__name__ for item in found]
-    assert kinds == ["Step"] * 3 + ["Model"] + ["Step"] * 3 + ["Model"]
+    assert kinds == ["TrainingStep"] * 3 + ["Model"] + ["TrainingStep"] * 3 + ["Model"]
     assert_same(weights(found[-1]), weights(uninterrupted[1]))
     early, last = weights(found[3]), weights(found[-1])
     assert not all(torch.equal(early[name], last[name]) for name in early)

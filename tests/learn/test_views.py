@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_sen.learn.dataset import Source, prepare
+from napari_sen.learn.dataset import TrainingImage, prepare
 from napari_sen.learn.teacher import region_labels
 from napari_sen.learn.views import draw_views, recolour
 from napari_sen.params import ContrastParams, RegionParams
@@ -22,7 +22,7 @@ def ramp(height=90, width=120):
 
 def test_views_are_shifted_flipped_parts_with_their_labels():
     planes, features = ramp()
-    dataset = prepare([Source("ramp", lambda: (planes, features))], REGIONS)
+    dataset = prepare([TrainingImage("ramp", lambda: (planes, features))], REGIONS)
     maps = region_labels(features, REGIONS)
     views = draw_views(dataset, 60, 32, ContrastParams(shift=20, **PLAIN), np.random.default_rng(0))
     columns = np.rint(views.planes[:, 0] * 255).astype(int)
@@ -64,7 +64,7 @@ def test_a_draw_depends_on_its_generator_alone():
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 90), (40, 7)])
 def test_small_images_are_reflected(shape):
-    dataset = prepare([Source("small", lambda: blobs(3, *shape))], REGIONS)
+    dataset = prepare([TrainingImage("small", lambda: blobs(3, *shape))], REGIONS)
     views = draw_views(dataset, 3, 64, ContrastParams(), np.random.default_rng(1))
     assert views.planes.shape == (6, 3, 64, 64)
     assert (views.labels > 0).all()
@@ -72,7 +72,7 @@ def test_small_images_are_reflected(shape):
 
 
 def test_images_of_other_sizes_and_channels_share_a_table_of_colours():
-    grey = Source("grey", lambda: (blobs(0)[0], blobs(0)[1][..., :1]))
+    grey = TrainingImage("grey", lambda: (blobs(0)[0], blobs(0)[1][..., :1]))
     dataset = prepare([grey, *sources(1)], REGIONS)
     views = draw_views(dataset, 8, 32, ContrastParams(), np.random.default_rng(0))
     assert views.colours.shape[2] == 3

@@ -6,8 +6,10 @@ import pytest
 import napari_sen
 from napari_sen.data import load_sample
 from napari_sen.errors import Cancelled, ImageError, ParameterError, SenError
+from napari_sen.learn.model import Model
 from napari_sen.params import HierarchyParams
 from tests.core.test_hierarchy import assert_connected
+from tests.learn.examples import tiny_model
 
 
 def photograph() -> np.ndarray:
@@ -75,21 +77,21 @@ def test_values_outside_the_mask_do_not_matter():
     np.testing.assert_array_equal(first.linkage, second.linkage)
 
 
-class TwoHalves:
+class TwoHalves(Model):
     """A model whose embedding knows one thing: left or right."""
 
-    name = "two halves"
-    planes = 3
+    def __init__(self):
+        model = tiny_model()
+        super().__init__(model.network, model.mean_shift, model.metadata)
 
     def embed(self, planes, **_):
-        rows = np.zeros((*planes.shape[:2], 16), np.float32)
+        rows = np.zeros((*planes.shape[:2], self.dim), np.float32)
         rows[:, :40, 0] = 1
         rows[:, 40:, 1] = 1
         return rows
 
 
-def test_the_embedding_has_its_say(monkeypatch):
-    monkeypatch.setattr("napari_sen.pipeline.choose.choose_model", lambda model, *_, **kind: model)
+def test_the_embedding_has_its_say():
     flat = np.full((60, 80, 3), 128, np.uint8)
     tree = napari_sen.hierarchy(flat, 80, model=TwoHalves())
     cut = tree.cut(2)

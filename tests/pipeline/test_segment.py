@@ -9,10 +9,10 @@ import napari_sen
 from napari_sen.errors import Cancelled
 from napari_sen.io.read import read_image
 from napari_sen.learn.model import load_model
+from napari_sen.options import Reading
 from napari_sen.params import SegmentParams
-from napari_sen.pipeline import features
-from napari_sen.pipeline.features import growth_boundary
-from napari_sen.pipeline.prepare import prepare
+from napari_sen.pipeline.features import Scene
+from napari_sen.pipeline.plan import scenes
 from tests.core.test_snic import assert_is_labelling
 
 # How the images of each set of the data pack are to be read.
@@ -387,24 +387,27 @@ def test_the_size_is_that_inside_the_mask():
 
 @pytest.mark.parametrize("spatial", [(700, 90), (3, 530, 40)])
 @pytest.mark.parametrize("masked", [False, True])
-def test_half_discs_in_strips_are_those_of_the_whole(spatial, masked, monkeypatch, rng):
+def test_half_discs_in_strips_are_those_of_the_whole(spatial, masked, rng):
     """On as many threads as there are; 700 rows make strips whose ends are no multiple of 3."""
     image = rng.integers(0, 4000, spatial).astype(np.uint16)
     mask = rng.random(spatial) < 0.9 if masked else None
     slices = "volume" if len(spatial) == 3 else None
-    prepared = prepare(image, mask=mask, slices=slices)
-    params = SegmentParams(boundary_weight=1.0)
     found = {}
     for threads in (1, 2, 8):
-        monkeypatch.setattr(features, "cores", lambda threads=threads: threads)
-        found[threads] = growth_boundary(prepared, (), params)
+        scene = only_scene(image, threads, mask=mask, slices=slices)
+        found[threads] = scene.half_discs(scene.whole)
     np.testing.assert_array_equal(found[2], found[1])
     np.testing.assert_array_equal(found[8], found[1])
 
 
-def test_half_discs_in_strips_can_be_stopped(monkeypatch):
-    monkeypatch.setattr(features, "cores", lambda: 2)
-    prepared = prepare(np.zeros((600, 300), np.uint16))
+def only_scene(image, threads, **reading):
+    """Return the one scene of an image, worked on by so many threads."""
+    opened, (scene,), _ = scenes(image, Reading(**reading))
+    return Scene(opened, 0, scene.stats, threads=threads)
+
+
+def test_half_discs_in_strips_can_be_stopped():
+    scene = only_scene(np.zeros((600, 300), np.uint16), threads=2)
     calls = []
 
     def progress(done, total, stage):
@@ -413,5 +416,5 @@ def test_half_discs_in_strips_can_be_stopped(monkeypatch):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        growth_boundary(prepared, (), SegmentParams(boundary_weight=1.0), progress)
+        scene.half_discs(scene.whole, progress)
     assert calls[-1] == "boundaries"

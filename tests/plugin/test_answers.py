@@ -8,6 +8,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
+from napari_sen.plugin.state.control import Control
 from napari_sen.plugin.steps.steps import STEPS as STEPS_OF_DOCK
 
 from .test_dock import set_tiny, type_into
@@ -59,39 +60,56 @@ def test_no_step_works_in_the_thread_of_the_window(dock, key, monkeypatch):
     assert seen[0] is not threading.main_thread()
 
 
+@pytest.fixture
+def reports(monkeypatch):
+    """How often the running step has reported so far."""
+    seen, progress = [], Control.progress
+
+    def counted(self, *report):
+        seen.append(report)
+        progress(self, *report)
+
+    monkeypatch.setattr(Control, "progress", counted)
+    return seen
+
+
+def cancel_after(dock, key, reports, count):
+    """Begin a step and cancel it once it has reported so often; return how it ended."""
+    reports.clear()
+    dock.dock.session.models.forget()
+    ended = []
+    dock.dock.idle.connect(ended.append)
+    dock.press(key)
+    dock.qtbot.waitUntil(lambda: len(reports) >= count or bool(ended), timeout=60_000)
+    if not ended:
+        dock.dock.status.button.click()
+    dock.qtbot.waitUntil(lambda: bool(ended), timeout=60_000)
+    dock.dock.idle.disconnect(ended.append)
+    return ended[0]
+
+
 @pytest.mark.usefixtures("one_torch_thread")
 @pytest.mark.parametrize("key", STEPS)
-def test_cancel_is_heard_at_any_moment(dock, freezes, key):
-    """At several moments, be it in a network, in a kernel or between them."""
+def test_cancel_is_heard_at_any_moment(dock, reports, key):
+    """Be it in a network, in a kernel or between them."""
     set_tiny(dock.dock.panels["train"], steps=1_000_000)
-    layers = list(dock.viewer.layers)
-    ended = []
-    for after in (0.02, 0.2, 0.5):
-        dock.dock.session.models.forget()
-        with dock.qtbot.waitSignal(dock.dock.idle, timeout=60_000) as idle:
-            dock.press(key)
-            dock.qtbot.wait(int(1000 * after))
-            dock.dock.status.button.click()
-        ended.append(idle.args[0])
-        if idle.args[0].startswith("Cancelled"):
-            assert list(dock.viewer.layers) == layers
+    for count in (1, 5, 40):
         layers = list(dock.viewer.layers)
-    assert ended[0] == "Cancelled; nothing was kept."
+        ended = cancel_after(dock, key, reports, count)
+        assert count > 1 or ended == "Cancelled; nothing was kept."
+        if ended.startswith("Cancelled"):
+            assert list(dock.viewer.layers) == layers
 
 
 @pytest.mark.usefixtures("one_torch_thread")
-def test_cancel_of_the_classes_leaves_what_was_painted(dock):
+def test_cancel_of_the_classes_leaves_what_was_painted(dock, reports):
     """The embedding that they are told apart by is what takes the time."""
     dock.click("superpixels")
     panel, picking = paint(dock), dock.dock.session.picking
     layers, painted = list(dock.viewer.layers), picking.picked().classes.copy()
-    for after in (0.02, 0.2):
-        dock.dock.session.models.forget()
-        with dock.qtbot.waitSignal(dock.dock.idle, timeout=60_000) as idle:
-            dock.press("classes")
-            dock.qtbot.wait(int(1000 * after))
-            dock.dock.status.button.click()
-        assert idle.args[0] == "Cancelled; nothing was kept."
+    for count in (1, 5):
+        ended = cancel_after(dock, "classes", reports, count)
+        assert ended == "Cancelled; nothing was kept."
         assert list(dock.viewer.layers) == layers
         np.testing.assert_array_equal(picking.picked().classes, painted)
     assert dock.click("classes").startswith("Done: ")

@@ -15,7 +15,7 @@ from napari_sen.pipeline import superpixels
 from napari_sen.plugin.qt import store_chooser
 from napari_sen.plugin.qt.store_chooser import chosen_goal
 from napari_sen.plugin.state.placement import pixel_size
-from napari_sen.plugin.state.source import Source
+from napari_sen.plugin.state.source import LayerImage
 
 from .conftest import assert_no_threads
 from .test_dock import assert_same_place, choose_model
@@ -268,7 +268,7 @@ def test_the_form_is_there_only_where_it_is_of_use(opened, path, monkeypatch, tm
     assert not chooser.isHidden()
     assert chooser.rows.isHidden()
     # An image that does not fit has no choice.
-    monkeypatch.setattr(Source, "fits", lambda *_: False)
+    monkeypatch.setattr(LayerImage, "fits", lambda *_: False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     opened.dock.image.image.setCurrentText("small")
     assert chooser.wanted.isChecked()

@@ -9,7 +9,7 @@ from napari.layers import Image, Labels, Shapes
 
 from napari_sen.errors import ImageError
 from napari_sen.params import SegmentParams
-from napari_sen.plugin.state.source import Source, source_of
+from napari_sen.plugin.state.source import LayerImage, source_of
 from napari_sen.plugin.steps.session import Session
 
 PLACE = {"scale": (0.5, 2), "translate": (30, -20), "rotate": 20, "shear": [0.3]}
@@ -194,7 +194,7 @@ def test_rgba_is_colour_without_alpha(photo):
 def test_what_does_not_fit_into_memory_is_made_tile_by_tile(kind, rng, tmp_path, monkeypatch):
     data = rng.integers(0, 255, (300, 420)).astype(np.uint8)
     layer = Image(KINDS[kind](data, tmp_path), name="photo", scale=(0.5, 0.5), units="um")
-    monkeypatch.setattr(Source, "fits", lambda *_: False)
+    monkeypatch.setattr(LayerImage, "fits", lambda *_: False)
     found = run(layer)
     assert found.multiscale or not isinstance(found.data, np.ndarray)
     labels = np.asarray(found.data[0] if found.multiscale else found.data)

@@ -9,7 +9,7 @@ from napari_sen.disk import ATTRIBUTE, make_folder, remove_folder
 from napari_sen.errors import OutputError
 from napari_sen.params import SegmentParams
 from napari_sen.plugin.state import storage
-from napari_sen.plugin.state.source import Source, source_of
+from napari_sen.plugin.state.source import LayerImage, source_of
 from napari_sen.plugin.state.storage import (
     Storage,
     image_path,
@@ -115,5 +115,5 @@ def test_tiles_where_asked_for_or_needed(layer, monkeypatch):
     source = source_of(layer)
     assert not storage.is_tiled(source, "superpixels", False, Storage())
     assert storage.is_tiled(source, "superpixels", False, Storage(wanted=True))
-    monkeypatch.setattr(Source, "fits", lambda *_: False)
+    monkeypatch.setattr(LayerImage, "fits", lambda *_: False)
     assert storage.is_tiled(source, "superpixels", False, Storage())

@@ -6,9 +6,12 @@ from skimage.data import astronaut
 
 import napari_sen
 from napari_sen.core.graph import region_graph
-from napari_sen.pipeline import tiled
+from napari_sen.options import Execution, Reading
+from napari_sen.params import SegmentParams
+from napari_sen.pipeline.plan import superpixel_run
 from napari_sen.tiles.geometry import TileGrid, as_slices
 from napari_sen.tiles.region_graph import PartialGraph, add_up, tile_graph
+from napari_sen.tiles.shelf import FolderShelf
 from tests.tiles.test_tiled import assert_connected, volume
 
 COLOUR = astronaut()[:200, :260]
@@ -25,6 +28,7 @@ def test_the_graph_adds_up(shape, masked, rng, tmp_path):
     spacing = (3.0, 1.0, 2.0)[-len(shape) :]
     whole = region_graph(labels, features, strength, spacing=spacing)
     grid = TileGrid(shape, (4, 32, 16)[-len(shape) :])
+    shelf = FolderShelf(str(tmp_path))
     parts = []
     for number in range(len(grid)):
         core = grid.box(number)
@@ -34,8 +38,8 @@ def test_the_graph_adds_up(shape, masked, rng, tmp_path):
             labels[at] + 7 * (labels[at] > 0), features[as_slices(core)], strength[at],
             window, core, spacing,
         )  # fmt: skip
-        found.save(tmp_path / "part.npz")
-        parts.append(PartialGraph.load(tmp_path / "part.npz"))
+        shelf.keep("part", **vars(found))
+        parts.append(PartialGraph(**shelf.kept("part")))
     graph = add_up(parts, 7, 39, 3)
     for name in ("sizes", "sums", "edges", "length", "strength"):  # exact: whole numbers
         np.testing.assert_array_equal(getattr(graph, name), getattr(whole, name), err_msg=name)
@@ -52,23 +56,26 @@ def cases(rng):
     mask = np.ones(COLOUR.shape[:2], bool)
     mask[:, 120:130] = False
     return {
-        "colour": (COLOUR, {}),
-        "masked": (COLOUR, {"mask": mask}),
-        "grey": (COLOUR[..., 0], {"size": 12, "n_segments": None}),
-        "stack": (np.stack([COLOUR[..., 0], COLOUR[::-1, :, 1]]), {"slices": "each"}),
-        "volume": (volume(rng), {"slices": "volume"}),
+        "colour": (COLOUR, {}, {}),
+        "masked": (COLOUR, {}, {"mask": mask}),
+        "grey": (COLOUR[..., 0], {"size": 12, "n_segments": None}, {}),
+        "stack": (np.stack([COLOUR[..., 0], COLOUR[::-1, :, 1]]), {}, {"slices": "each"}),
+        "volume": (volume(rng), {}, {"slices": "volume"}),
     }
 
 
 @pytest.mark.parametrize("case", ["colour", "masked", "grey", "stack", "volume"])
-def test_cuts_are_those_of_the_whole(case, rng, monkeypatch):
+def test_cuts_are_those_of_the_whole(case, rng):
     """With a halo so wide that the leaves are the same."""
-    monkeypatch.setattr(tiled, "HALO", {2: 60, 3: 60})
-    image, how = cases(rng)[case]
-    how = {"n_segments": 50, "mode": "adaptive", "model": None} | how
-    whole = napari_sen.segment(image, **how)
-    tile = (12, 64, 64) if case == "volume" else 96
-    labels = napari_sen.segment(image, **how, tile=tile).compute()
+    image, how, reading = cases(rng)[case]
+    how = {"n_segments": 50, "mode": "adaptive"} | how
+    whole = napari_sen.segment(image, **how, **reading, model=None)
+    run = superpixel_run(
+        image, SegmentParams.given(**how), model=None, reading=Reading(**reading), halo=60,
+        execution=Execution(tile=(12, 64, 64) if case == "volume" else 96),
+    )  # fmt: skip
+    run.run()
+    labels = run.result().compute()
     assert labels.max() == whole.max()
     assert np.mean(labels == whole) > 0.999
     assert_connected(labels)

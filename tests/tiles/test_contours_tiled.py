@@ -1,5 +1,6 @@
 """Contours in tiles: those of the whole, however the run was broken off."""
 
+import math
 from contextlib import closing
 
 import dask.array as da
@@ -11,9 +12,11 @@ from skimage.data import astronaut
 
 import napari_sen
 from napari_sen.errors import OutputError, ParameterError
+from napari_sen.io.memory import available_memory
+from napari_sen.options import Execution, Reading
 from napari_sen.params import ContourParams
-from napari_sen.pipeline import tiled, tree_tiled
-from napari_sen.pipeline.lazy import contour_run, open_result
+from napari_sen.pipeline.plan import contour_run
+from napari_sen.pipeline.stored import open_result
 
 COLOUR = astronaut()[:150, :210]
 GREY = COLOUR[..., 1]
@@ -21,18 +24,22 @@ STACK = np.stack([GREY, GREY[::-1]])
 
 
 @pytest.mark.parametrize(
-    ("image", "options"),
+    ("image", "options", "spacing"),
     [
-        (COLOUR, {}),
-        (COLOUR, {"thin": False, "threshold": 0.0, "fine_sizes": (7, 9)}),
-        (GREY, {"texture": 0, "spacing": (0.2, 0.2)}),
-        (STACK, {"threshold": 0.0}),
+        (COLOUR, {}, None),
+        (COLOUR, {"thin": False, "threshold": 0.0, "fine_sizes": (7, 9)}, None),
+        (GREY, {"texture": 0}, (0.2, 0.2)),
+        (STACK, {"threshold": 0.0}, None),
     ],
 )
-def test_with_a_wide_halo_they_are_those_of_the_whole(image, options, monkeypatch):
-    monkeypatch.setattr(tiled, "HALO", {2: 40})
-    whole = napari_sen.contours(image, model=None, **options)
-    lazy = napari_sen.contours(image, model=None, **options, tile=64)
+def test_with_a_wide_halo_they_are_those_of_the_whole(image, options, spacing):
+    whole = napari_sen.contours(image, model=None, spacing=spacing, **options)
+    tiled = contour_run(
+        image, ContourParams.given(**options), model=None, reading=Reading(spacing=spacing),
+        execution=Execution(tile=64), halo=40,
+    )  # fmt: skip
+    tiled.run()
+    lazy = tiled.result()
     assert lazy.shape == whole.shape
     assert whole.any()
     np.testing.assert_allclose(lazy.compute(), whole, atol=1e-6)
@@ -47,9 +54,10 @@ def test_with_the_usual_halo_and_the_embedding():
     assert np.mean(np.abs(lazy.compute() - whole) < 0.01) > 0.995
 
 
-def run(out, **options):
-    how = {"model": None, "tile": 64, "out": out, "scheduler": 1, **options}
-    return contour_run(COLOUR, ContourParams(fine_sizes=(8, 10)), **how)
+def run(out, *, resume=False, **options):
+    params = ContourParams(fine_sizes=(8, 10), **options)
+    execution = Execution(tile=64, scheduler=1, out=out, resume=resume)
+    return contour_run(COLOUR, params, model=None, execution=execution)
 
 
 def contents(folder):
@@ -69,10 +77,7 @@ def test_a_run_that_was_broken_off_ends_the_same(tmp_path):
                 pass
         assert not out.exists()
     with pytest.raises(OutputError, match="threshold"):
-        contour_run(
-            COLOUR, ContourParams(fine_sizes=(8, 10), threshold=0.5), model=None, tile=64,
-            out=out, resume=True,
-        ).run()  # fmt: skip
+        run(out, resume=True, threshold=0.5).run()
     again = run(out, resume=True)
     again.run()
     assert contents(out) == contents(tmp_path / "whole.zarr")
@@ -107,7 +112,9 @@ def test_what_cannot_be_is_said_before_any_work(image, options, message):
         napari_sen.contours(image, model=None, **{"tile": 64, **options})
 
 
-def test_trees_that_do_not_fit_are_refused(monkeypatch):
-    monkeypatch.setattr(tree_tiled, "available_memory", lambda: 1000)
+def test_trees_that_do_not_fit_are_refused():
+    """A leaf of 5 x 5 px takes 16 bytes a pixel, and there is one pixel for each free byte."""
+    side = math.isqrt(available_memory())
+    image = np.broadcast_to(np.uint8(0), (side, side))
     with pytest.raises(ParameterError, match="larger fine_sizes"):
-        napari_sen.contours(GREY, model=None, tile=64)
+        napari_sen.contours(image, fine_sizes=(5,), model=None, tile=64)

@@ -1,5 +1,6 @@
 """The tiled embedding is that of the whole."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import dask.array as da
@@ -13,9 +14,11 @@ import napari_sen
 from napari_sen.core.pca import pca_rgb
 from napari_sen.io.read import read_image
 from napari_sen.learn.model import load_model
-from napari_sen.pipeline import embed_tiled
-from napari_sen.pipeline.embed_tiled import plan_landmarks
-from napari_sen.pipeline.lazy import open_result, pca_run
+from napari_sen.options import Execution, Reading
+from napari_sen.pipeline.embeddings import plan_landmarks
+from napari_sen.pipeline.plan import colour_run
+from napari_sen.pipeline.stored import open_result
+from napari_sen.tiles.geometry import TILE
 
 COLOUR = astronaut()[:170, :140]
 
@@ -41,16 +44,16 @@ def test_stacks(slices):
     np.testing.assert_allclose(lazy.compute(), whole, atol=1e-5)
 
 
-def test_landmarks_far_apart(monkeypatch):
-    """In huge planes a tile holds one landmark, or none."""
-    monkeypatch.setitem(embed_tiled.TILE, 2, (32, 32))
-    model = load_model("natural")
-    params = replace(model.mean_shift.params, landmarks=12)
-    monkeypatch.setattr(model.mean_shift, "params", params)
-    plans = plan_landmarks(COLOUR.shape[:2], 12)
-    assert [len(plan.points) for plan in plans] == [1] * 12
-    whole = napari_sen.embed(COLOUR, model=model, clustered=True)
-    lazy = napari_sen.embed(COLOUR, model=model, clustered=True, tile=128)
+def test_landmarks_far_apart():
+    """In huge planes a tile holds one landmark, or none: here in a very long one."""
+    model = deepcopy(load_model("natural"))
+    model.mean_shift.params = replace(model.mean_shift.params, landmarks=4)
+    image = np.tile(COLOUR[:8], (1, 44, 1))
+    plans = plan_landmarks(image.shape[:2], 4)
+    assert [len(plan.points) for plan in plans] == [1] * 4
+    assert len({tuple(x // TILE[2][1] for x, _ in plan.box[1:]) for plan in plans}) == 4
+    whole = napari_sen.embed(image, model=model, clustered=True)
+    lazy = napari_sen.embed(image, model=model, clustered=True, tile=(32, 2048))
     np.testing.assert_allclose(lazy.compute(), whole, atol=1e-5)
 
 
@@ -60,7 +63,8 @@ def test_principal_components(stack, tmp_path):
     slices = "each" if stack else None
     out = tmp_path / "a.zarr"
     lazy = napari_sen.embed(image, tile=128, out=out, slices=slices)
-    pca_run(out, out=tmp_path / "b.zarr", slices=slices).run()
+    execution = Execution(out=tmp_path / "b.zarr")
+    colour_run(out, reading=Reading(slices=slices), execution=execution).run()
     found = open_result(tmp_path / "b.zarr")[0].compute()
     expected = pca_rgb(lazy.compute())
     assert np.abs(found.astype(int) - expected).max() <= 1  # rounding

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from napari_sen.io.read import ImageFile
+from napari_sen.io.image_file import ImageFile
 from napari_sen.tiles.geometry import TileGrid
 from napari_sen.tiles.mask_seeds import MaskTiles, count_inside, stream_seeds
+from napari_sen.tiles.raster import open_raster
 from napari_sen.tiles.seeds import masked_seeds
-from napari_sen.tiles.source import open_source
 
 
 def streamed(mask, count, spacing, connectivity, tile, folder):
-    source = open_source(ImageFile(mask), slices="volume" if mask.ndim == 3 else None, rgb=False)
+    source = open_raster(ImageFile(mask), slices="volume" if mask.ndim == 3 else None, rgb=False)
     tiles = MaskTiles(source, (), TileGrid(mask.shape, tile), spacing, connectivity, str(folder))
 
     def run(task, items):

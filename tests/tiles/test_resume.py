@@ -10,24 +10,29 @@ import numpy as np
 import pytest
 import zarr
 
-import napari_sen
 from napari_sen.disk import make_folder
 from napari_sen.errors import Cancelled, OutputError, WorkError
+from napari_sen.options import Execution, Reading
 from napari_sen.params import SegmentParams
-from napari_sen.pipeline import tiled
-from napari_sen.pipeline.lazy import segment_run
+from napari_sen.pipeline.plan import superpixel_run
+from napari_sen.pipeline.superpixels import Superpixels
 from napari_sen.tiles.journal import Journal
+from napari_sen.tiles.output import Place
 
 SIDE, TILE = 288, 32
-ARGUMENTS = {
-    "size": 8,
-    "compactness": 3,
-    "boundary_weight": 0,
-    "model": None,
-    "tile": TILE,
-    "scheduler": 2,
-}
-PARAMS = SegmentParams(size=8, compactness=3, boundary_weight=0)
+
+
+def narrow_run(image, out, *, tile=TILE, model=None, spacing=None, resume=False, overwrite=False,
+               **params):  # fmt: skip
+    """A run with half a seed spacing as halo: far too little, so there is much to mend."""
+    return superpixel_run(
+        image,
+        SegmentParams(**{"size": 8, "compactness": 3, "boundary_weight": 0} | params),
+        model=model,
+        reading=Reading(spacing=spacing),
+        execution=Execution(tile=tile, scheduler=2, out=out, resume=resume, overwrite=overwrite),
+        halo=0.5,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -42,18 +47,11 @@ def image(tmp_path_factory):
     return path
 
 
-@pytest.fixture(autouse=True)
-def narrow(monkeypatch):
-    monkeypatch.setattr(tiled, "HALO", {2: 0.5})
-
-
 @pytest.fixture(scope="module")
 def expected(image, tmp_path_factory):
     """Every file of a run that nothing happened to."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tiled, "HALO", {2: 0.5})
-        out = tmp_path_factory.mktemp("expected") / "out.zarr"
-        napari_sen.segment(image, **ARGUMENTS, out=out)
+    out = tmp_path_factory.mktemp("expected") / "out.zarr"
+    narrow_run(image, out).run()
     return contents(out)
 
 
@@ -72,8 +70,7 @@ def assert_ended_well(out, expected):
 
 def child(image, out):
     """Segment in another process."""
-    tiled.HALO = {2: 0.5}
-    napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
+    narrow_run(image, out, resume=True).run()
 
 
 def limited(image, out, said, largest):
@@ -125,7 +122,7 @@ def test_a_full_disk(image, expected, processes, tmp_path):
     assert "File too large" in said.read_text()
     assert "what is finished is kept; make room" in said.read_text()
     assert not out.exists()
-    napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
+    narrow_run(image, out, resume=True).run()
     assert_ended_well(out, expected)
 
 
@@ -138,10 +135,10 @@ def test_a_vanished_source(image, expected, tmp_path):
             image.rename(moved)
 
     with pytest.raises(WorkError, match=r"image\.zarr is gone: bring it back, then resume"):
-        napari_sen.segment(image, **ARGUMENTS, out=out, progress=move)
+        narrow_run(image, out).run(move)
     assert not out.exists()
     moved.rename(image)
-    napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
+    narrow_run(image, out, resume=True).run()
     assert_ended_well(out, expected)
 
 
@@ -156,16 +153,16 @@ def test_stopped_and_gone_on_with(where, image, expected, tmp_path):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        napari_sen.segment(image, **ARGUMENTS, out=out, progress=stop)
+        narrow_run(image, out).run(stop)
     assert not out.exists()
     with pytest.raises(OutputError, match=r"unfinished run: pass resume=True \(--resume\)"):
-        napari_sen.segment(image, **ARGUMENTS, out=out)
+        narrow_run(image, out).run()
     first = len(seen)
 
     def watch(done, total, stage):
         seen.append((stage, done, total))
 
-    napari_sen.segment(image, **ARGUMENTS, out=out, resume=True, progress=watch)
+    narrow_run(image, out, resume=True).run(watch)
     assert_ended_well(out, expected)
     again = [done for stage, done, _ in seen[first:] if stage == where]
     if where != "statistics":  # its sums are kept at its end only
@@ -173,7 +170,7 @@ def test_stopped_and_gone_on_with(where, image, expected, tmp_path):
 
 
 def stopped(image, out, after=20):
-    steps = segment_run(image, PARAMS, model=None, tile=TILE, scheduler=2, out=out).steps()
+    steps = narrow_run(image, out).steps()
     for step in steps:
         if step.stage == "superpixels" and step.done == after:
             steps.close()
@@ -192,9 +189,9 @@ def test_other_parameters_are_refused(image, tmp_path):
         ({"model": "microscopy"}, "model was None, now '"),
     ):
         with pytest.raises(OutputError, match=words):
-            napari_sen.segment(image, **ARGUMENTS | other, out=out, resume=True)
+            narrow_run(image, out, resume=True, **other).run()
     assert contents(tmp_path) == before
-    napari_sen.segment(image, **ARGUMENTS | {"size": 9}, out=out, overwrite=True)
+    narrow_run(image, out, overwrite=True, size=9).run()
     assert out.exists()
 
 
@@ -205,7 +202,7 @@ def test_another_image_is_refused(image, tmp_path):
     stopped(copy, out)
     zarr.open_array(copy)[:9, :9] = 0
     with pytest.raises(OutputError, match="checksum was"):
-        napari_sen.segment(copy, **ARGUMENTS, out=out, resume=True)
+        narrow_run(copy, out, resume=True).run()
 
 
 def test_half_written_shards_and_torn_lines(image, expected, tmp_path):
@@ -222,31 +219,35 @@ def test_half_written_shards_and_torn_lines(image, expected, tmp_path):
         (work / "out.zarr" / "0" / "c" / "5" / "5").write_bytes(b"half a shard")
         stray = work / "out.zarr" / "0" / "c" / "5" / "6.0123.partial"
         stray.write_bytes(b"half")
-        napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
+        narrow_run(image, out, resume=True).run()
         assert_ended_well(out, expected)
 
 
 def test_two_processes_at_one_output(image, tmp_path):
     out = tmp_path / "out.zarr"
     stopped(image, out)
-    run = segment_run(image, PARAMS, model=None, tile=TILE, out=out, resume=True, scheduler=2)
+    run = narrow_run(image, out, resume=True)
     with (
         Journal(run.place.journal, run.identity(), retry=""),
         pytest.raises(OutputError, match="another process is working"),
     ):
-        napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
+        narrow_run(image, out, resume=True).run()
+
+
+class Unmoved(Place):
+    """A place of which a run is killed before it moves the result."""
+
+    def finish(self, *, overwrite):
+        pass
 
 
 def test_killed_between_the_last_stage_and_the_move(image, expected, tmp_path):
     out = tmp_path / "out.zarr"
-    run = segment_run(image, PARAMS, model=None, tile=TILE, scheduler=2, out=out)
-    place, move = type(run.place), type(run.place).finish
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(place, "finish", lambda *_, **__: None)
-        list(run.steps())
+    run = narrow_run(image, out)
+    run.place = Unmoved(**vars(run.place))
+    run.run()
     assert not out.exists()
-    assert place.finish is move
-    napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
+    narrow_run(image, out, resume=True).run()
     assert_ended_well(out, expected)
 
 
@@ -254,7 +255,7 @@ def test_an_array_in_memory_goes_on_too(expected, image, tmp_path):
     array = da.from_zarr(str(image))
     out = tmp_path / "out.zarr"
     stopped(array, out)
-    napari_sen.segment(array, **ARGUMENTS, out=out, resume=True)
+    narrow_run(array, out, resume=True).run()
     found = contents(out)
     assert found.keys() == expected.keys()
     assert all(found[name] == expected[name] for name in found if name != "zarr.json")
@@ -263,29 +264,62 @@ def test_an_array_in_memory_goes_on_too(expected, image, tmp_path):
 def test_resuming_what_is_finished(image, expected, tmp_path):
     out = tmp_path / "out.zarr"
     for _ in range(2):
-        napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
+        narrow_run(image, out, resume=True).run()
         assert_ended_well(out, expected)
     with pytest.raises(OutputError, match="exists"):
-        napari_sen.segment(image, **ARGUMENTS | {"size": 9}, out=out, resume=True)
+        narrow_run(image, out, resume=True, size=9).run()
     make_folder(tmp_path / "out.zarr.partial")  # killed while it tidied up
-    napari_sen.segment(image, **ARGUMENTS, out=out, resume=True)
+    narrow_run(image, out, resume=True).run()
     assert_ended_well(out, expected)
 
 
-def test_an_unwanted_run_stops_in_the_middle_of_a_tile(image, tmp_path, monkeypatch):
-    begun, work = threading.Event(), tiled.segment_tile
+class Endless(Superpixels):
+    """Superpixels that never come to an end."""
 
-    def endless(job, item, poll):
-        begun.set()
-        while True:
-            poll()
+    def stages(self, work):
+        yield from work.pieces("superpixels", endless, 4)
 
-    monkeypatch.setattr(tiled, "segment_tile", endless)
-    options = {"model": None, "tile": TILE, "scheduler": 2, "out": tmp_path / "out.zarr"}
-    run = segment_run(image, PARAMS, **options)
+
+def endless(item, poll):
+    begun.set()
+    while True:
+        poll(0, 1, "superpixels")
+
+
+begun = threading.Event()
+
+
+def test_an_unwanted_run_stops_in_the_middle_of_a_tile(image, expected, tmp_path):
+    out = tmp_path / "out.zarr"
+    begun.clear()
+    run = narrow_run(image, out)
+    run.product = Endless(**vars(run.product))
     run.is_unwanted = begun.is_set
     with pytest.raises(Cancelled):
         run.run()
-    monkeypatch.setattr(tiled, "segment_tile", work)
-    segment_run(image, PARAMS, **options, resume=True).run()
-    assert (tmp_path / "out.zarr").exists()
+    narrow_run(image, out, resume=True).run()
+    assert_ended_well(out, expected)
+
+
+def changed_in_the_middle(tmp_path):
+    """A source and an output of it, and the source changed since where no corner lies."""
+    source, out = tmp_path / "image.zarr", tmp_path / "out.zarr"
+    values = np.zeros((SIDE, SIDE), np.uint8)
+    values[:, SIDE // 2 :] = 200
+    array = zarr.create_array(source, data=values, chunks=(64, 64))
+    narrow_run(source, out).run()
+    array[100:190, 100:190] = np.random.default_rng(0).integers(0, 255, (90, 90), np.uint8)
+    return source, out
+
+
+def test_overwriting_always_starts_anew(tmp_path):
+    source, out = changed_in_the_middle(tmp_path)
+    before = contents(out)
+    narrow_run(source, out, overwrite=True).run()
+    assert contents(out) != before
+
+
+def test_a_source_that_changed_is_not_gone_on_with(tmp_path):
+    source, out = changed_in_the_middle(tmp_path)
+    with pytest.raises(OutputError, match="exists"):
+        narrow_run(source, out, resume=True).run()

@@ -6,15 +6,15 @@ import pytest
 from napari_sen.core.features import statistics
 from napari_sen.core.image import interpret
 from napari_sen.errors import ImageError
-from napari_sen.io.read import ImageFile
+from napari_sen.io.image_file import ImageFile
 from napari_sen.tiles.geometry import TileGrid
-from napari_sen.tiles.source import open_source
+from napari_sen.tiles.raster import open_raster
 from napari_sen.tiles.statistics import Selection, count_tile, needs_pass
 
 
 def streamed(image, mask=None, tile=32, **how):
-    source = open_source(ImageFile(image), **how)
-    inside = None if mask is None else open_source(ImageFile(mask), slices=how.get("slices"))
+    source = open_raster(ImageFile(image), **how)
+    inside = None if mask is None else open_raster(ImageFile(mask), slices=how.get("slices"))
     grid = TileGrid(source.spatial, (tile,) * source.n_spatial)
     selection = Selection(source)
     for level in range(selection.passes):
@@ -85,7 +85,7 @@ def test_values_that_cannot_be_used(rng):
 
 def test_what_needs_no_reading():
     def asked(dtype, **how):
-        return needs_pass(open_source(ImageFile(np.zeros((9, 9, 3), dtype)), **how))
+        return needs_pass(open_raster(ImageFile(np.zeros((9, 9, 3), dtype)), **how))
 
     assert not asked(np.uint8)
     assert not asked(bool, channel_axis=-1)

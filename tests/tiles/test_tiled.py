@@ -1,6 +1,7 @@
 """Tiled superpixels are those of the whole: any image, any tile, any input, any output."""
 
 import pickle
+from contextlib import contextmanager
 
 import dask.array as da
 import numpy as np
@@ -12,14 +13,28 @@ from skimage import measure
 from skimage.data import astronaut
 
 import napari_sen
+from napari_sen.core.features import Statistics
 from napari_sen.errors import ImageError, OutputError
 from napari_sen.io.read import read_image
 from napari_sen.io.write import write_labels
+from napari_sen.options import Execution, Reading
 from napari_sen.params import SegmentParams
-from napari_sen.pipeline import route, tiled
-from napari_sen.pipeline.lazy import open_result, segment_run
-from napari_sen.pipeline.tiles import segment_tile
+from napari_sen.pipeline.plan import superpixel_run
+from napari_sen.pipeline.store import Store
+from napari_sen.pipeline.stored import open_result
+from napari_sen.pipeline.superpixels import (
+    Common,
+    Growth,
+    find_seeds,
+    grow_superpixels,
+    label_dtype,
+    plain_seeds,
+    segment_count,
+    settle_tiles,
+)
 from napari_sen.tiles.geometry import as_slices
+from napari_sen.tiles.journal import Journal
+from napari_sen.tiles.pool import open_pool
 
 COLOUR = astronaut()[:300, :420]
 GREY = COLOUR[..., 1]
@@ -78,18 +93,39 @@ def test_labels_are_those_of_the_whole(case, masked, rng):
 
 
 @pytest.mark.parametrize("case", ["grey", "stack"])
-def test_a_mask_too_large_to_look_at_as_a_whole(case, rng, monkeypatch):
-    """The seeds are the same, so the labels are."""
+@pytest.mark.parametrize("connectivity", [1, 2])
+def test_a_mask_too_large_to_look_at_as_a_whole(case, connectivity, rng, tmp_path):
+    """The seeds are the same, and with them all that follows."""
     image, how, tiles = CASES[case]
     mask = np.kron(rng.random([-(-n // 20) for n in image.shape[-2:]]) < 0.6, np.ones((20, 20)))
     mask = np.broadcast_to(mask[: image.shape[-2], : image.shape[-1]].astype(bool), image.shape)
-    how = how | {"size": 12, "model": None, "mask": mask}
+    params, reading = SegmentParams(size=12), Reading(mask=mask, **how)
     found = []
-    for largest in (10**9, 1000):
-        monkeypatch.setattr(tiled, "_WHOLE_MASK", largest)
-        monkeypatch.setitem(tiled.TILE, 2, (96, 96))
-        found.append(napari_sen.segment(image, **how, **tiles).compute())
-    np.testing.assert_array_equal(*found)
+    for largest in (mask.size, 1000):
+        out = tmp_path / f"{largest}.zarr"
+        execution = Execution(out=out, **tiles)
+        run = superpixel_run(image, params, model=None, reading=reading, execution=execution)
+        rule = segment_count(params, run.image)
+        with started(run) as work:
+            sides = (96, 96)
+            steps = find_seeds(work, rule, connectivity, largest=largest, sides=sides)
+            stages, seeds = ended(steps)
+            assert len(stages) > 9 * run.image.n_slices or largest == mask.size
+            found.append([seeds.window(k, run.image.whole) for k in range(run.image.n_slices)])
+    for (points, numbers), (expected, their_numbers) in zip(*found, strict=True):
+        np.testing.assert_array_equal(points, expected)
+        np.testing.assert_array_equal(numbers, their_numbers)
+        assert len(points) > 100
+
+
+def ended(steps):
+    """Return what a generator yields, and what it returns."""
+    seen = []
+    while True:
+        try:
+            seen.append(next(steps))
+        except StopIteration as end:
+            return seen, end.value
 
 
 @pytest.mark.parametrize("spacing", [(1, 1, 1), (3, 1, 1)])
@@ -111,28 +147,34 @@ def test_with_the_embedding(name):
     assert_connected(labels)
 
 
-def test_a_volume_with_the_embedding(rng, monkeypatch):
-    monkeypatch.setattr(tiled, "HALO", {3: 60})
+def segmented(image, size, *, tile, halo, model=None, slices=None):
+    run = superpixel_run(
+        image, SegmentParams(size=size), model=model, reading=Reading(slices=slices),
+        execution=Execution(tile=tile), halo=halo,
+    )  # fmt: skip
+    run.run()
+    return run.result().compute()
+
+
+def test_a_volume_with_the_embedding(rng):
     image = volume(rng)[:6, :80, :100]
     how = {"slices": "volume", "size": 8, "model": "microscopy"}
     whole = napari_sen.segment(image, **how)
-    labels = napari_sen.segment(image, **how, tile=(3, 64, 64)).compute()
+    labels = segmented(image, **how, tile=(3, 64, 64), halo=60)
     np.testing.assert_array_equal(labels, whole)
     assert_connected(labels)
 
 
-def test_a_wide_halo_gives_the_very_same(monkeypatch):
-    monkeypatch.setattr(tiled, "HALO", {2: 60})
+def test_a_wide_halo_gives_the_very_same():
     for image in (COLOUR[:200], GREY):
         whole = napari_sen.segment(image, size=9, model=None)
-        labels = napari_sen.segment(image, size=9, model=None, tile=96)
+        labels = segmented(image, 9, tile=96, halo=60)
         np.testing.assert_array_equal(labels, whole)
 
 
-def test_a_narrow_halo_is_mended(monkeypatch):
+def test_a_narrow_halo_is_mended():
     """Half a seed spacing is far too little: superpixels are torn, and put together again."""
-    monkeypatch.setattr(tiled, "HALO", {2: 0.5})
-    labels = napari_sen.segment(GREY, size=9, model=None, tile=64).compute()
+    labels = segmented(GREY, 9, tile=64, halo=0.5)
     whole = napari_sen.segment(GREY, size=9, model=None)
     assert 0.5 < np.mean(labels == whole) < 0.999
     assert_connected(labels)
@@ -208,19 +250,33 @@ def test_which_results_are_lazy(tmp_path):
         assert isinstance(labels, da.Array) == (name in ("dask", "zarr", "levels")), name
 
 
-def test_files_beyond_half_of_the_free_memory(tmp_path, monkeypatch):
-    np.save(tmp_path / "a.npy", GREY)
-    for free, lazy in ((10**9, False), (GREY.size * 150, True), (None, False)):
-        monkeypatch.setattr(route, "available_memory", lambda free=free: free)
-        found = napari_sen.segment(tmp_path / "a.npy", size=20, model=None)
-        assert isinstance(found, da.Array) == lazy
+def test_which_options_make_results_lazy(tmp_path):
+    for option in ({"tile": 64}, {"scheduler": 1}, {"out": tmp_path / "a.zarr"}):
+        labels = napari_sen.segment(GREY[:40, :50], 9, model=None, **option)
+        assert isinstance(labels, da.Array), option
+
+
+def test_what_does_not_fit_in_memory_is_refused(tmp_path):
+    """A million times a million pixels, of which none is stored: only ``out`` makes a store."""
+    shape = (10**6, 10**6)
+    zarr.create_array(tmp_path / "a.zarr", shape=shape, chunks=(1000, 1000), dtype=np.uint8)
+    for image in (tmp_path / "a.zarr", np.broadcast_to(np.uint8(0), shape)):
+        with pytest.raises(ImageError, match=r"give out=NAME\.zarr"):
+            napari_sen.segment(image, size=20, model=None)
+    execution = Execution(out=tmp_path / "b.zarr")
+    run = superpixel_run(
+        tmp_path / "a.zarr", SegmentParams(size=20), model=None, execution=execution
+    )
+    assert run.place is not None
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
 
 
 def test_a_source_travels_by_its_path(tmp_path):
     """It is opened anew where it arrives, and anew again once the image has changed."""
     image = zarr.create_array(tmp_path / "a.zarr", data=GREY, chunks=(64, 64))
-    run = segment_run(tmp_path / "a.zarr", SegmentParams(size=9), model=None)
-    there = pickle.loads(pickle.dumps(run.source))
+    how = Execution(tile=64)
+    run = superpixel_run(tmp_path / "a.zarr", SegmentParams(size=9), model=None, execution=how)
+    there = pickle.loads(pickle.dumps(run.image.raster))
     assert there.array is None
     box = ((7, 20), (100, 130))
     np.testing.assert_array_equal(there.read((), box)[..., 0], GREY[as_slices(box)])
@@ -281,7 +337,8 @@ def test_napari_reads_them_as_labels(tmp_path):
 def test_a_run_can_be_watched(tmp_path):
     """After each step the tile it names is on the disk, on all levels that grow with it."""
     params = SegmentParams(size=9, compactness=5, boundary_weight=200)
-    run = segment_run(da.asarray(GREY), params, model=None, tile=256, out=tmp_path / "a.zarr")
+    how = Execution(tile=256, out=tmp_path / "a.zarr")
+    run = superpixel_run(da.asarray(GREY), params, model=None, execution=how)
     stages, seen = [], np.zeros(GREY.shape, bool)
     for step in run.steps():
         if step.stage not in stages:
@@ -301,38 +358,29 @@ def test_numbers_beyond_31_bits(tmp_path):
     side = 65536
     image = zarr.create_array(tmp_path / "big.zarr", shape=(side, side), chunks=(512, 512),
                               dtype="u2")  # fmt: skip
-    run = segment_run(
-        image,
-        SegmentParams(n_segments=3_000_000_000, boundary_weight=0),
-        model=None,
-        tile=64,
-        out=tmp_path / "o.zarr",
-    )
-    jobs = []
-    original = run._job
-
-    def keep(seeds):
-        jobs.append(original(seeds))
-        return jobs[-1]
-
-    run._job = keep
-    run.measure = lambda: iter(())
-    run.statistics = lambda: tiled_statistics()
-    for step in run.steps():
-        if step.stage == "superpixels":
-            break
-    (job,) = jobs
-    segment_tile(job, job.n_tiles - 1, None)
-    corner = job.target.read((), ((side - 64, side), (side - 64, side)))
+    params = SegmentParams(n_segments=3_000_000_000, boundary_weight=0)
+    execution = Execution(tile=64, out=tmp_path / "o.zarr")
+    run = superpixel_run(image, params, model=None, execution=execution)
+    seeds = plain_seeds(run.image, segment_count(params, run.image))
+    sides, halo = settle_tiles(seeds, 64)
+    stats = Statistics(np.zeros(1), np.ones(1))
+    with started(run) as work:
+        common = Common.of(work, stats, work.grid(sides))
+        target = work.target(None, label_dtype(seeds.total), common.grid, n_labels=seeds.total)
+        growth = Growth(params.growth("microscopy", 1.0), seeds, halo, target)
+        grow_superpixels(common, growth, common.scene(0), common.n_tiles - 1, None)
+        corner = target.read((), ((side - 64, side), (side - 64, side)))
     assert corner.dtype == np.int64
     assert corner.max() == 3_000_000_000
     assert (corner > 2**31).all()
 
 
-def tiled_statistics():
-    from napari_sen.core.features import Statistics
-
-    return Statistics(np.zeros(1), np.ones(1))
+@contextmanager
+def started(run):
+    """Begin a run into a store, and let the caller do its stages."""
+    run.place.begin()
+    with Journal(run.place.journal, {}, retry="") as journal, open_pool(2) as pool:
+        yield Store(run.image, None, "cpu", run.place, journal, pool, {})
 
 
 def test_bad_values_are_found_before_anything_is_written(tmp_path):

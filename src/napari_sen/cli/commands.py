@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.boundaries import mark_boundaries
 from ..core.pca import pca_rgb
+from ..errors import ParameterError
 from ..io.atomic import check_folder
 from ..io.write import (
     IMAGE_OUT,
@@ -27,7 +28,7 @@ from ..pipeline.pictures import display, middle_slice
 from ..pipeline.plan import colour_run, contour_run, embedding_run, superpixel_run
 from .console import Reporter
 from .images import Loaded, check_fit, check_outputs, load
-from .job import Job
+from .job import Extra, Job, device_name
 from .options import chosen, given_params
 
 __all__ = ["contours", "embed", "pseudo_labels", "segment"]
@@ -35,8 +36,11 @@ __all__ = ["contours", "embed", "pseudo_labels", "segment"]
 
 def segment(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Image to superpixels."""
-    params, job = SegmentParams(**chosen(args, SegmentParams)), Job(args, reporter)
-    job.check((args.output, LABELS_OUT), ([args.overlay], PICTURE_OUT))
+    given = chosen(args, SegmentParams)
+    if {"n_segments", "size"} <= given.keys():
+        raise ParameterError("give either --n-segments or --size, not both")
+    params, job = SegmentParams(**given), Job(args, reporter)
+    job.check(LABELS_OUT, Extra("--overlay", [args.overlay], PICTURE_OUT))
     run = superpixel_run(
         job.file, params, model=job.model, reading=job.reading(mask=args.mask),
         execution=job.execution,
@@ -54,7 +58,7 @@ def embed(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Image to its embedding, and to that as colours."""
     params, job = EmbedParams(**chosen(args, EmbedParams)), Job(args, reporter)
     pictures = (".zarr",) if job.is_stored else PICTURE_OUT
-    job.check((args.output, IMAGE_OUT), ([args.pca], pictures))
+    job.check(IMAGE_OUT, Extra("--pca", [args.pca], pictures, in_tiles=True))
     run = embedding_run(
         job.file, clustered=params.clustered, model=job.model, reading=job.reading(),
         execution=job.execution,
@@ -107,7 +111,7 @@ def contours(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Image to contours."""
     params = ContourParams(**chosen(args, ContourParams))
     job = Job(args, reporter, slices="each")
-    job.check((args.output, IMAGE_OUT), ([args.picture], PICTURE_OUT))
+    job.check(IMAGE_OUT, Extra("--picture", [args.picture], PICTURE_OUT))
     run = contour_run(
         job.file, params, model=job.model, reading=job.reading(), execution=job.execution
     )
@@ -168,12 +172,3 @@ def summary(
         about |= {"model": args.model, "device": device_name(args)}
     seconds = {stage: round(value, 3) for stage, value in reporter.seconds.items()}
     return about | found | {"seconds": seconds, "outputs": [path for path in outputs if path]}
-
-
-def device_name(args: Namespace) -> str:
-    """Return the device that was used: without a model there is nothing for a GPU to do."""
-    if args.model == "none":
-        return "cpu"
-    from ..learn.device import resolve_device
-
-    return str(resolve_device(args.device))

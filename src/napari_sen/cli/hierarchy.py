@@ -8,12 +8,11 @@ from typing import Any
 from ..errors import ParameterError
 from ..io.hierarchy_file import Hierarchy
 from ..io.write import IMAGE_OUT, LABELS_OUT, write_image
-from ..options import Execution, Reading
 from ..params import HierarchyParams, require
 from ..pipeline.plan import tree_run
-from .commands import save_labels, summary
+from .commands import save_labels
 from .console import Reporter
-from .images import check_fit, check_outputs, load
+from .job import Extra, Job
 from .options import chosen
 
 __all__ = ["hierarchy"]
@@ -24,41 +23,38 @@ TREE_OUT = (".npz",)
 def hierarchy(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Image to superpixels of every granularity."""
     given = chosen(args, HierarchyParams)
-    cuts = [(number, path) for number, path in args.cut]
-    outputs = [args.output, *(path for _, path in cuts), args.ultrametric]
-    _check(args, given, outputs)
-    loaded = load(args)
-    check_fit(loaded, [path for _, path in cuts], 1)
-    run = tree_run(
-        loaded.file,
-        HierarchyParams(**given),
-        args.n_fine,
-        model=None if args.model == "none" else args.model,
-        reading=Reading(**loaded.hints, mask=args.mask),
-        execution=Execution(args.device),
+    _check(args, given)
+    job, paths = Job(args, reporter), [path for _, path in args.cut]
+    job.check(
+        TREE_OUT,
+        Extra("--cut", paths, LABELS_OUT),
+        Extra("--ultrametric", [args.ultrametric], IMAGE_OUT),
     )
-    run.run(reporter)
-    tree: Hierarchy = run.result()
-    for number, path in cuts:
+    run = tree_run(
+        job.file, HierarchyParams(**given), args.n_fine, model=job.model,
+        reading=job.reading(mask=args.mask), execution=job.execution,
+    )  # fmt: skip
+    found = job.done(run, lambda tree: _write(args, job, tree), *paths, args.ultrametric)
+    if args.cut:
+        found["cuts"] = {path: number for number, path in args.cut}
+    return found
+
+
+def _write(args: Namespace, job: Job, tree: Hierarchy) -> None:
+    for number, path in args.cut:
         _check_cut(tree, number, path)
-    reporter(0, 1, "writing")
-    if args.output:
-        tree.save(args.output, overwrite=args.overwrite)
-    for number, path in cuts:
-        save_labels([path], tree.cut(number), loaded, overwrite=args.overwrite)
+    for path in args.output:
+        tree.save(path, overwrite=args.overwrite)
+    for number, path in args.cut:
+        save_labels([path], tree.cut(number), job.loaded, overwrite=args.overwrite)
     if args.ultrametric:
         heights = tree.ultrametric()
-        write_image(args.ultrametric, heights, grid=loaded.grid, overwrite=args.overwrite)
-    reporter(1, 1, "writing")
-    found: dict[str, Any] = {"finest": tree.n_leaves, "coarsest": tree.n_parts}
-    if cuts:
-        found["cuts"] = {path: number for number, path in cuts}
-    return summary(args, loaded, reporter, found, outputs)
+        write_image(args.ultrametric, heights, grid=job.loaded.grid, overwrite=args.overwrite)
 
 
-def _check(args: Namespace, given: dict[str, Any], outputs: list[str | None]) -> None:
+def _check(args: Namespace, given: dict[str, Any]) -> None:
     """Check what can be checked before the image is read."""
-    if not any(outputs):
+    if not any((args.output, args.cut, args.ultrametric)):
         raise ParameterError("there is nothing to write: give -o, --cut or --ultrametric")
     if args.n_fine is not None:
         require("n_fine", args.n_fine, int, {"low": 1})
@@ -70,12 +66,6 @@ def _check(args: Namespace, given: dict[str, Any], outputs: list[str | None]) ->
             raise ParameterError(
                 f"--cut {number} {path} asks for more than the {args.n_fine} of --n-fine"
             )
-    check_outputs(
-        args,
-        ([args.output], TREE_OUT),
-        ([path for _, path in args.cut], LABELS_OUT),
-        ([args.ultrametric], IMAGE_OUT),
-    )
 
 
 def _check_cut(tree: Hierarchy, number: int, path: str) -> None:

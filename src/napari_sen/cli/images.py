@@ -50,8 +50,8 @@ def load(args: Namespace, *, slices: str | None = None) -> Loaded:
     axes = file.axes.replace("c", "").replace("s", "") if file.axes is not None else None
     spacing = given_spacing(args, canvas.n_spatial)
     grid = Grid.of(n_axes, axes=axes, spacing=spacing or file.spacing, units=file.units)
-    if spacing is not None or file.spacing is not None:
-        hints["spacing"] = spacing or (file.spacing or ())[-canvas.n_spatial :]
+    if spacing is not None:  # what the file says of it goes with the file
+        hints["spacing"] = spacing
     return Loaded(file, canvas, hints, grid)
 
 

@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..errors import ParameterError
 from ..io.image_file import ImageFile
 from ..io.read import open_image
+from ..io.write import LABELS_OUT
 from ..options import Execution, Reading
 from ..pipeline.plan import goes_to_a_store
 from ..pipeline.run import Run
+from ..tiles.raster import open_raster
 from .console import Reporter
-from .images import Loaded, check_fit, check_outputs, load, reading
+from .images import Loaded, check_fit, check_outputs, given_spacing, load, reading
 
-__all__ = ["Job"]
+__all__ = ["Extra", "Job", "device_name"]
 
-_Group = tuple[Iterable[str | Path | None], Sequence[str]]
+
+@dataclass(frozen=True)
+class Extra:
+    """What an option writes beside the output.
+
+    Attributes
+    ----------
+    option : str
+    paths : sequence of str or None
+        Where to; None where the option is not given.
+    suffixes : sequence of str
+        That a path may end in.
+    in_tiles : bool
+        Whether it is made in tiles too.
+    """
+
+    option: str
+    paths: Sequence[str | None]
+    suffixes: Sequence[str]
+    in_tiles: bool = False
 
 
 class Job:
@@ -38,29 +58,33 @@ class Job:
     def __init__(self, args: Namespace, reporter: Reporter, *, slices: str | None = None) -> None:
         self.args, self.reporter, self._slices = args, reporter, slices
         self.model = None if args.model == "none" else args.model
-        asks = args.resume or args.tile is not None or args.scheduler is not None
         self.execution = Execution(args.device)
-        if asks:
+        is_inside = any(Path(path).parent.name == "labels" for path in args.output)
+        if is_inside or args.resume or args.tile is not None or args.scheduler is not None:
+            if len(args.output) != 1:
+                raise ParameterError("in tiles there is one output, an OME-Zarr: give -o once")
             self.execution = Execution(
                 args.device, args.tile, _scheduler(args.scheduler), args.output[0], args.resume,
                 args.overwrite,
             )  # fmt: skip
         self.is_stored = goes_to_a_store(args.image, self.execution)
 
-    def check(self, outputs: _Group, pictures: _Group) -> None:
-        """Check every output before the work."""
-        if not self.is_stored:
-            check_outputs(self.args, outputs, pictures)
-            check_fit(self.loaded, [path for path in map(str, outputs[0]) if _is_label(outputs)], 1)
+    def check(self, suffixes: Sequence[str], *extras: Extra) -> None:
+        """Check every output before the work; ``suffixes`` are those of the first."""
+        groups = [(extra.paths, extra.suffixes) for extra in extras]
+        if self.is_stored:
+            for extra in extras:
+                if any(extra.paths) and not extra.in_tiles:
+                    raise ParameterError(
+                        f"{extra.option} is not made in tiles: leave it out, or leave out --tile, "
+                        "--scheduler and --resume"
+                    )
+            check_outputs(self.args, *groups)
             return
-        if len(self.args.output) > 1:
-            raise ParameterError("in tiles there is one output, an OME-Zarr: give -o once")
-        if pictures[1] != (".zarr",) and any(pictures[0]):
-            raise ParameterError(
-                "in tiles no picture is drawn: leave out the option for it, and see napari"
-            )
-        if any(pictures[0]):
-            check_outputs(self.args, pictures)
+        groups.insert(0, (self.args.output, suffixes))
+        check_outputs(self.args, *groups)
+        for paths, allowed in groups:
+            check_fit(self.loaded, [path for path in paths if path and allowed == LABELS_OUT], 1)
 
     @cached_property
     def loaded(self) -> Loaded:
@@ -75,17 +99,13 @@ class Job:
     def reading(self, mask: Any = None) -> Reading:
         """Return how the image is to be understood: an option beats the file."""
         if not self.is_stored:
-            return Reading(**self.loaded.hints, kind=_kind(self.args), mask=mask)
+            return Reading(**self.loaded.hints, kind=self.args.kind, mask=mask)
         file = open_image(self.args.image)
-        spacing = getattr(self.args, "spacing", None)
-        return Reading(
-            **reading(self.args, file, slices=self._slices), spacing=spacing,
-            kind=_kind(self.args), mask=mask,
-        )  # fmt: skip
+        hints = reading(self.args, file, slices=self._slices)
+        spacing = given_spacing(self.args, open_raster(file, **hints).n_spatial)
+        return Reading(**hints, spacing=spacing, kind=self.args.kind, mask=mask)
 
-    def done(
-        self, run: Run, write: Callable[[np.ndarray], None], *pictures: str | None
-    ) -> dict[str, Any]:
+    def done(self, run: Run, write: Callable[[Any], None], *extras: str | None) -> dict[str, Any]:
         """Do the work, write what is in memory, and return what the command says at its end."""
         run.run(self.reporter)
         if not self.is_stored:
@@ -101,7 +121,7 @@ class Job:
             "device": device_name(args),
         }
         seconds = {stage: round(value, 3) for stage, value in self.reporter.seconds.items()}
-        outputs = [path for path in (*args.output, *pictures) if path]
+        outputs = [path for path in (*args.output, *extras) if path]
         return about | run.found() | {"seconds": seconds, "outputs": outputs}
 
     @property
@@ -109,15 +129,6 @@ class Job:
         """Shape of the image as stored."""
         file = open_image(self.args.image) if self.is_stored else self.loaded.file
         return tuple(file.data.shape)
-
-
-def _is_label(outputs: _Group) -> bool:
-    return ".png" in outputs[1]
-
-
-def _kind(args: Namespace) -> str | None:
-    kind: str | None = getattr(args, "kind", None)
-    return kind
 
 
 def _scheduler(text: str | None) -> int | str | None:

@@ -22,16 +22,19 @@ def add_params(
     prefix: str = "",
     skip: Collection[str] = (),
 ) -> None:
-    """Add one option per parameter, with its help, unit, range and default.
+    """Add one option per parameter, with its help, unit, range and default; essentials first.
 
     An option that is not given leaves no attribute, so that the parameter class (and the
     pipeline, where a default depends on the model) stays the only source of defaults. A
     ``prefix`` keeps the options of several classes of one command apart.
     """
-    group = parser.add_argument_group(title)
-    for item in fields(kind):
-        if item.name not in skip:
-            _add_option(group, item, prefix)
+    wanted = [item for item in fields(kind) if item.name not in skip]
+    for heading, advanced in ((title, False), (f"{title}, advanced", True)):
+        items = [item for item in wanted if item.metadata["advanced"] == advanced]
+        if items:
+            group = parser.add_argument_group(heading)
+            for item in items:
+                _add_option(group, item, prefix)
 
 
 def chosen(args: argparse.Namespace, kind: type[Params], prefix: str = "") -> dict[str, Any]:

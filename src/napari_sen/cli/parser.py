@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from ..evaluation.detector_settings import DETECTORS
 from ..evaluation.settings import CHOSEN
 from ..params import (
+    KINDS,
     ContourParams,
     ContrastParams,
     EmbedParams,
@@ -104,6 +105,15 @@ def _image(parser: argparse.ArgumentParser, *, slices: str) -> None:
     _reading(parser, slices=slices)
 
 
+def _kind(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--kind",
+        choices=KINDS,
+        help="what the image shows, which decides the model and the parameters that suit it "
+        "(default: natural for a colour image without a pixel size, microscopy for all others)",
+    )
+
+
 def _reading(parser: argparse.ArgumentParser, *, slices: str) -> None:
     group = parser.add_argument_group("how the image is read")
     group.add_argument(
@@ -133,6 +143,7 @@ def _spacing(parser: argparse.ArgumentParser) -> None:
 
 
 def _model(parser: argparse.ArgumentParser) -> None:
+    _kind(parser)
     parser.add_argument(
         "--model",
         default="auto",
@@ -151,8 +162,9 @@ def _device(parser: argparse.ArgumentParser) -> None:
 def _large(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "large images",
-        "An image beyond half of the free memory, or one of these options, is worked on in tiles; "
-        "the output is then one OME-Zarr: OUT.zarr, or for labels IMAGE.zarr/labels/NAME.",
+        "With one of these options the image is worked on in tiles, and need not fit in memory; "
+        "the output is then one OME-Zarr: OUT.zarr, or for labels IMAGE.zarr/labels/NAME, which "
+        "goes in tiles without an option too.",
     )
     group.add_argument(
         "--tile",
@@ -202,7 +214,7 @@ def _demo(commands: Any) -> None:
 
 def _segment(commands: Any) -> None:
     parser = _command(commands, "segment", "commands:segment", "an image to superpixels")
-    _image(parser, slices="no default: say it")
+    _image(parser, slices="needed for a stack")
     _output(parser, "label map: .tif, .png, .npy or .zarr (OME-Zarr)")
     parser.add_argument(
         "--overlay",
@@ -223,8 +235,16 @@ def _hierarchy(commands: Any) -> None:
         "hierarchy:hierarchy",
         "an image to superpixels of every granularity at once: their merge tree, and cuts of it",
     )
-    _image(parser, slices="here only volume")
-    parser.add_argument("-o", "--output", metavar="NPZ", help="the tree, for napari_sen.Hierarchy")
+    _image(parser, slices="for a tree only volume")
+    parser.add_argument(
+        "-o",
+        "--output",
+        action="append",
+        default=[],
+        metavar="OUT",
+        help="the tree: .npz, for napari_sen.Hierarchy; in tiles .zarr, the finest superpixels "
+        "with the tree beside them",
+    )
     parser.add_argument(
         "--cut",
         nargs=2,
@@ -246,12 +266,13 @@ def _hierarchy(commands: Any) -> None:
     parser.add_argument(
         "--n-fine", type=int, metavar="N", help="number of finest superpixels, not their size"
     )
+    _large(parser)
     add_params(parser, HierarchyParams, title="tree")
 
 
 def _embed(commands: Any) -> None:
     parser = _command(commands, "embed", "commands:embed", "an image to its per-pixel embedding")
-    _image(parser, slices="no default: say it")
+    _image(parser, slices="needed for a stack")
     _output(parser, "embedding: .tif, .npy or .zarr (OME-Zarr)")
     parser.add_argument(
         "--pca",

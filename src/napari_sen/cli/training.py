@@ -15,7 +15,7 @@ from ..evaluation.training_plot import read_log, write_training_plot
 from ..io.atomic import check_output
 from ..learn.model import Model, load_model, resolve_device, user_folder
 from ..learn.model import models as known_models
-from ..learn.training import Step
+from ..learn.training import TrainingStep
 from ..params import (
     ContrastParams,
     LossParams,
@@ -46,7 +46,7 @@ def train(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     goal = _goal(args)
     check_output(goal, suffixes=(".safetensors",), inputs=args.images, overwrite=args.overwrite)
     device = str(resolve_device(args.device))
-    step: Step | None = None
+    step: TrainingStep | None = None
     with _gentle_interrupt(args, reporter) as progress:
         for item in training_steps(
             args.images,
@@ -132,7 +132,7 @@ def _goal(args: Namespace) -> Path:
     return folder / f"{name}.safetensors"
 
 
-def _plotter(args: Namespace) -> Callable[[Step], None]:
+def _plotter(args: Namespace) -> Callable[[TrainingStep], None]:
     """Return what draws the log after a step, where that is asked for."""
     if args.plot is None:
         return lambda _: None
@@ -142,7 +142,7 @@ def _plotter(args: Namespace) -> Callable[[Step], None]:
     check_matplotlib()
     every = given_params(args, TrainParams).checkpoint_every
 
-    def draw(step: Step) -> None:
+    def draw(step: TrainingStep) -> None:
         if step.step % every == 0 or step.step == step.steps:
             write_training_plot(read_log(Path(args.checkpoint) / "log.jsonl"), Path(args.plot))
 
@@ -156,7 +156,7 @@ def _data_set(text: str) -> dict[str, str]:
     return {"name": name.strip(), "licence": licence.strip()}
 
 
-def _tell(step: Step, every: int, reporter: Reporter) -> None:
+def _tell(step: TrainingStep, every: int, reporter: Reporter) -> None:
     if step.step % every and step.step != step.steps and step.step != 1:
         return
     text = f"step {step.step}/{step.steps}  loss {step.loss:.4f}  kappa {step.kappa:.2f}"

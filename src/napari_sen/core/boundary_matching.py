@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, ParameterError
-from . import _kernel  # type: ignore[attr-defined]
+from . import _kernel
 
 __all__ = [
     "MAX_DISTANCE",

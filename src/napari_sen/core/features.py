@@ -20,7 +20,9 @@ from ..progress import Progress, report
 
 __all__ = [
     "PERCENTILES",
+    "RANGES",
     "Statistics",
+    "channel_range",
     "check_planes",
     "colour_features",
     "network_planes",
@@ -32,6 +34,9 @@ __all__ = [
 ]
 
 PERCENTILES = (1.0, 99.8)
+# Where the percentiles of a channel are equal, such as few bright spots on a constant background,
+# its extremes count.
+RANGES = (*PERCENTILES, 0.0, 100.0)
 CLIP = (-0.5, 1.5)
 _BLOCK = 500_000  # values converted at once: a twentieth of a second
 _SAMPLE = 200_000  # pixels that are enough for the principal components
@@ -44,7 +49,8 @@ class Statistics:
     Attributes
     ----------
     low, high : (C,) float64 arrays
-        Percentiles 1 and 99.8 of each channel: mapped to 0 and 1.
+        Percentiles 1 and 99.8 of each channel, its extremes where these are equal: mapped to 0 and
+        1.
     mean, components, span : arrays or None
         For more than three channels: the projection of the normalised channels to three,
         (C,), (C, 3), and the (2, 3) percentiles that map it to 0...1.
@@ -86,11 +92,19 @@ def statistics(
         if data.dtype.kind == "f":
             channel = channel[np.isfinite(channel)]
         if channel.size:
-            low[c], high[c] = np.percentile(channel.astype(np.float64), PERCENTILES)
+            found = np.percentile(channel.astype(np.float64), RANGES)
+            low[c], high[c] = channel_range(found)
     stats = Statistics(low, high)
     if channels <= 3:
         return stats
     return with_projection(stats, values[:: sample_step(len(values))])
+
+
+def channel_range(found: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what is mapped to 0 and to 1, given the percentiles :data:`RANGES` (4, ...)."""
+    low, high, least, most = found
+    is_flat = low == high
+    return np.where(is_flat, least, low), np.where(is_flat, most, high)
 
 
 def sample_step(pixels: int) -> int:

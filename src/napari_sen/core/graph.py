@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError
-from . import _kernel  # type: ignore[attr-defined]
+from . import _kernel
 from .image import all_finite
 from .lattice import check_spacing
 

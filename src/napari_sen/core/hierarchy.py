@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import ImageError, ParameterError
 from ..params import HierarchyParams, require
 from ..progress import Progress, report
-from . import _kernel  # type: ignore[attr-defined]
+from . import _kernel
 from .graph import Regions, as_volume, checked_labels, region_graph
 from .walk import walk_costs
 
@@ -227,7 +227,7 @@ def build(
         If an array cannot be used; the message names the remedy.
     """
     regions = region_graph(labels, features, strength, spacing=spacing)
-    params = (params or HierarchyParams()).settled("natural")
+    params = params or HierarchyParams()
     walk = walk_costs(regions, params, progress=progress) if params.walk_weight else None
     return Hierarchy(labels, merge_regions(regions, params, progress, walk=walk))
 

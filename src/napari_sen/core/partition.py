@@ -12,7 +12,7 @@ from scipy import ndimage, sparse
 from scipy.sparse.csgraph import connected_components
 
 from ..errors import ImageError, ParameterError
-from . import _kernel  # type: ignore[attr-defined]
+from . import _kernel
 from .graph import as_volume, checked_labels
 from .hierarchy import Hierarchy
 

@@ -13,7 +13,7 @@ from scipy import ndimage
 from ..errors import ImageError, ParameterError
 from ..params import require
 from ..progress import Progress, report
-from . import _kernel  # type: ignore[attr-defined]
+from . import _kernel
 from .image import all_finite
 from .lattice import check_spacing, seed_lattice
 

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from ..errors import ImageError
 from ..progress import Progress, report
-from . import _kernel  # type: ignore[attr-defined]
+from . import _kernel
 from .lattice import check_spacing
 
 __all__ = [

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..params import HierarchyParams
 from ..progress import Progress
-from . import _kernel  # type: ignore[attr-defined]
+from . import _kernel
 from .graph import Regions
 
 __all__ = ["WalkScale", "walk_costs", "walk_scale"]
@@ -23,13 +23,13 @@ class WalkScale:
 
     Attributes
     ----------
-    median_cost : float
-        Median merge cost c of the borders that cost anything; walks cross cheaper borders freely.
+    median_difference : float
+        Median difference of neighbours, of those that differ at all.
     gain : float
-        Mean of c divided by the mean difference that is left after the walk; 0 where none is.
+        Mean merge cost divided by the mean difference that the walk leaves; 0 where it leaves none.
     """
 
-    median_cost: float
+    median_difference: float
     gain: float
 
 
@@ -48,11 +48,9 @@ def walk_scale(parts: Sequence[Regions], params: HierarchyParams) -> WalkScale:
     WalkScale
     """
     params = params.settled("natural")
-    costs = [_costs(regions, params) for regions in parts]
-    median = _median(np.concatenate(costs))
-    left = [
-        _walk(regions, cost, median, params) for regions, cost in zip(parts, costs, strict=True)
-    ]
+    median = _median(np.concatenate([_costs(regions, 0.0) for regions in parts]))
+    costs = [_costs(regions, params.boundary_weight) for regions in parts]
+    left = [_walk(regions, median, params) for regions in parts]
     return WalkScale(median, _gain(np.concatenate(costs), np.concatenate(left)))
 
 
@@ -64,16 +62,16 @@ def walk_costs(
 ) -> NDArray[np.float64]:
     r"""Return what the walk adds to the cost of merging each pair of neighbours.
 
-    Regions average their mean features f with their neighbours', again and again; a border lets
-    through the more, the longer and the cheaper it is:
+    Regions average their mean features f with their neighbours', again and again. A border lets
+    through the more, the longer it is and the more alike both sides are:
 
-    .. math:: W_{ab} = l_{ab}\, e^{-c_{ab} / (\sigma \tilde c)},\quad
+    .. math:: W_{ab} = l_{ab}\, e^{-|f_a - f_b| / (\sigma d)},\quad
               P = (I + D^{-1} W) / 2,\quad X = P^t f,
 
-    with the cost :math:`c_{ab} = |f_a - f_b| + w_b B_{ab}`, its median :math:`\tilde c` and the
-    border's length l. What differs after t steps is kept apart by borders on *all* paths between
-    the two regions, so :math:`w |X_a - X_b|`, in units of the mean cost, is added to
-    :math:`c_{ab}`. Sums run in a fixed order, so the result is the same on every machine.
+    with the border's length l and the median d of all :math:`|f_a - f_b|`. Two regions still
+    differ after t steps if *every* way from the one to the other crosses a change. So
+    :math:`w |X_a - X_b|`, in units of the mean cost :math:`|f_a - f_b| + w_b B_{ab}`, is added to
+    that cost. Sums run in a fixed order, so the result is the same on every machine.
 
     Parameters
     ----------
@@ -92,30 +90,30 @@ def walk_costs(
     (E,) float64 array
     """
     params = params.settled("natural")
-    costs = _costs(regions, params)
-    median = _median(costs) if scale is None else scale.median_cost
-    left = _walk(regions, costs, median, params, progress)
-    gain = _gain(costs, left) if scale is None else scale.gain
-    assert params.walk_weight is not None
+    median = _median(_costs(regions, 0.0)) if scale is None else scale.median_difference
+    left = _walk(regions, median, params, progress)
+    if scale is None:
+        gain = _gain(_costs(regions, params.boundary_weight), left)
+    else:
+        gain = scale.gain
     result: NDArray[np.float64] = left * (params.walk_weight * gain)
     return result
 
 
-def _costs(regions: Regions, params: HierarchyParams) -> NDArray[np.float64]:
-    """Return the merge cost of every edge, sizes apart."""
+def _costs(regions: Regions, boundary_weight: float) -> NDArray[np.float64]:
+    """Return the merge cost of every edge, sizes apart; without boundaries the difference."""
     costs: NDArray[np.float64] = _kernel.edge_costs(
         regions.edges,
         regions.length,
         regions.strength,
         regions.means,
-        float(params.boundary_weight),
+        float(boundary_weight),
     )
     return costs
 
 
 def _walk(
     regions: Regions,
-    costs: NDArray[np.float64],
     median: float,
     params: HierarchyParams,
     progress: Progress | None = None,
@@ -127,7 +125,7 @@ def _walk(
     left: NDArray[np.float64] = _kernel.walk(
         regions.edges,
         regions.length,
-        costs,
+        _costs(regions, 0.0),
         regions.means,
         params.walk_sigma * median,
         int(params.walk_steps),
@@ -136,10 +134,10 @@ def _walk(
     return left
 
 
-def _median(costs: NDArray[np.float64]) -> float:
-    """Return the median cost of those above 0; 1 where there is none, and nothing to tell apart."""
-    dear = costs[costs > 0]
-    return float(np.median(dear)) if dear.size else 1.0
+def _median(differences: NDArray[np.float64]) -> float:
+    """Return the median of those above 0; 1 where there is none, and nothing to tell apart."""
+    some = differences[differences > 0]
+    return float(np.median(some)) if some.size else 1.0
 
 
 def _gain(costs: NDArray[np.float64], left: NDArray[np.float64]) -> float:

@@ -22,7 +22,7 @@ from .datasets import Dataset, Item, open_dataset
 from .detector_settings import DEFAULT_DETECTORS, DETECTORS, LEARNT
 from .detectors import Detector, make_detector
 from .evaluate import folder_of, write_text
-from .journal import Journal, digest
+from .journal import RowLog, digest
 from .processes import run_tasks
 from .tables import csv_text, markdown
 
@@ -246,7 +246,7 @@ def measure_contours(
         if name != HUMAN:
             make_detector(name, path)
     head = {"dataset": dataset.name, "protocol": PROTOCOL}
-    with Journal(journal, head, settings, ContourRow) as book:
+    with RowLog(journal, head, settings, ContourRow) as book:
         tasks: list[Task] = [
             (dataset[place : place + 1], name, path, settings[name])
             for place, image in enumerate(dataset.names)

@@ -12,7 +12,7 @@ from ..core.metrics import score
 from ..errors import ParameterError
 from ..progress import Progress, report
 from .datasets import Dataset
-from .journal import Journal, Row, digest
+from .journal import Row, RowLog, digest
 from .methods import LEARNT, Method, kind_of_model, make_method
 from .processes import run_tasks
 from .reach import reach
@@ -88,7 +88,7 @@ def measure(
         make_method(which, model)
     settings = {which.label: _fingerprint(which, model) for which in chosen}
     head = {"dataset": dataset.name, "protocol": PROTOCOL}
-    with Journal(journal, head, settings, Row) as book:
+    with RowLog(journal, head, settings, Row) as book:
         tasks: list[Task] = [
             (dataset[place : place + 1], which, missing, model, settings[which.label])
             for place, name in enumerate(dataset.names)

@@ -14,7 +14,7 @@ from ..core.metrics import ImageScores
 from ..disk import atomic, open_inside, remove_file
 from ..errors import DataError, OutputError
 
-__all__ = ["Journal", "Row", "digest"]
+__all__ = ["Row", "RowLog", "digest"]
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class AnyRow(Protocol):
 _Row = TypeVar("_Row", bound=AnyRow)
 
 
-class Journal(Generic[_Row]):
+class RowLog(Generic[_Row]):
     """A file of finished rows, or none; use it as a context manager.
 
     Parameters

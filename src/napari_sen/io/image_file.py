@@ -58,11 +58,6 @@ class ImageFile:
     units: tuple[str, ...] | None = None
     name: str = ""
 
-    @property
-    def spatial_axes(self) -> str:
-        """Return the letters of the axes that ``spacing`` speaks of."""
-        return "".join(axis for axis in self.axes or "" if axis in "zyx")
-
 
 def unit_name(unit: object) -> str:
     """Return the OME name of a length unit, the unit itself if unknown, or an empty string."""

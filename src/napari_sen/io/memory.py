@@ -12,7 +12,15 @@ from numpy.typing import DTypeLike
 
 from ..errors import ImageError
 
-__all__ = ["ONE_PASS", "available_memory", "check_fits", "require_memory", "working_set"]
+__all__ = [
+    "ONE_PASS",
+    "available_memory",
+    "check_fits",
+    "group_memory",
+    "machine_memory",
+    "require_memory",
+    "working_set",
+]
 
 
 ONE_PASS = 1 << 22  # px that the network sees at once, with up to 2 GB; more go in blocks
@@ -96,14 +104,24 @@ def available_memory() -> int | None:
 
     Limits of a container or a batch job (control groups) count as those of the machine.
     """
-    found = [each for each in (_of_machine(), _of_group()) if each is not None]
+    found = [each for each in (machine_memory(), group_memory()) if each is not None]
     return min(found, default=None)
 
 
-def _of_group() -> int | None:
-    """Return what the control group of this process has left, None without a limit."""
+def group_memory(
+    root: Path = Path("/sys/fs/cgroup"), groups: Path = Path("/proc/self/cgroup")
+) -> int | None:
+    """Return the bytes that the control groups of this process have left, None without a limit.
+
+    Parameters
+    ----------
+    root : Path
+        Where the control groups are mounted.
+    groups : Path
+        The file that names those of this process.
+    """
     left = []
-    for folder, limit, used, cache in _group_files():
+    for folder, limit, used, cache in _group_files(root, groups):
         try:
             most = int((folder / limit).read_text())  # "max" is none
             taken = int((folder / used).read_text())
@@ -114,11 +132,10 @@ def _of_group() -> int | None:
     return min(left, default=None)
 
 
-def _group_files() -> list[tuple[Path, str, str, str]]:
+def _group_files(root: Path, groups: Path) -> list[tuple[Path, str, str, str]]:
     """Return folder, files of limit and use, and entry of droppable cache of our groups."""
-    root = Path("/sys/fs/cgroup")
     try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
+        lines = groups.read_text().splitlines()
     except OSError:
         return []
     found = []
@@ -139,9 +156,10 @@ def _group_files() -> list[tuple[Path, str, str, str]]:
     return found
 
 
-def _of_machine() -> int | None:
+def machine_memory(info: Path = Path("/proc/meminfo")) -> int | None:
+    """Return the bytes that the machine has left, None where it does not say."""
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = info.read_text().splitlines()
         values = {line.split(":")[0]: line.split()[1] for line in lines}
         return int(values["MemAvailable"]) * 1024
     except (OSError, KeyError, IndexError, ValueError):
@@ -158,5 +176,6 @@ def require_memory(shape: Sequence[int], dtype: DTypeLike, what: str) -> None:
     if there is not None and wanted > there:
         raise ImageError(
             f"{what} has {tuple(shape)} pixels of {np.dtype(dtype)}, {wanted / 1e9:.1f} GB, and "
-            f"{there / 1e9:.1f} GB of memory are free: cut out a part or use a smaller level of it"
+            f"{there / 1e9:.1f} GB of memory are free: cut out a part, use a smaller level of it, "
+            "or work in tiles where that is offered (out=NAME.zarr; -o NAME.zarr --tile 768)"
         )

@@ -24,11 +24,11 @@ from .network import reflect_indices
 from .pseudo_labels import mean_colours
 from .teacher import LabelParams, label_maps, n_maps
 
-__all__ = ["Batch", "Dataset", "Source", "prepare", "window"]
+__all__ = ["Batch", "TrainingImage", "TrainingSet", "prepare", "window"]
 
 
 @dataclass(frozen=True)
-class Source:
+class TrainingImage:
     """An image to train on, read only when it has to be prepared.
 
     Attributes
@@ -61,7 +61,7 @@ class Batch:
     colours: np.ndarray
 
 
-class Dataset:
+class TrainingSet:
     """Prepared images in a cache folder; made by :func:`prepare`."""
 
     def __init__(self, folder: Path, entries: Sequence[cache.Entry], keep: Any = None) -> None:
@@ -78,9 +78,9 @@ class Dataset:
         """Number of planes of every image."""
         return self.entries[0].planes
 
-    def subset(self, indices: Sequence[int]) -> Dataset:
+    def subset(self, indices: Sequence[int]) -> TrainingSet:
         """Return the data set of some of the images."""
-        return Dataset(self.folder, [self.entries[i] for i in indices], self._keep)
+        return TrainingSet(self.folder, [self.entries[i] for i in indices], self._keep)
 
     def statistics(self) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation (P,) of all pixels; a constant plane gets 1."""
@@ -155,17 +155,17 @@ def window(size: int, start: int, crop: int) -> np.ndarray:
 
 
 def prepare(
-    sources: Sequence[Source],
+    sources: Sequence[TrainingImage],
     params: LabelParams,
     folder: Path | None = None,
     progress: Progress | None = None,
     embed: Callable[[np.ndarray], np.ndarray] | None = None,
-) -> Dataset:
+) -> TrainingSet:
     """Prepare images for training, or find them prepared already.
 
     Parameters
     ----------
-    sources : sequence of Source
+    sources : sequence of TrainingImage
         At least one; names must differ, planes must agree.
     params : PseudoLabelParams or RegionParams
         Which label maps are made of every image.
@@ -205,12 +205,12 @@ def prepare(
                 f"image {entry.name!r} has {entry.planes} planes but {entries[0].name!r} has "
                 f"{entries[0].planes}: train on images of one kind"
             )
-    return Dataset(folder, entries, keep)
+    return TrainingSet(folder, entries, keep)
 
 
 def _prepare_one(
     folder: Path,
-    source: Source,
+    source: TrainingImage,
     params: LabelParams,
     progress: Progress | None,
     embed: Callable[[np.ndarray], np.ndarray] | None,

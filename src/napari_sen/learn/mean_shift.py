@@ -111,18 +111,23 @@ class MeanShift(nn.Module):
         return torch.stack(series)
 
     def apply_series(
-        self, x: Tensor, series: Tensor, poll: Callable[[], None] | None = None
+        self,
+        x: Tensor,
+        series: Tensor,
+        poll: Callable[[], None] | None = None,
+        *,
+        block_size: int = BLOCK,
     ) -> Tensor:
         """Return the last iterate of ``x`` (N, D) under ``landmark_series``, block by block.
 
-        ``poll`` is called before every block of 65,536 pixels and may raise to stop the work.
+        ``poll`` is called before every block of pixels and may raise to stop the work.
         """
         result = torch.empty_like(x)
-        for start in range(0, len(x), BLOCK):
+        for start in range(0, len(x), block_size):
             if poll is not None:
                 poll()
-            block = x[start : start + BLOCK]
+            block = x[start : start + block_size]
             for keys in series:
                 block = self.step(block, keys)
-            result[start : start + BLOCK] = block
+            result[start : start + block_size] = block
         return result

@@ -63,6 +63,8 @@ def reflect_indices(size: int, padded: int) -> Tensor:
 class ConvBlock(nn.Module):
     """3 x 3 convolution with reflected border, batch norm, ReLU."""
 
+    strip_work = STRIP_WORK
+
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, 3, stride, bias=False)
@@ -81,7 +83,7 @@ class ConvBlock(nn.Module):
         """Return in how many strips of rows an output of this size is made."""
         # Few input channels are not faster than sixteen.
         work = height * width * max(self.conv.in_channels, 16) * self.conv.out_channels * 9
-        return min(max(1, -(-work // STRIP_WORK)), height)
+        return min(max(1, -(-work // self.strip_work)), height)
 
     def _by_strips(self, x: Tensor, poll: Poll | None) -> Tensor:
         """Convolve in strips of rows: ``poll`` may stop the work between them."""

@@ -20,13 +20,13 @@ from torch import Tensor
 
 from ..params import ContrastParams, LossParams, PseudoLabelParams, RegionParams, TrainParams
 from .contrast import ContrastReport, contrast_loss, sample_pixels
-from .dataset import Dataset
+from .dataset import TrainingSet
 from .learner import BatchOnDevice, Learner, batch_loss, move, output_losses
 from .loss import LossReport, paint
 from .teacher import LabelParams
 from .views import draw_views
 
-__all__ = ["Outcome", "OutputLoss", "Recipe", "make_recipe"]
+__all__ = ["BatchLoss", "OutputLoss", "Recipe", "make_recipe"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class OutputLoss:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BatchLoss:
     """The loss of a batch; ``tell()`` gives those fields of ``Step`` that the recipe knows."""
 
     total: Tensor
@@ -63,7 +63,7 @@ class Recipe(Protocol):
 
     def draw(
         self,
-        dataset: Dataset,
+        dataset: TrainingSet,
         count: int,
         generator: np.random.Generator,
         noise: float,
@@ -71,12 +71,12 @@ class Recipe(Protocol):
     ) -> Any:
         """Draw ``count`` images' crops."""
 
-    def loss(self, learner: Learner, batch: Any, generator: np.random.Generator) -> Outcome:
+    def loss(self, learner: Learner, batch: Any, generator: np.random.Generator) -> BatchLoss:
         """Return the loss of a batch that ``draw`` made."""
 
 
 @dataclass(frozen=True)
-class Pairs:
+class PairRecipe:
     """The paper's recipe."""
 
     params: LossParams
@@ -90,7 +90,7 @@ class Pairs:
 
     def draw(
         self,
-        dataset: Dataset,
+        dataset: TrainingSet,
         count: int,
         generator: np.random.Generator,
         noise: float,
@@ -101,10 +101,10 @@ class Pairs:
 
     def loss(
         self, learner: Learner, batch: BatchOnDevice, generator: np.random.Generator
-    ) -> Outcome:
+    ) -> BatchLoss:
         """Return the sum of the outputs' variable-margin losses."""
         reports = batch_loss(learner, batch, self.params, self.train, generator)
-        return Outcome(
+        return BatchLoss(
             torch.stack([item.total for item in reports]).sum(),
             lambda: {
                 "outputs": _numbers(reports),
@@ -114,7 +114,7 @@ class Pairs:
 
 
 @dataclass(frozen=True)
-class Regions:
+class RegionRecipe:
     """The contrast of regions between two views, and the loss of pairs within each."""
 
     params: ContrastParams
@@ -134,7 +134,7 @@ class Regions:
 
     def draw(
         self,
-        dataset: Dataset,
+        dataset: TrainingSet,
         count: int,
         generator: np.random.Generator,
         noise: float,
@@ -146,7 +146,7 @@ class Regions:
 
     def loss(
         self, learner: Learner, batch: BatchOnDevice, generator: np.random.Generator
-    ) -> Outcome:
+    ) -> BatchLoss:
         """Return the loss; both views pass the network as one batch."""
         embedding = learner.network(batch.planes)
         chosen = sample_pixels(len(embedding), batch.labels[0].numel(), self.params, generator)
@@ -158,13 +158,13 @@ class Regions:
             torch.from_numpy(chosen).to(embedding.device),
         )
         if self.params.pair_weight == 0:
-            return Outcome(found.total, lambda: _shares(found))
+            return BatchLoss(found.total, lambda: _shares(found))
         colours = paint(batch.colours.repeat(2, 1, 1), batch.labels)
         reports = output_losses(
             learner, embedding, batch.labels, colours, self.pairs, self.train, generator
         )
         pairs = torch.stack([item.total for item in reports]).sum()
-        return Outcome(
+        return BatchLoss(
             found.total + self.params.pair_weight * pairs,
             lambda: _shares(found) | {"outputs": _numbers(reports)},
         )
@@ -179,13 +179,13 @@ def make_recipe(
 ) -> Recipe:
     """Return the recipe that ``train.recipe`` names, made from its own parameter sets."""
     if train.recipe == "regions":
-        return Regions(
+        return RegionRecipe(
             contrast or ContrastParams(), loss or LossParams(), regions or RegionParams(), train
         )
     labels: LabelParams = pseudo_labels or PseudoLabelParams()
     if train.teacher == "regions":
         labels = regions or RegionParams()
-    return Pairs(loss or LossParams(), labels, train)
+    return PairRecipe(loss or LossParams(), labels, train)
 
 
 def _shares(found: ContrastReport) -> dict[str, Any]:

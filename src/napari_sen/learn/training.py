@@ -33,20 +33,20 @@ from ..params import (
 )
 from ..progress import Progress, report
 from .checkpoint import Checkpoint, optimiser_tensors, restore_optimiser
-from .dataset import Dataset, Source, prepare
+from .dataset import TrainingImage, TrainingSet, prepare
 from .device import resolve_device
 from .interrupt import interruptible
 from .learner import Learner, update_average
 from .model import Model, describe
 from .recipes import OutputLoss, Recipe, make_recipe
 
-__all__ = ["OutputLoss", "Step", "run"]
+__all__ = ["OutputLoss", "TrainingStep", "run"]
 
 VALIDATION_CROPS = 16
 
 
 @dataclass(frozen=True)
-class Step:
+class TrainingStep:
     """Record of one training step.
 
     ``validation`` is the loss on held-out images, where it was computed. Recipe "pairs":
@@ -71,7 +71,7 @@ class Step:
 
 
 def run(
-    images: Sequence[Source],
+    images: Sequence[TrainingImage],
     *,
     start: Model | None = None,
     network: NetworkParams | None = None,
@@ -88,13 +88,13 @@ def run(
     name: str = "model",
     data_sets: Sequence[Mapping[str, Any]] = (),
     progress: Progress | None = None,
-    snapshot: Callable[[Step], bool] | None = None,
-) -> Iterator[Step | Model]:
-    """Train a model; yields a :class:`Step` per step and, last, the :class:`Model`.
+    snapshot: Callable[[TrainingStep], bool] | None = None,
+) -> Iterator[TrainingStep | Model]:
+    """Train a model; yields a :class:`TrainingStep` per step and, last, the :class:`Model`.
 
     Parameters
     ----------
-    images : sequence of Source
+    images : sequence of TrainingImage
         Images; read once, when their pseudo-labels are made.
     start : Model, optional
         Go on from its weights, with its shape and its normalisation of the input, in place of
@@ -198,7 +198,7 @@ class _Trainer:
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: TrainingSet,
         network: NetworkParams,
         mean_shift: MeanShiftParams,
         recipe: Recipe,
@@ -235,7 +235,7 @@ class _Trainer:
             crops = min(VALIDATION_CROPS, 4 * len(held))
             self.held_out = recipe.draw(dataset.subset(held), crops, generator, 0.0, device)
 
-    def step(self, check: Callable[[], None]) -> Step:
+    def step(self, check: Callable[[], None]) -> TrainingStep:
         """Make one optimiser step; where ``check`` raises, all is as before the step."""
         start = time.perf_counter()
         train = self.train
@@ -276,7 +276,7 @@ class _Trainer:
         if validation is not None:
             self.since = 0 if validation < self.lowest else self.since + 1
             self.lowest = min(self.lowest, validation)
-        return Step(
+        return TrainingStep(
             self.done, train.steps, value, kappa, norm.item(), rate, time.perf_counter() - start,
             validation, **told,
         )  # fmt: skip

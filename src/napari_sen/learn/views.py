@@ -13,7 +13,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from ..params import ContrastParams
-from .dataset import Dataset, window
+from .dataset import TrainingSet, window
 
 __all__ = ["Views", "draw_views", "recolour"]
 
@@ -33,7 +33,7 @@ class Views:
 
 
 def draw_views(
-    dataset: Dataset,
+    dataset: TrainingSet,
     batch: int,
     crop: int,
     params: ContrastParams,

@@ -80,6 +80,7 @@ class ContourMap(Product):
     growth: SnicSettings
 
     name = "contours"
+    remedy = "ask for larger fine_sizes, or cut out a part of the image"
 
     def identity(self) -> dict[str, Any]:
         """Return all that the contours depend on beside image and model."""
@@ -136,7 +137,7 @@ class ContourMap(Product):
         left = [piece for piece in range(count) if piece not in work.done("merging")]
         for piece in left:
             part, which = divmod(piece, n_slices)
-            check_leaves(work.image, common, growths[part].seeds.counts[which])
+            check_leaves(work.image, common, growths[part].seeds.counts[which], self.remedy)
         yield Step(count - len(left), count, "merging")
         done = in_threads(
             partial(self._merge_piece, common, growths, n_slices), left, work.progress, "merging",

@@ -63,8 +63,8 @@ def contours(
     model, spacing, channel_axis, rgb, slices, kind, device, progress
         As for :func:`napari_sen.segment`.
     tile, out, scheduler, resume, overwrite
-        As for :func:`napari_sen.segment`: images that do not fit in memory go in tiles (method
-        "trees" only; its trees are merged in memory, half a kilobyte a superpixel).
+        As for :func:`napari_sen.segment`; method "trees" only: its trees are merged in memory,
+        half a kilobyte a superpixel.
 
     Returns
     -------

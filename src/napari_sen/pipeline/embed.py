@@ -52,7 +52,7 @@ def embed(
     device : str
         "auto" (CUDA where there is one), "cpu", "cuda", ...
     tile, out, scheduler, resume, overwrite
-        As for :func:`napari_sen.segment`: images that do not fit in memory go in tiles.
+        As for :func:`napari_sen.segment`.
     progress : callable, optional
         Called as ``progress(done, total, "embedding")``; may raise Cancelled.
 

@@ -119,7 +119,7 @@ def superpixel_run(
     if run.place is not None and opened.mask is None:
         check_tiles(plain_seeds(opened, rule), tile, halo)
         if params.mode != "flat":
-            _check_leaves(opened, chosen, rule(opened.slice_pixels))
+            _check_leaves(opened, chosen, rule(opened.slice_pixels), AdaptiveSuperpixels.remedy)
     elif opened.mask is None:
         rule(opened.slice_pixels)
     return run
@@ -157,7 +157,7 @@ def tree_run(
     run = _run(product, opened, chosen, execution, reading)
     if run.place is not None and opened.mask is None:
         check_tiles(plain_seeds(opened, rule), execution.tile)
-        _check_leaves(opened, chosen, count)
+        _check_leaves(opened, chosen, count, product.remedy)
     return run
 
 
@@ -190,8 +190,7 @@ def contour_run(
     if run.place is not None:
         check_tiles(fine_seeds(opened, max(params.fine_sizes)), execution.tile, halo)
         for size in params.fine_sizes:
-            remedy = "ask for larger fine_sizes, or cut out a part of the image"
-            _check_leaves(opened, chosen, fine_seeds(opened, size).counts[0], remedy)
+            _check_leaves(opened, chosen, fine_seeds(opened, size).counts[0], product.remedy)
     return run
 
 
@@ -343,7 +342,7 @@ def _check_leaves(
     image: Image,
     model: Model | None,
     leaves: int,
-    remedy: str = "use mode='flat', or cut out a part of the image",
+    remedy: str,
 ) -> None:
     channels = image.raster.channels + (0 if model is None else model.dim)
     check_tree_memory(leaves, channels, remedy)

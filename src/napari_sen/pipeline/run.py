@@ -88,8 +88,7 @@ class Run:
         self._progress = progress
         with closing(self.steps()) as steps:
             for step in steps:
-                if self.place is not None:  # in memory the pieces report for themselves
-                    report(progress, step.done, step.total, step.stage)
+                self._polled(step.done, step.total, step.stage)
 
     def result(self) -> Any:
         """Return the result of a run that has ended: an array, or a dask array over the store."""

@@ -95,8 +95,8 @@ def segment(
     device : str
         "auto" (CUDA where there is one), "cpu", "cuda", ...
     tile : int or sequence of int, optional
-        Work in tiles of this side (a multiple of 32), as is done for images that do not fit in
-        memory: on at least 99.9 % of the pixels the labels are those of the whole.
+        Work in tiles of this side (a multiple of 32), as is done for lazy arrays: on at least
+        99.9 % of the pixels the labels are those of the whole.
     out : path, optional
         Where a tiled result goes: a new ``NAME.zarr``, or ``IMAGE.zarr/labels/NAME`` inside an
         OME-Zarr 0.5 image. By default a temporary store, logged and removed when Python ends.

@@ -53,7 +53,7 @@ __all__ = [
 # Seed spacings that a tile sees around its core, by number of spatial axes: with 6 (5 in 3-D) at
 # least 99.9 % of the labels are those of the whole (decision 010).
 HALO = {2: 6.0, 3: 5.0}
-_WHOLE_MASK = 1 << 25  # px of a slice whose mask is looked at in one piece: 32 MB
+WHOLE_MASK = 1 << 25  # px of a slice whose mask is looked at in one piece: 32 MB
 # Tiles of which the limits of histograms are taken: beyond, more change them by less than a bin.
 _SAMPLED = 1024
 _LARGEST = 1 << 25  # px of a tile with its halo that no one asked for by name
@@ -292,17 +292,27 @@ def planned_tiles(
     return TileGrid(tuple(shape), settle_tiles(seeds, tile)[0])
 
 
-def find_seeds(work: Work, rule: CountRule, connectivity: int) -> Steps:
-    """Find the seeds of every slice; of a large masked one tile by tile."""
+def find_seeds(
+    work: Work,
+    rule: CountRule,
+    connectivity: int,
+    *,
+    largest: int = WHOLE_MASK,
+    sides: Sequence[int] | None = None,
+) -> Steps:
+    """Find the seeds of every slice; of a masked one above ``largest`` px tile by tile.
+
+    ``sides`` are those of these tiles, by default those of all others that no one asks for.
+    """
     image, mask = work.image, work.image.mask
     if mask is None:
         yield from ()
         return plain_seeds(image, rule)
-    if image.slice_pixels <= _WHOLE_MASK or not isinstance(work.shelf, FolderShelf):
+    if image.slice_pixels <= largest or not isinstance(work.shelf, FolderShelf):
         task = partial(_seed_slice, image, rule, connectivity, work.shelf)
         yield from work.pieces("mask", task, image.n_slices)
     else:
-        yield from _stream_masked(work, rule, connectivity, work.shelf)
+        yield from _stream_masked(work, rule, connectivity, work.shelf, sides)
     counted = work.done("mask")
     pixels, counts = zip(*(counted[k] for k in range(image.n_slices)), strict=True)
     if not any(pixels):
@@ -333,11 +343,18 @@ def _seed_slice(
     return pixels, len(points)
 
 
-def _stream_masked(work: Work, rule: CountRule, connectivity: int, shelf: FolderShelf) -> Steps:
+def _stream_masked(
+    work: Work,
+    rule: CountRule,
+    connectivity: int,
+    shelf: FolderShelf,
+    sides: Sequence[int] | None,
+) -> Steps:
     """Find the seeds of masked slices that are never in memory as a whole."""
     image, mask = work.image, work.image.mask
     assert mask is not None
-    grid, total = TileGrid(image.spatial, TILE[image.n_spatial]), image.n_slices
+    grid = TileGrid(image.spatial, tuple(sides or TILE[image.n_spatial]))
+    total = image.n_slices
     for which in range(total):
         if which in work.done("mask"):
             continue

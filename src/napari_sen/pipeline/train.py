@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from ..core.features import check_planes
 from ..errors import DataError
 from ..io.read import IMAGE_SUFFIXES
-from ..learn.dataset import Source
+from ..learn.dataset import TrainingImage
 from ..learn.model import Model
 from ..learn.recipes import make_recipe
-from ..learn.training import Step, run
+from ..learn.training import TrainingStep, run
 from ..options import Reading
 from ..params import (
     ContrastParams,
@@ -147,8 +147,8 @@ def training_steps(
     slices: str | None = None,
     device: str = "auto",
     progress: Progress | None = None,
-    snapshot: Callable[[Step], bool] | None = None,
-) -> Iterator[Step | Model]:
+    snapshot: Callable[[TrainingStep], bool] | None = None,
+) -> Iterator[TrainingStep | Model]:
     """Train step by step: yields a record per step and, last, the Model; see :func:`train`.
 
     ``snapshot`` is asked after every step: where it returns True, the Model so far is yielded too.
@@ -180,7 +180,9 @@ def training_steps(
     )
 
 
-def sources(images: Any, planes: int, smoothing: float, reading: Mapping[str, Any]) -> list[Source]:
+def sources(
+    images: Any, planes: int, smoothing: float, reading: Mapping[str, Any]
+) -> list[TrainingImage]:
     """Return a source for every slice of every image.
 
     Parameters
@@ -201,7 +203,7 @@ def sources(images: Any, planes: int, smoothing: float, reading: Mapping[str, An
     ImageError
         If one cannot be used; nothing has been computed then.
     """
-    found: list[Source] = []
+    found: list[TrainingImage] = []
     for number, image in enumerate(_expand(images)):
         is_path = isinstance(image, str | os.PathLike)
         name = _name(Path(image)) if is_path else f"image {number}"
@@ -213,7 +215,7 @@ def sources(images: Any, planes: int, smoothing: float, reading: Mapping[str, An
             place = f"{list(scene.index)}" if scene.index else ""
             kept = None if is_path else scene
             load = _Loader(image, kept, which, planes, smoothing, dict(reading))
-            found.append(Source(name + place, load, stamp))
+            found.append(TrainingImage(name + place, load, stamp))
     if not found:
         raise DataError("there are no images to train on: give arrays, files or a folder of them")
     return found

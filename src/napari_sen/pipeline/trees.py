@@ -25,7 +25,7 @@ from ..tiles.region_graph import PartialGraph, add_up, tile_graph
 from ..tiles.seeds import Seeds
 from ..tiles.target import Target
 from .features import Scene, half_disc_box
-from .stored import open_tree
+from .stored import LINKAGE, open_tree
 from .superpixels import (
     Common,
     CountRule,
@@ -244,6 +244,7 @@ class AdaptiveSuperpixels(Product):
     leaves: SnicSettings
 
     name = "adaptive superpixels"
+    remedy = "use mode='flat', or cut out a part of the image"
 
     def identity(self) -> dict[str, Any]:
         """Return all that the labels depend on beside image and model."""
@@ -278,7 +279,7 @@ class AdaptiveSuperpixels(Product):
 
     def _merge(self, work: Work, common: Common, seeds: Seeds, which: int) -> int:
         """Merge the leaves of a slice, keep which cut each belongs to; return how many are left."""
-        check_leaves(work.image, common, seeds.counts[which])
+        check_leaves(work.image, common, seeds.counts[which], self.remedy)
         if seeds.counts[which] == 0:
             work.shelf.keep_array(_cut_name(which), np.empty(0, np.int32))
             return 0
@@ -295,11 +296,11 @@ class AdaptiveSuperpixels(Product):
         return superpixels_found(result)
 
 
-def check_leaves(image: Image, common: Common, leaves: int) -> None:
+def check_leaves(image: Image, common: Common, leaves: int, remedy: str) -> None:
     """Raise ParameterError if the tree of so many leaves does not fit in the free memory."""
     model = common.loaded()
     channels = image.raster.channels + (0 if model is None else model.dim)
-    check_tree_memory(leaves, channels, "use mode='flat', or cut out a part of the image")
+    check_tree_memory(leaves, channels, remedy)
 
 
 def _leaves_for_cut(fine: CountRule, cut: CountRule, pixels: int) -> int:
@@ -352,6 +353,7 @@ class Tree(Product):
     n_fine: int | None = None
 
     name = "hierarchy"
+    remedy = "ask for a larger fine_size, or cut out a part of the image"
 
     def identity(self) -> dict[str, Any]:
         """Return all that the tree depends on beside image and model."""
@@ -371,7 +373,7 @@ class Tree(Product):
         common, growth = leaves.common, leaves.growth
         if 0 not in work.done("merging"):
             yield Step(0, 1, "merging")
-            check_leaves(work.image, common, growth.seeds.counts[0])
+            check_leaves(work.image, common, growth.seeds.counts[0], self.remedy)
             _, linkage = merged_tree(common, growth.seeds, self.params, 0, poll=work.progress)
             work.keep_linkage(growth.target, linkage)
             work.note("merging", 0)
@@ -380,10 +382,10 @@ class Tree(Product):
         return work.tree(growth.target)
 
     def found(self, result: Any) -> dict[str, Any]:
-        """Return the number of finest superpixels."""
-        if isinstance(result, MergeTree):
-            return {"fine_superpixels": result.n_leaves}
-        return {"fine_superpixels": int(superpixels_found(result)["superpixels"])}
+        """Return how many superpixels the finest and the coarsest cut have."""
+        is_stored = not isinstance(result, MergeTree)
+        tree = abstract_tree(np.asarray(result[LINKAGE][...])) if is_stored else result
+        return {"finest": tree.n_leaves, "coarsest": tree.n_parts}
 
     def opened(self, path: str) -> Any:
         """Return the tree over the store."""

@@ -80,14 +80,16 @@ class Place:
         remove_folder(self.work)
 
     def is_finished(self, run: Mapping[str, Any], *, overwrite: bool) -> bool:
-        """Return whether the goal is the finished result of this very run.
+        """Return whether the goal is the finished result of this very run, to be kept.
+
+        Overwriting starts anew, whatever lies there.
 
         Raises
         ------
         OutputError
             If it is something else, and must not be replaced.
         """
-        if not self.goal.exists() or self.store.exists():
+        if overwrite or not self.goal.exists() or self.store.exists():
             return False
         try:
             about: Any = zarr.open_group(str(self.goal), mode="r").attrs.asdict()
@@ -96,9 +98,7 @@ class Place:
             found = None
         if found == json.loads(json.dumps(run)):
             return True
-        if not overwrite:
-            raise exists(self.goal)
-        return False
+        raise exists(self.goal)
 
     def finish(self, *, overwrite: bool) -> None:
         """Move the finished store to its goal and remove the working folder."""

@@ -57,7 +57,7 @@ def count_digits(rows: NDArray[Any], prefixes: Sequence[tuple[int, int]], level:
 
 
 class Percentiles:
-    """Two percentiles of each channel, closed in on pass by pass.
+    """Some percentiles of each channel, closed in on pass by pass.
 
     Parameters
     ----------
@@ -65,17 +65,17 @@ class Percentiles:
         Number of channels.
     dtype : dtype
         Of the values; decides the number of passes.
-    percentiles : (float, float)
+    percentiles : sequence of float
         In 0...100; between two values as numpy does it.
     """
 
-    def __init__(self, channels: int, dtype: np.dtype, percentiles: tuple[float, float]) -> None:
+    def __init__(self, channels: int, dtype: np.dtype, percentiles: Sequence[float]) -> None:
         self._dtype, self._wanted = dtype, percentiles
         self.passes = -(-8 * dtype.itemsize // _DIGIT)
         self.level = 0
         # Of every channel the values on both sides of each percentile: their digits so far,
         # their ranks among the values with these digits, and how far between them it lies.
-        self._prefixes = [[0] * 4 for _ in range(channels)]
+        self._prefixes = [[0] * 2 * len(percentiles) for _ in range(channels)]
         self._ranks: list[list[int]] = []
         self._fractions: list[list[float]] = []
         self._counts: Digits = {}
@@ -109,9 +109,9 @@ class Percentiles:
         self._counts = {}
         self.level += 1
 
-    def result(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the lower and the higher percentile of each channel; 0 where it has no value."""
-        found = np.zeros((2, len(self._prefixes)))
+    def result(self) -> NDArray[np.float64]:
+        """Return each percentile of each channel, (P, C); 0 where it has no value."""
+        found = np.zeros((len(self._wanted), len(self._prefixes)))
         for channel, prefixes in enumerate(self._prefixes):
             if not self._fractions[channel]:
                 continue
@@ -119,7 +119,7 @@ class Percentiles:
             for which, fraction in enumerate(self._fractions[channel]):
                 below, above = values[2 * which : 2 * which + 2].tolist()
                 found[which, channel] = _between(below, above, fraction)
-        return found[0], found[1]
+        return found
 
     def _set_ranks(self, channel: int) -> None:
         counts = self._counts.get((channel, 0))
@@ -130,7 +130,7 @@ class Percentiles:
             below = int(np.floor(place))
             ranks += [below, min(below + 1, count - 1)]
             fractions.append(place - below)
-        self._ranks.append(ranks or [0] * 4)
+        self._ranks.append(ranks or [0] * 2 * len(self._wanted))
         self._fractions.append(fractions)
 
 

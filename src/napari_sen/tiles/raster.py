@@ -115,14 +115,27 @@ class Raster:
         return result
 
     def fingerprint(self) -> int:
-        """Return a checksum of shape, dtype and the values of the first and the last corner."""
+        """Return a checksum of shape, dtype and the values of boxes spread over the image.
+
+        They lie along the diagonals of the slices, the first and the last slice among them.
+        """
         found = zlib.crc32(repr((self.shape, self.channels, str(self.dtype), self.rgb)).encode())
-        first = tuple((0, min(n, 64)) for n in self.spatial)
-        last = tuple((max(0, n - 64), n) for n in self.spatial)
-        ends = tuple(n - 1 for n in self.leading)
-        for index, box in ((tuple(0 for _ in ends), first), (ends, last)):
-            found = zlib.crc32(np.ascontiguousarray(self.read(index, box)).tobytes(), found)
+        for k in range(_SAMPLES):
+            index = tuple(k * (n - 1) // (_SAMPLES - 1) for n in self.leading)
+            for direction in (k, _SAMPLES - 1 - k):
+                steps = [k] * (len(self.spatial) - 1) + [direction]
+                box = tuple(_sample(n, step) for n, step in zip(self.spatial, steps, strict=True))
+                found = zlib.crc32(np.ascontiguousarray(self.read(index, box)).tobytes(), found)
         return found
+
+
+_SAMPLES = 7  # boxes of a fingerprint along each diagonal
+
+
+def _sample(length: int, step: int) -> tuple[int, int]:
+    """Return one of :data:`_SAMPLES` intervals of up to 64 px spread over an axis."""
+    start = step * max(0, length - 64) // (_SAMPLES - 1)
+    return start, min(length, start + 64)
 
 
 _MARKS = ("zarr.json", ".zarray", ".zgroup")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.features import PERCENTILES, Statistics, sample_step, with_projection
+from ..core.features import RANGES, Statistics, channel_range, sample_step, with_projection
 from ..errors import ImageError
 from .geometry import Box
 from .percentiles import Digits, Percentiles, count_digits
@@ -82,7 +82,7 @@ class Selection:
 
     def __init__(self, source: Raster) -> None:
         self._source = source
-        self._percentiles = Percentiles(source.channels, source.dtype, PERCENTILES)
+        self._percentiles = Percentiles(source.channels, source.dtype, RANGES)
         self.passes = 1 if source.rgb else self._percentiles.passes
         self._bad, self._first_bad = 0, -1
         self._extremes = [np.inf, -np.inf]
@@ -119,7 +119,7 @@ class Selection:
         channels = self._source.channels
         if self._source.rgb:
             return Statistics(np.zeros(channels), np.ones(channels))
-        stats = Statistics(*self._percentiles.result())
+        stats = Statistics(*channel_range(self._percentiles.result()))
         if channels <= 3:
             return stats
         places = np.concatenate([places for places, _ in self._sample])

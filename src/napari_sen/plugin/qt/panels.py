@@ -27,7 +27,7 @@ from superqt import QCollapsible
 from ...errors import ParameterError, SenError
 from ...params import NetworkParams, Params, SegmentParams
 from ..state.observed import follow
-from ..state.source import Source
+from ..state.source import LayerImage
 from ..state.storage import plan_contours, plan_embedding, plan_superpixels
 from ..steps.session import Session
 from ..steps.steps import STEPS
@@ -171,7 +171,7 @@ class StoredPanel(StepPanel):
 
     store: StoreChooser
 
-    def _store(self, plan: Callable[[Source, int | None, Path], str]) -> None:
+    def _store(self, plan: Callable[[LayerImage, int | None, Path], str]) -> None:
         self.store = StoreChooser(self._session, self.key, plan)
 
     def _finish_layout(self, layout: QVBoxLayout) -> None:
@@ -200,7 +200,7 @@ class SuperpixelsPanel(StoredPanel):
         self._store(self._plan)
         self.size_editor.changed.connect(self._edited)
 
-    def _plan(self, source: Source, tile: int | None, goal: Path) -> str:
+    def _plan(self, source: LayerImage, tile: int | None, goal: Path) -> str:
         params = self._value(SegmentParams)
         assert isinstance(params, SegmentParams)
         return plan_superpixels(source, params, tile, goal)

@@ -25,7 +25,7 @@ from ...errors import SenError
 from ...tiles.geometry import LATTICE
 from ..state.observed import follow
 from ..state.placement import full_resolution
-from ..state.source import Source
+from ..state.source import LayerImage
 from ..state.storage import STORED, Storage, is_tiled
 from ..steps.session import Session
 
@@ -49,7 +49,7 @@ class StoreChooser(QWidget):
     """
 
     def __init__(
-        self, session: Session, step: str, plan: Callable[[Source, int | None, Path], str]
+        self, session: Session, step: str, plan: Callable[[LayerImage, int | None, Path], str]
     ) -> None:
         super().__init__()
         self._session, self._step, self._plan = session, step, plan
@@ -184,13 +184,13 @@ class StoreChooser(QWidget):
             self.overwrite.setChecked(False)
             self.refresh()
 
-    def _source(self) -> Source | None:
+    def _source(self) -> LayerImage | None:
         try:
             return self._session.source()
         except SenError:
             return None
 
-    def _told(self, source: Source) -> str:
+    def _told(self, source: LayerImage) -> str:
         goal = Path(self.path.text().strip()).expanduser()
         try:
             return self._plan(source, self.tile.value() or None, goal)

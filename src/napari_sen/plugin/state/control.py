@@ -46,11 +46,6 @@ class Control:
         """Let the job wait at its next report, or go on."""
         self._go.clear() if on else self._go.set()
 
-    @property
-    def is_paused(self) -> bool:
-        """Whether the job was asked to wait."""
-        return not self._go.is_set()
-
     def finish(self) -> None:
         """Ask the job to end early and keep what it has; for jobs that can."""
         self._finish.set()

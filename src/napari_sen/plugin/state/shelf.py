@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .source import Source
+from .source import LayerImage
 
 if TYPE_CHECKING:
     from ...learn.remember import RememberingModel
@@ -28,7 +28,7 @@ class ModelShelf:
         self.limit = 1000
         self._models: dict[str, tuple[tuple[str, int], RememberingModel]] = {}
 
-    def get(self, name: str | None, source: Source) -> RememberingModel | None:
+    def get(self, name: str | None, source: LayerImage) -> RememberingModel | None:
         """Return a model by its name, "auto" for the one that suits the image; None for None.
 
         Raises

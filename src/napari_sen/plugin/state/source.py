@@ -30,7 +30,7 @@ from .region import (
     view_window,
 )
 
-__all__ = ["STACKS", "Source", "Stack", "guess_channel_axis", "source_of"]
+__all__ = ["STACKS", "LayerImage", "Stack", "guess_channel_axis", "source_of"]
 
 Stack = Literal["slice", "each", "volume"]
 STACKS: dict[Stack, str] = {
@@ -41,7 +41,7 @@ STACKS: dict[Stack, str] = {
 
 
 @dataclass(frozen=True)
-class Source:
+class LayerImage:
     """An image as the API wants it, and the way back to its place in the viewer.
 
     ``spacing`` is the pixel size of the last two (``slices="volume"``: three) axes in ``unit``.
@@ -164,7 +164,7 @@ def source_of(
     middle: int | None = None,
     mask: Any = None,
     channels: Sequence[Any] = (),
-) -> Source:
+) -> LayerImage:
     """Return what the API needs to know of an Image layer.
 
     Parameters
@@ -241,7 +241,7 @@ def source_of(
     if channels:
         data = ChannelStack(_matching(layer, data, channel_axis, channels))
         index, inside = (slice(None), *index), 0
-    return Source(
+    return LayerImage(
         name=layer.name,
         data=data,
         index=index,

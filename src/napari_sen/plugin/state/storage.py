@@ -15,7 +15,7 @@ from ...disk import is_ours
 from ...errors import OutputError, SenError
 from ...params import SegmentParams
 from ...tiles.geometry import TileGrid, tile_sides
-from .source import Source
+from .source import LayerImage
 
 __all__ = [
     "STORED",
@@ -65,7 +65,7 @@ class Storage:
         return Path(self.path).expanduser() if self.path else suggest(layer, what)
 
 
-def is_tiled(source: Source, product: str, with_model: bool, storage: Storage) -> bool:
+def is_tiled(source: LayerImage, product: str, with_model: bool, storage: Storage) -> bool:
     """Return whether a step works in tiles: where that is wanted, or memory does not suffice."""
     return storage.wanted or not source.fits(product, with_model)
 
@@ -142,7 +142,9 @@ def prepare(goal: Path, overwrite: bool) -> None:
         goal.parent.mkdir(parents=True, exist_ok=True)
 
 
-def plan_superpixels(source: Source, params: SegmentParams, tile: int | None, goal: Path) -> str:
+def plan_superpixels(
+    source: LayerImage, params: SegmentParams, tile: int | None, goal: Path
+) -> str:
     """Return one or two sentences: how many tiles, how large the result, what lies there."""
     from ...pipeline.superpixels import planned_tiles
 
@@ -160,17 +162,17 @@ def plan_superpixels(source: Source, params: SegmentParams, tile: int | None, go
     return _plan(len(grid) * prod(leading), prod(source.shape) * 4, size_text, goal)
 
 
-def plan_embedding(source: Source, dim: int, tile: int | None, goal: Path) -> str:
+def plan_embedding(source: LayerImage, dim: int, tile: int | None, goal: Path) -> str:
     """Return as much of an embedding of ``dim`` values a pixel, with its colours."""
     return _plan_plain(source, 3 if source.slices == "volume" else 2, 4 * dim + 3, tile, goal)
 
 
-def plan_contours(source: Source, tile: int | None, goal: Path) -> str:
+def plan_contours(source: LayerImage, tile: int | None, goal: Path) -> str:
     """Return as much of contours, which are made slice by slice."""
     return _plan_plain(source, 2, 4, tile, goal)
 
 
-def _plan_plain(source: Source, n: int, pixel: int, tile: int | None, goal: Path) -> str:
+def _plan_plain(source: LayerImage, n: int, pixel: int, tile: int | None, goal: Path) -> str:
     """Return the plan of a result of so many bytes a pixel, of slices with n axes."""
     leading, spatial = source.shape[:-n], source.shape[-n:]
     try:

@@ -14,7 +14,7 @@ from ...pipeline.describe import Description, describe
 from ..layers.picking import COLOURS, Picked, Picking
 from ..layers.results import Classes, Finished, Result
 from ..state.control import Control
-from ..state.source import Source
+from ..state.source import LayerImage
 from .settings import Settings
 
 __all__ = ["Classifying"]
@@ -34,7 +34,7 @@ class Classifying:
         self._described: tuple[Any, ...] = ()
         self._description: Description | None = None
 
-    def propagate(self, source: Source, settings: Settings, control: Control) -> Finished:
+    def propagate(self, source: LayerImage, settings: Settings, control: Control) -> Finished:
         """Find the class of every superpixel from those that are painted."""
         picked = _picked(settings)
         features, examples, group = self._examples(picked, source, settings, control)
@@ -46,7 +46,9 @@ class Classifying:
             message += f" and {len(self.others.classes)} of other images"
         return Finished([], message, classes=Classes(picked.base, numbers, probability[group]))
 
-    def save(self, path: Path, source: Source, settings: Settings, control: Control) -> Finished:
+    def save(
+        self, path: Path, source: LayerImage, settings: Settings, control: Control
+    ) -> Finished:
         """Write pieces, classes and examples to a file."""
         picked = _picked(settings)
         _, examples, _ = self._examples(picked, source, settings, control)
@@ -78,7 +80,7 @@ class Classifying:
         )
 
     def _examples(
-        self, picked: Picked, source: Source, settings: Settings, control: Control
+        self, picked: Picked, source: LayerImage, settings: Settings, control: Control
     ) -> tuple[np.ndarray, Examples, np.ndarray]:
         """Return the pieces' features, the painted ones, and the piece of each leaf."""
         description = self._describe(picked, source, settings, control)
@@ -93,7 +95,7 @@ class Classifying:
         return features, Examples(features[painted], high[painted], description.names), group
 
     def _describe(
-        self, picked: Picked, source: Source, settings: Settings, control: Control
+        self, picked: Picked, source: LayerImage, settings: Settings, control: Control
     ) -> Description:
         """Return what the leaves look like; the last description if nothing has changed."""
         model = settings.models.get(settings.model, source)

@@ -37,7 +37,7 @@ from ..layers.results import Finished, Loss, Result
 from ..state.control import Control
 from ..state.observed import Observed
 from ..state.shelf import ModelShelf
-from ..state.source import Source, Stack, guess_channel_axis, source_of
+from ..state.source import LayerImage, Stack, guess_channel_axis, source_of
 from ..state.storage import STORED, Storage
 from .classing import Classifying, results
 from .losses import Losses
@@ -204,7 +204,7 @@ class Session:
             )
         self.storage = self.storage | {step: storage}
 
-    def source(self, point: tuple[float, ...] | None = None) -> Source:
+    def source(self, point: tuple[float, ...] | None = None) -> LayerImage:
         """Return the chosen image as the API reads it; ``point`` says which slice is shown."""
         if self.layer is None:
             raise ImageError("there is no image: open one, or take a sample from the File menu")
@@ -243,7 +243,7 @@ class Session:
             raise ParameterError(f"there is no step {step!r}; there are {', '.join(STEPS)}")
         settings = self.settings(self._training(point) if step == "train" else None)
         STEPS[step].check(settings)
-        source: Source | None = None
+        source: LayerImage | None = None
         if STEPS[step].at_picks:
             source = self._picked_source()
         elif not STEPS[step].own_images:
@@ -289,13 +289,13 @@ class Session:
         folder = Path(self.train_folder).expanduser() if self.train_on == "folder" else None
         return TrainingChoice(sources, folder, preview, self.start_model, self.resume)
 
-    def _whole(self, layer: Any, point: tuple[float, ...] | None) -> Source:
+    def _whole(self, layer: Any, point: tuple[float, ...] | None) -> LayerImage:
         """Return all slices of a layer to train on, or the current one of the chosen layer."""
         if layer is self.layer:
             return self.source(point)
         return source_of(layer, channel_axis=guess_channel_axis(layer), stack="each")
 
-    def _picked_source(self) -> Source:
+    def _picked_source(self) -> LayerImage:
         """Return the image at the place of the picked superpixels."""
         self.picking.pieces  # noqa: B018  (says what to do if there are none)
         source = self.source(self.picking.point())

@@ -12,7 +12,7 @@ from ..layers.picking import Picked
 from ..layers.results import Finished
 from ..state.control import Control
 from ..state.shelf import ModelShelf
-from ..state.source import Source
+from ..state.source import LayerImage
 from ..state.storage import Storage
 
 __all__ = ["Settings", "TrainingChoice"]
@@ -24,11 +24,11 @@ class TrainingChoice:
 
     Attributes
     ----------
-    sources : tuple of Source
+    sources : tuple of LayerImage
         The layers; empty where ``folder`` is given.
     folder : Path or None
         A folder of images.
-    preview : Source or None
+    preview : LayerImage or None
         The part of an image whose embedding is shown while the training goes on.
     start : str or None
         The model to go on from.
@@ -36,9 +36,9 @@ class TrainingChoice:
         Go on with the unfinished training of this name.
     """
 
-    sources: tuple[Source, ...] = ()
+    sources: tuple[LayerImage, ...] = ()
     folder: Path | None = None
-    preview: Source | None = None
+    preview: LayerImage | None = None
     start: str | None = None
     resume: bool = False
 
@@ -55,7 +55,7 @@ class Settings:
     new_model: str
     params: Mapping[type[Params], Any] = field(repr=False)
     models: ModelShelf = field(repr=False)
-    classify: Callable[[Source, Settings, Control], Finished] = field(repr=False)
+    classify: Callable[[LayerImage, Settings, Control], Finished] = field(repr=False)
     picked: Picked | None = field(repr=False)
     training: TrainingChoice = field(repr=False)
     all_channels: bool = False

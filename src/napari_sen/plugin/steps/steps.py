@@ -33,7 +33,7 @@ from ..layers.display import for_display, pyramid
 from ..layers.results import Finished, Result, Tree
 from ..state.control import Control
 from ..state.placement import Placement, with_axis
-from ..state.source import Source
+from ..state.source import LayerImage
 from ..state.storage import is_tiled
 from .settings import Settings
 from .tiled_steps import (
@@ -47,11 +47,11 @@ from .tiled_steps import (
 )
 from .training import check, train
 
-__all__ = ["STEPS", "Step"]
+__all__ = ["STEPS", "DockStep"]
 
 
 @dataclass(frozen=True)
-class Step:
+class DockStep:
     """One step: its button, its explanation, its form, its work.
 
     ``essential`` are the fields (class and name) that are always visible; all others of
@@ -72,7 +72,7 @@ class Step:
     own_images: bool = False
 
 
-def _loaded(source: Source, settings: Settings, control: Control) -> np.ndarray:
+def _loaded(source: LayerImage, settings: Settings, control: Control) -> np.ndarray:
     """Return the image in memory; ImageError where the work on it would not fit."""
     if not source.fits("hierarchy", settings.model is not None):
         raise ImageError(
@@ -89,7 +89,7 @@ def _inside(values: np.ndarray, inside: np.ndarray | None) -> np.ndarray:
 
 
 def _labels(
-    source: Source,
+    source: LayerImage,
     labels: np.ndarray,
     name: str,
     *,
@@ -103,7 +103,7 @@ def _labels(
     return Result("labels", name, data, source.placement, options, contour=1)
 
 
-def pseudo_labels(source: Source, settings: Settings, control: Control) -> Finished:
+def pseudo_labels(source: LayerImage, settings: Settings, control: Control) -> Finished:
     """Colour superpixels at every scale and compactness: one Labels layer for each pair."""
     import napari_sen
 
@@ -128,7 +128,7 @@ def pseudo_labels(source: Source, settings: Settings, control: Control) -> Finis
     return Finished(results, f"{len(results)} pseudo-label maps; the first one is shown")
 
 
-def embed(source: Source, settings: Settings, control: Control) -> Finished:
+def embed(source: LayerImage, settings: Settings, control: Control) -> Finished:
     """Embed every pixel, and show the main directions as colours."""
     import napari_sen
 
@@ -157,7 +157,7 @@ def embed(source: Source, settings: Settings, control: Control) -> Finished:
     return Finished(results, f"{embedding.shape[-1]} values per pixel, shown as 3 colours")
 
 
-def _all_channels(embedding: np.ndarray, source: Source) -> Result:
+def _all_channels(embedding: np.ndarray, source: LayerImage) -> Result:
     """Return the embedding as an image with the channels as its first axis."""
     data = np.stack([source.placement.shape(plane) for plane in np.moveaxis(embedding, -1, 0)])
     place = Placement((), with_axis(source.placement.transform, "channel"))
@@ -165,7 +165,7 @@ def _all_channels(embedding: np.ndarray, source: Source) -> Result:
     return Result("image", f"{source.name} embedding (all channels)", data, place, options)
 
 
-def superpixels(source: Source, settings: Settings, control: Control) -> Finished:
+def superpixels(source: LayerImage, settings: Settings, control: Control) -> Finished:
     """Cut the image into superpixels, with a table of their areas and centroids."""
     import napari_sen
 
@@ -199,7 +199,7 @@ def superpixels(source: Source, settings: Settings, control: Control) -> Finishe
     return Finished([result], f"{count} superpixels ({model_note(source, settings)})")
 
 
-def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
+def hierarchy(source: LayerImage, settings: Settings, control: Control) -> Finished:
     """Build the merge tree of the image; the session shows it at any number of superpixels."""
     import napari_sen
 
@@ -223,7 +223,7 @@ def hierarchy(source: Source, settings: Settings, control: Control) -> Finished:
     )
 
 
-def intensities(image: np.ndarray, source: Source) -> dict[str, np.ndarray]:
+def intensities(image: np.ndarray, source: LayerImage) -> dict[str, np.ndarray]:
     """Return the image's channels by name, each in the shape of its label map; no alpha."""
     data = interpret(image, **source.reading).data
     count = data.shape[-1]
@@ -235,7 +235,7 @@ def intensities(image: np.ndarray, source: Source) -> dict[str, np.ndarray]:
 
 def _remembered(
     image: Any,
-    source: Source,
+    source: LayerImage,
     common: dict[str, Any],
     settings: Settings,
     control: Control,
@@ -252,7 +252,7 @@ def _remembered(
     return embedding
 
 
-def contours(source: Source, settings: Settings, control: Control) -> Finished:
+def contours(source: LayerImage, settings: Settings, control: Control) -> Finished:
     """Average the boundaries over many sizes: an image from 0 to 1."""
     import napari_sen
 
@@ -276,20 +276,20 @@ def contours(source: Source, settings: Settings, control: Control) -> Finished:
     return Finished([result], f"contours ({model_note(source, settings)}), strength 0 to 1")
 
 
-def classes(source: Source, settings: Settings, control: Control) -> Finished:
+def classes(source: LayerImage, settings: Settings, control: Control) -> Finished:
     """Carry the classes of the painted superpixels to all others."""
     return settings.classify(source, settings, control)
 
 
-STEPS: dict[str, Step] = {
-    "pseudo_labels": Step(
+STEPS: dict[str, DockStep] = {
+    "pseudo_labels": DockStep(
         "1  Compute pseudo-labels",
         "Colour superpixels at many scales: what a new model learns from.",
         (PseudoLabelParams,),
         ("spacings", "compactnesses"),
         pseudo_labels,
     ),
-    "train": Step(
+    "train": DockStep(
         "2  Train SEN",
         "Teach a new model this image, without any labels of yours.",
         (TrainParams, NetworkParams, MeanShiftParams, LossParams),
@@ -300,14 +300,14 @@ STEPS: dict[str, Step] = {
         uses=("pseudo_labels",),
         own_images=True,
     ),
-    "embed": Step(
+    "embed": DockStep(
         "3  Embed",
         "What the model sees in each pixel, as colours.",
         (EmbedParams,),
         ("clustered",),
         embed,
     ),
-    "superpixels": Step(
+    "superpixels": DockStep(
         "4  Superpixels",
         "Cut the image into pieces that follow its edges.",
         (SegmentParams,),
@@ -315,21 +315,21 @@ STEPS: dict[str, Step] = {
         superpixels,
         hidden=("n_segments", "size"),
     ),
-    "contours": Step(
+    "contours": DockStep(
         "5  Contours",
         "How strong each edge is, averaged over many sizes.",
         (ContourParams,),
         (),
         contours,
     ),
-    "hierarchy": Step(
+    "hierarchy": DockStep(
         "Hierarchy",
         "Superpixels of every size at once: choose how many with the slider.",
         (HierarchyParams,),
         ("fine_size", "size_exponent"),
         hierarchy,
     ),
-    "classes": Step(
+    "classes": DockStep(
         "Propagate",
         "Give every superpixel the class of the painted ones that look like it.",
         (),

@@ -15,7 +15,7 @@ from ..layers.results import Finished
 from ..state.control import Control
 from ..state.cut import lazy_cut
 from ..state.placement import Placement, with_axis
-from ..state.source import Source
+from ..state.source import LayerImage
 from ..state.storage import Storage, colours_beside, prepare
 from .settings import Settings
 
@@ -33,29 +33,29 @@ __all__ = [
 CONTOURS = {"contrast_limits": (0.0, 1.0), "colormap": "inferno", "blending": "additive"}
 
 
-def common(source: Source, settings: Settings) -> dict[str, Any]:
+def common(source: LayerImage, settings: Settings) -> dict[str, Any]:
     """Return the keyword arguments that tell the API how to read an image, and the model."""
     model = model_of(source, settings)
     return {**source.reading, "kind": source.kind, "model": model, "device": settings.device}
 
 
-def model_of(source: Source, settings: Settings) -> Any:
+def model_of(source: LayerImage, settings: Settings) -> Any:
     """Return the model, loaded, that is used for an image; None for colour alone."""
     return settings.models.get(settings.model, source)
 
 
-def by_slice(source: Source) -> dict[str, Any]:
+def by_slice(source: LayerImage) -> dict[str, Any]:
     """Return how to read the image where volumes are taken slice by slice."""
     return source.reading | ({"slices": "each"} if source.slices else {})
 
 
-def model_note(source: Source, settings: Settings) -> str:
+def model_note(source: LayerImage, settings: Settings) -> str:
     """Return which model is used, for people."""
     model = settings.models.get(settings.model, source)
     return "colour only" if model is None else f"model {model.name}"
 
 
-def tiled_superpixels(source: Source, settings: Settings, control: Control) -> Finished:
+def tiled_superpixels(source: LayerImage, settings: Settings, control: Control) -> Finished:
     """Make superpixels tile by tile, into a store on disk that the viewer shows as it grows."""
     storage = settings.storage["superpixels"]
     goal = Path(storage.path)
@@ -74,7 +74,7 @@ def tiled_superpixels(source: Source, settings: Settings, control: Control) -> F
     return Finished([growth.final(run.path)], f"{count}, in {goal}")
 
 
-def tiled_embedding(source: Source, settings: Settings, control: Control) -> Finished:
+def tiled_embedding(source: LayerImage, settings: Settings, control: Control) -> Finished:
     """Embed tile by tile; then show the main directions as colours, from a store beside it."""
     storage = settings.storage["embed"]
     goal, params = Path(storage.path), settings[EmbedParams]
@@ -108,7 +108,7 @@ def tiled_embedding(source: Source, settings: Settings, control: Control) -> Fin
     return Finished([whole, growth.final(picture.path)], message)
 
 
-def tiled_contours(source: Source, settings: Settings, control: Control) -> Finished:
+def tiled_contours(source: LayerImage, settings: Settings, control: Control) -> Finished:
     """Draw contours tile by tile, of the whole image."""
     if source.lazy_mask is not None:
         raise ImageError(

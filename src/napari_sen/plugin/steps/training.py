@@ -23,12 +23,12 @@ from ...params import (
 )
 from ..layers.results import Finished, Loss, Preview, Result
 from ..state.control import Control
-from ..state.source import Source
+from ..state.source import LayerImage
 from .settings import Settings, TrainingChoice
 
 if TYPE_CHECKING:
     from ...learn.model import Model
-    from ...learn.training import Step
+    from ...learn.training import TrainingStep
 
 __all__ = ["check", "train", "unfinished"]
 
@@ -160,7 +160,7 @@ def _images(choice: TrainingChoice, control: Control) -> tuple[list[Any], dict[s
     return images, {"channel_axis": -1, "slices": "each"}
 
 
-def _channels_last(source: Source, control: Control) -> np.ndarray:
+def _channels_last(source: LayerImage, control: Control) -> np.ndarray:
     reading = source.reading | ({"slices": "each"} if source.slices else {})
     return interpret(source.load(control), **reading).data
 
@@ -187,12 +187,12 @@ def _read(folder: Path) -> dict[type[Params], Any]:
 class _Preview:
     """Shows what the model sees, now and then."""
 
-    def __init__(self, source: Source | None, device: str, control: Control) -> None:
+    def __init__(self, source: LayerImage | None, device: str, control: Control) -> None:
         self._source, self._device, self._control = source, device, control
         self._next = 0.0
         self._image: np.ndarray | None = None
 
-    def is_due(self, step: Step) -> bool:
+    def is_due(self, step: TrainingStep) -> bool:
         return self._source is not None and time.monotonic() >= self._next
 
     def __call__(self, model: Model, step: int) -> None:

@@ -1,0 +1,120 @@
+"""A griffe extension: what Sphinx writes in docstrings, as the site's Markdown.
+
+Roles become links whose targets are checked, formulas become ``$...$``, and parameters that
+share one entry get an entry each, so that each shows its own type.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+
+import griffe
+
+__all__ = ["Docstrings", "markdown"]
+
+# A warning of this logger ends ``mkdocs build --strict``.
+LOG = logging.getLogger("mkdocs.plugins.docstrings")
+
+ROLE = re.compile(r":(?:func|class|meth|attr|mod|data|exc|obj):`(?P<short>~?)(?P<target>[\w.]+)`")
+INLINE_FORMULA = re.compile(r":math:`([^`]+)`")
+# The rest of the line, and the lines below that are indented or blank.
+FORMULA = re.compile(
+    r"^(?P<indent> *)\.\. math::(?P<body>.*(?:\n(?:(?P=indent) +\S.*| *$))*)", re.M
+)
+GROUP = re.compile(r"^(?P<names>\w+(?:, \w+)+)(?: : .*)?\n(?P<text>(?:(?: +.*)?\n)+)", re.M)
+SECTION = re.compile(
+    r"^(?:Parameters|Other Parameters)\n-+\n(?P<body>(?:.*\n)*?)(?=\n\S.*\n-+\n|\Z)", re.M
+)
+
+
+class Docstrings(griffe.Extension):
+    """Rewrite every docstring of the package before it is shown."""
+
+    def on_package(self, *, pkg: griffe.Module, **_: object) -> None:
+        """Go through a package that was just read."""
+        for thing in everything_in(pkg):
+            if thing.docstring:
+                thing.docstring.value = markdown(thing.docstring.value, thing)
+                mend_types(thing)
+
+
+def everything_in(thing: griffe.Object) -> Iterator[griffe.Object]:
+    """Yield an object and all that is defined in it."""
+    yield thing
+    for member in thing.members.values():
+        if not member.is_alias:
+            yield from everything_in(member)
+
+
+def markdown(text: str, owner: griffe.Object) -> str:
+    """Return a docstring's text with links, formulas and parameters in the site's Markdown."""
+    if isinstance(owner, griffe.Function | griffe.Class):
+        text = SECTION.sub(lambda found: _separated(found, owner), f"{text}\n")
+    text = FORMULA.sub(_formula, text)
+    text = INLINE_FORMULA.sub(r"$\1$", text)
+    return ROLE.sub(lambda found: _link(found, owner), text)
+
+
+def mend_types(thing: griffe.Object) -> None:
+    """Show types as the docstring words them, and defaults as the signature has them.
+
+    griffe reads "array, path or list" as a tuple, and takes the first of some choices for the
+    default.
+    """
+    signature = {}
+    if isinstance(thing, griffe.Function | griffe.Class):
+        signature = {parameter.name: parameter for parameter in thing.parameters}
+    for section in thing.docstring.parsed if thing.docstring else ():
+        entries = section.value if isinstance(section.value, list) else []
+        for entry in entries:
+            if not isinstance(entry, griffe.DocstringElement):  # an example
+                continue
+            if isinstance(entry.annotation, griffe.ExprTuple):
+                entry.annotation = _worded(entry.annotation)
+            elif isinstance(entry.annotation, str):
+                entry.annotation = entry.annotation.replace("`", "")
+            if isinstance(entry, griffe.DocstringParameter) and entry.name in signature:
+                entry.value = signature[entry.name].default
+
+
+def _worded(items: griffe.ExprTuple) -> str:
+    """Return what griffe took for a tuple as it was written: choices, or types with commas."""
+    words = [str(item) for item in items.elements]
+    return (" or " if all(word[0] in "\"'" for word in words) else ", ").join(words)
+
+
+def _separated(section: re.Match[str], owner: griffe.Function | griffe.Class) -> str:
+    """Return a section in which every parameter that the signature knows has its own entry."""
+    known = {parameter.name for parameter in owner.parameters}
+
+    def each(group: re.Match[str]) -> str:
+        names = group["names"].split(", ")
+        if not known.issuperset(names):
+            return group[0]
+        return "".join(f"{name}\n{group['text']}" for name in names)
+
+    start = section.start("body") - section.start()
+    return section[0][:start] + GROUP.sub(each, section["body"])
+
+
+def _formula(found: re.Match[str]) -> str:
+    """Return a displayed formula on one line, with blank lines around it."""
+    body = " ".join(found["body"].split())
+    return f"\n{found['indent']}$$ {body} $$\n"
+
+
+def _link(found: re.Match[str], owner: griffe.Object) -> str:
+    """Return the link for one role; where the site does not show the target, plain code."""
+    target = found["target"]
+    shown = target.rsplit(".", 1)[-1] if found["short"] else target
+    package = owner.package.path
+    try:
+        path = target if target.startswith(f"{package}.") else owner.resolve(target)
+        owner.modules_collection[path]
+    except (KeyError, griffe.NameResolutionError, griffe.AliasResolutionError):
+        if target.split(".")[0] == package or "." not in target:
+            LOG.warning("%s refers to %s, which is not there", owner.path, target)
+        return f"`{shown}`"
+    return f'<autoref identifier="{path}" optional><code>{shown}</code></autoref>'

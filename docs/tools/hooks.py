@@ -1,0 +1,33 @@
+"""What mkdocs does beyond its plugins: two pages made from the code, formulas as MathML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import decisions
+import formulas
+import parameters
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+__all__ = ["on_files", "on_page_content"]
+
+DECISIONS = "explanation/decisions"
+
+
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
+    """Add the pages that are made."""
+    folder = Path(config.docs_dir, DECISIONS)
+    made = {
+        "reference/parameters.md": parameters.page(),
+        f"{DECISIONS}/index.md": decisions.page(folder),
+    }
+    for path, text in made.items():
+        files.append(File.generated(config, path, content=text))
+    return files
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Draw the formulas of a page."""
+    return formulas.drawn(html)

@@ -1,0 +1,84 @@
+"""What the site's extension makes of docstrings."""
+
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+
+griffe = pytest.importorskip("griffe", reason="tox run -e docs reads docstrings with griffe")
+
+TOOLS = Path(__file__).resolve().parents[2] / "docs" / "tools"
+
+SOURCE = '''from __future__ import annotations
+
+def helper():
+    """Help."""
+
+def work(low: int, high: float = 2.0, *, mode: str = "b", how=None):
+    """Work with :func:`helper`; see :mod:`elsewhere.far`.
+
+    .. math:: a =
+        b + c
+
+    with :math:`a` and ``code``.
+
+    Parameters
+    ----------
+    low, high
+        Limits.
+    mode : {"a", "b"}
+        How.
+    how : array, path or list
+        What.
+    """
+'''
+
+
+@pytest.fixture
+def work(monkeypatch):
+    """Return a function as the site's extension leaves it."""
+    monkeypatch.syspath_prepend(TOOLS)
+    sys.modules.pop("docstrings", None)
+    import docstrings
+
+    with griffe.temporary_visited_package(
+        "sample", {"__init__.py": SOURCE}, docstring_parser="numpy",
+        extensions=griffe.load_extensions(docstrings.Docstrings),
+    ) as package:  # fmt: skip
+        yield package["work"]
+
+
+def test_roles_and_formulas_become_markdown(work):
+    text = work.docstring.value
+    assert '<autoref identifier="sample.helper" optional><code>helper</code></autoref>' in text
+    assert "see `elsewhere.far`" in text
+    assert "\n$$ a = b + c $$\n" in text
+    assert "with $a$ and ``code``" in text
+
+
+def test_parameters_show_their_own_types_and_defaults(work):
+    [section] = [one for one in work.docstring.parsed if one.kind.value == "parameters"]
+    shown = {entry.name: (str(entry.annotation), entry.default) for entry in section.value}
+    assert shown == {
+        "low": ("int", None),
+        "high": ("float", "2.0"),
+        "mode": ("'a' or 'b'", "'b'"),
+        "how": ("array, path or list", "None"),
+    }
+
+
+def test_a_role_without_a_target_is_a_warning(monkeypatch, caplog):
+    monkeypatch.syspath_prepend(TOOLS)
+    import docstrings
+
+    source = 'def work():\n    """See :func:`nobody`."""\n'
+    with (
+        caplog.at_level(logging.WARNING, "mkdocs.plugins.docstrings"),
+        griffe.temporary_visited_package(
+            "sample", {"__init__.py": source},
+            extensions=griffe.load_extensions(docstrings.Docstrings),
+        ),
+    ):  # fmt: skip
+        pass
+    assert "sample.work refers to nobody, which is not there" in caplog.text
