@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.morphology import thin
 
 from ..errors import ImageError, ParameterError
 from .boundaries import find_boundaries
@@ -146,6 +145,8 @@ def suppress_non_maxima(
         if not isinstance(value, int | np.integer) or value < low:
             raise ParameterError(f"{name} must be a whole number of at least {low}, got {value!r}")
     strength = np.where(strength < threshold, np.float32(0), strength)
+    from skimage.morphology import thin  # slow to import
+
     lines = thin(_ridges(strength, smoothing, radius))
     thinned: NDArray[np.float32] = strength * lines * _fade(strength.shape, border)
     return thinned

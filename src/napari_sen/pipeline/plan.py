@@ -17,7 +17,6 @@ from ..io.read import open_image, resolve
 from ..options import Execution, Reading
 from ..params import ContourParams, HierarchyParams, SegmentParams, require
 from ..tiles.image import Image, check_mask, open_mask, settle
-from ..tiles.output import Place, find_place
 from ..tiles.pool import check_scheduler, cores
 from ..tiles.raster import Raster
 from .contour_maps import SIZES_IN_TILES, ContourMap, fine_seeds, tree_params
@@ -31,6 +30,7 @@ from .work import Memory, Product, measure
 
 if TYPE_CHECKING:
     from ..learn.model import Model
+    from ..tiles.output import Place
 
     Chosen = Model | str | PathLike[str] | None
 
@@ -319,6 +319,8 @@ def _run(
     place: Place | None = None
     if execution.asks_for_tiles or not in_memory:
         inputs = [each.path for each in (image.raster, image.mask) if each and each.path]
+        from ..tiles.output import find_place  # an array in memory needs no zarr
+
         place = find_place(
             execution.out,
             inputs=inputs,

@@ -12,15 +12,15 @@ from ..errors import Cancelled, SenError, WorkError
 from ..progress import Progress, report
 from ..tiles.image import Image
 from ..tiles.journal import Journal
-from ..tiles.output import Place
 from ..tiles.pool import open_pool, outside
 from ..tiles.target import ArrayTarget
-from .store import Store
 from .work import Memory, Product, Step
 
 if TYPE_CHECKING:
     from ..learn.model import Model
+    from ..tiles.output import Place
     from ..tiles.pyramid import Pyramid
+    from .store import Store
 
 __all__ = ["Run"]
 
@@ -154,6 +154,8 @@ class Run:
 
     def _stored(self, place: Place) -> Generator[Step, None, None]:
         """Do the stages into a store, then move it to its place."""
+        from .store import Store  # an array in memory needs no zarr
+
         fresh, about = not place.work.exists(), self.identity()
         if place.is_finished(about, overwrite=self.overwrite):
             place.finish(overwrite=True)  # it was killed while it tidied up

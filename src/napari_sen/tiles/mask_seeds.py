@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from ..core.lattice import seed_window
 from ..disk import open_inside, sync
@@ -302,6 +300,9 @@ def _joined(
             a.append(offsets[number] + mine["beyond_part"][shared])
             b.append(offsets[other] + known[other]["low_part"][place])
     left, right = np.concatenate(a), np.concatenate(b)
+    from scipy.sparse import coo_array  # slow to import
+    from scipy.sparse.csgraph import connected_components
+
     links = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(total, total))
     _, whole = connected_components(links, directed=False)
     result: NDArray[np.int64] = whole.astype(np.int64)
