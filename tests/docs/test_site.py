@@ -177,3 +177,15 @@ def test_every_decision_is_listed(pages):
     assert decisions
     for file in decisions:
         assert f"{file.stem}/" in listed
+
+
+def test_links_of_the_files_at_the_root_lead_somewhere():
+    for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "RELEASING.md"):
+        text = (ROOT / name).read_text("utf-8")
+        for target in re.findall(r"\]\(([^)#]+)", text):
+            assert urlsplit(target).scheme or (ROOT / target).exists(), f"{name}: {target}"
+
+
+def test_the_readme_stays_short():
+    prose = re.sub(r"```.*?```|<!--.*?-->", "", (ROOT / "README.md").read_text("utf-8"), flags=re.S)
+    assert len(prose.split()) <= 500
