@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.features import Statistics, check_planes
+from ..core.image import check_finite
 from ..errors import ImageError, ParameterError
 from ..io.image_file import ImageFile
 from ..io.memory import check_fits
@@ -372,6 +373,7 @@ def _opened(
     if execution is not None and stored:
         _check_travels(opened.raster, execution.scheduler)
     if reading.mask is None:
+        _check_values(opened)
         return opened
     read = open_image if stored else resolve
     given = read(reading.mask, what="the mask")
@@ -379,7 +381,22 @@ def _opened(
     check_mask(mask, opened.raster)
     if isinstance(given.data, np.ndarray) and not given.data.any():
         raise ImageError("mask is empty: no pixel is inside")
-    return replace(opened, mask=mask)
+    opened = replace(opened, mask=mask)
+    _check_values(opened)
+    return opened
+
+
+def _check_values(image: Image) -> None:
+    """Raise ImageError for values in memory that cannot be used; tiles look at theirs first."""
+    raster, mask = image.raster, image.mask
+    if raster.path is not None or not isinstance(raster.array, np.ndarray):
+        return
+    data = raster.array[..., None]
+    if raster.channel_axis is not None:
+        data = np.moveaxis(raster.array, raster.channel_axis, -1)[..., : raster.channels]
+    inside = mask.array != 0 if mask is not None and isinstance(mask.array, np.ndarray) else None
+    if mask is None or inside is not None:
+        check_finite(data, inside)
 
 
 def _path(image: Any) -> str | None:
