@@ -137,7 +137,9 @@ class ContourMap(Product):
         left = [piece for piece in range(count) if piece not in work.done("merging")]
         for piece in left:
             part, which = divmod(piece, n_slices)
-            check_leaves(work.image, common, growths[part].seeds.counts[which], self.remedy)
+            check_leaves(
+                work.image, common.loaded(), growths[part].seeds.counts[which], self.remedy
+            )
         yield Step(count - len(left), count, "merging")
         done = in_threads(
             partial(self._merge_piece, common, growths, n_slices), left, work.progress, "merging",

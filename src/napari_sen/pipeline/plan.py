@@ -26,7 +26,7 @@ from .features import Scene, warn_of_mean_shift
 from .model_choice import choose_compared, choose_model, kind_for
 from .run import Run
 from .superpixels import Superpixels, check_tiles, plain_seeds, segment_count
-from .trees import AdaptiveSuperpixels, Tree, check_tree_memory
+from .trees import AdaptiveSuperpixels, Tree, check_leaves
 from .work import Memory, Product, measure
 
 if TYPE_CHECKING:
@@ -116,11 +116,11 @@ def superpixel_run(
             params, tree.settled(kind), tree.leaves(kind), tile=tile, halo=halo
         )
         rule = product.rule(opened)
-    run = _run(product, opened, chosen, execution, reading)
+    run = _run(product, opened, chosen, execution)
     if run.place is not None and opened.mask is None:
         check_tiles(plain_seeds(opened, rule), tile, halo)
         if params.mode != "flat":
-            _check_leaves(opened, chosen, rule(opened.slice_pixels), AdaptiveSuperpixels.remedy)
+            check_leaves(opened, chosen, rule(opened.slice_pixels), AdaptiveSuperpixels.remedy)
     elif opened.mask is None:
         rule(opened.slice_pixels)
     return run
@@ -155,10 +155,10 @@ def tree_run(
     if opened.mask is not None and isinstance(opened.mask.array, np.ndarray):
         pixels = int(np.count_nonzero(opened.mask.array))
     count = rule(pixels)
-    run = _run(product, opened, chosen, execution, reading)
+    run = _run(product, opened, chosen, execution)
     if run.place is not None and opened.mask is None:
         check_tiles(plain_seeds(opened, rule), execution.tile)
-        _check_leaves(opened, chosen, count, product.remedy)
+        check_leaves(opened, chosen, count, product.remedy)
     return run
 
 
@@ -187,11 +187,11 @@ def contour_run(
     else:
         growth = SegmentParams(compactness=params.compactness).growth(kind)
     product = ContourMap(params, merging, growth, tile=execution.tile, halo=halo)
-    run = _run(product, opened, chosen, execution, reading)
+    run = _run(product, opened, chosen, execution)
     if run.place is not None:
         check_tiles(fine_seeds(opened, max(params.fine_sizes)), execution.tile, halo)
         for size in params.fine_sizes:
-            _check_leaves(opened, chosen, fine_seeds(opened, size).counts[0], product.remedy)
+            check_leaves(opened, chosen, fine_seeds(opened, size).counts[0], product.remedy)
     return run
 
 
@@ -210,7 +210,7 @@ def embedding_run(
     assert chosen is not None
     warn_of_mean_shift(chosen, clustered)
     product = Embedding.by(chosen, clustered, execution.tile)
-    return _run(product, opened, chosen, execution, reading)
+    return _run(product, opened, chosen, execution)
 
 
 def colour_run(
@@ -229,7 +229,7 @@ def colour_run(
         ``out`` is a new ``NAME.zarr``.
     """
     opened = _opened(embedding, reading, replace(execution, tile=TINY), "colours", False)
-    return _run(Colours(), opened, None, replace(execution, tile=TINY), reading)
+    return _run(Colours(), opened, None, replace(execution, tile=TINY))
 
 
 TINY = 32  # any tile: colours are made into a store
@@ -311,9 +311,7 @@ def _weighs(model: Chosen, params: SegmentParams | HierarchyParams) -> bool:
     return model is not None and params.embedding_weight != 0
 
 
-def _run(
-    product: Product, image: Image, model: Model | None, execution: Execution, reading: Reading
-) -> Run:
+def _run(product: Product, image: Image, model: Model | None, execution: Execution) -> Run:
     """Return the run of a product, with its place where the result goes to a store."""
     _check_model(image, model)
     in_memory = isinstance(image.raster.array, np.ndarray) and image.raster.path is None
@@ -337,16 +335,6 @@ def _run(
 def _check_model(image: Image, model: Model | None) -> None:
     if model is not None:
         check_planes(image.raster.channels, model.planes)
-
-
-def _check_leaves(
-    image: Image,
-    model: Model | None,
-    leaves: int,
-    remedy: str,
-) -> None:
-    channels = image.raster.channels + (0 if model is None else model.dim)
-    check_tree_memory(leaves, channels, remedy)
 
 
 def _opened(

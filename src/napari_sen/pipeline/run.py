@@ -98,10 +98,10 @@ class Run:
 
     def found(self) -> dict[str, Any]:
         """Return what there is to tell of the result of a run that has ended."""
-        import zarr
-
         if self.place is None:
             return self.product.found(self._result)
+        import zarr  # an array in memory needs none
+
         return self.product.found(zarr.open_group(self.path, mode="r"))
 
     def steps(self) -> Generator[Step, None, None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +41,13 @@ from .superpixels import (
 )
 from .work import Product, Step, Steps, Work, measure
 
+if TYPE_CHECKING:
+    from ..learn.model import Model
+
 __all__ = [
     "AdaptiveSuperpixels",
     "Tree",
+    "check_leaves",
     "check_tree_memory",
     "fine_count",
     "grow_leaves",
@@ -279,7 +283,7 @@ class AdaptiveSuperpixels(Product):
 
     def _merge(self, work: Work, common: Common, seeds: Seeds, which: int) -> int:
         """Merge the leaves of a slice, keep which cut each belongs to; return how many are left."""
-        check_leaves(work.image, common, seeds.counts[which], self.remedy)
+        check_leaves(work.image, common.loaded(), seeds.counts[which], self.remedy)
         if seeds.counts[which] == 0:
             work.shelf.keep_array(_cut_name(which), np.empty(0, np.int32))
             return 0
@@ -296,9 +300,8 @@ class AdaptiveSuperpixels(Product):
         return superpixels_found(result)
 
 
-def check_leaves(image: Image, common: Common, leaves: int, remedy: str) -> None:
+def check_leaves(image: Image, model: Model | None, leaves: int, remedy: str) -> None:
     """Raise ParameterError if the tree of so many leaves does not fit in the free memory."""
-    model = common.loaded()
     channels = image.raster.channels + (0 if model is None else model.dim)
     check_tree_memory(leaves, channels, remedy)
 
@@ -373,7 +376,7 @@ class Tree(Product):
         common, growth = leaves.common, leaves.growth
         if 0 not in work.done("merging"):
             yield Step(0, 1, "merging")
-            check_leaves(work.image, common, growth.seeds.counts[0], self.remedy)
+            check_leaves(work.image, common.loaded(), growth.seeds.counts[0], self.remedy)
             _, linkage = merged_tree(common, growth.seeds, self.params, 0, poll=work.progress)
             work.keep_linkage(growth.target, linkage)
             work.note("merging", 0)
