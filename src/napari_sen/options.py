@@ -8,7 +8,7 @@ from os import PathLike
 from typing import Any
 
 from .errors import ParameterError
-from .params import KINDS
+from .params import KINDS, shown
 
 __all__ = ["Execution", "Reading"]
 
@@ -42,9 +42,9 @@ class Reading:
 
     def __post_init__(self) -> None:
         """Check the kind; the rest is checked against the image."""
-        if self.kind is not None and self.kind not in KINDS:
+        if self.kind is not None and not (isinstance(self.kind, str) and self.kind in KINDS):
             known = " or ".join(map(repr, KINDS))
-            raise ParameterError(f"kind must be {known}, got {self.kind!r}")
+            raise ParameterError(f"kind must be {known}, got {shown(self.kind)}")
 
 
 @dataclass(frozen=True)

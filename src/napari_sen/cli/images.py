@@ -16,7 +16,7 @@ from ..io.atomic import check_output
 from ..io.grid import Grid
 from ..io.image_file import ImageFile
 from ..io.read import resolve
-from ..io.write import check_labels_fit
+from ..io.write import check_image_fits, check_labels_fit
 
 __all__ = ["Loaded", "check_fit", "check_outputs", "given_spacing", "load", "reading"]
 
@@ -96,6 +96,7 @@ def check_outputs(
 
 
 def check_fit(loaded: Loaded, paths: Iterable[str], n_labels: int) -> None:
-    """Check that label maps of this image fit the formats asked for."""
+    """Check that label maps of this image, and it beside them, fit the formats asked for."""
     for path in paths:
+        check_image_fits(path, loaded.canvas.data.dtype)
         check_labels_fit(path, loaded.canvas.n_leading + loaded.canvas.n_spatial, n_labels)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..disk import atomic
+from ..disk import atomic, refused
 from ..errors import OutputError, ParameterError
 from ..progress import Progress
 from .compare import PROTOCOL, measure
@@ -290,7 +290,7 @@ def write_text(path: Path, text: str) -> Path:
         with atomic(path, overwrite=True) as temporary:
             temporary.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+        raise OutputError(refused(path, error)) from error
     return path
 
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Cancelled, SenError, WorkError
-from ..progress import Progress, report
+from ..progress import Progress, check_progress, report
 from ..tiles.image import Image
 from ..tiles.journal import Journal
 from ..tiles.pool import open_pool, outside
@@ -97,6 +97,7 @@ class Run:
 
     def run(self, progress: Progress | None = None) -> None:
         """Do all of the work, reporting to a progress callable that may raise to stop it."""
+        check_progress(progress)
         self._progress = progress
         with closing(self.steps()) as steps:
             for step in steps:

@@ -238,6 +238,15 @@ def _segment_count(params: SegmentParams, spacing: Sequence[float], pixels: int)
     return min(max(int(np.rint(pixels / cell)), 1), pixels)
 
 
+def wanted_count(params: SegmentParams, image: Image) -> int:
+    """Return how many superpixels an image in memory is to get; parts of a mask may need more."""
+    rule = segment_count(params, image)
+    if image.mask is None:
+        return rule(image.slice_pixels) * image.n_slices
+    slices = (image.inside(image.index(which), image.whole) for which in range(image.n_slices))
+    return sum(rule(int(inside.sum())) for inside in slices if inside is not None)
+
+
 def plain_seeds(image: Image, rule: CountRule) -> Seeds:
     """Return the seeds of an image without a mask."""
     pixels, n = image.slice_pixels, image.n_slices
