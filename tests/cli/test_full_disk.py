@@ -104,7 +104,7 @@ def test_one_output_that_fails_takes_no_other_along(folder, capsys, request):
         (("hierarchy", "in.png", "--cut", "70000", "a.png"), "a PNG holds 65535 labels"),
         (("pseudo-labels", "in.png", "-o", "maps", "--spacings", "2", "--suffix", ".png"),
          "a PNG holds 65535 labels"),
-        (("segment", "wide.npy", "-o", "a.zarr", "--n-segments", "9"), "holds no pixels"),
+        (("segment", "wide.npy", "-o", "a.zarr", "--n-segments", "9"), "up to 64 bits"),
         (("segment", "stack.npy", "-o", "a.png", "--n-segments", "9", "--slices", "each"),
          "a PNG holds 2 axes"),
         (("segment", "five.npy", "-o", "a.tif", "--n-segments", "9", "--slices", "each"), "4 axes"),

@@ -27,7 +27,7 @@ from ..options import Reading
 from ..params import ContourParams, EmbedParams, PseudoLabelParams, SegmentParams
 from ..pipeline.pictures import display, middle_slice
 from ..pipeline.plan import colour_run, contour_run, embedding_run, superpixel_run
-from ..pipeline.superpixels import wanted_count
+from ..pipeline.superpixels import count_of_image
 from .console import Reporter
 from .images import Loaded, check_fit, check_outputs, load
 from .job import Extra, Job, Writing, device_name, write_each
@@ -47,7 +47,7 @@ def segment(args: Namespace, reporter: Reporter) -> dict[str, Any]:
         job.file, params, model=job.model, reading=job.reading(mask=args.mask),
         execution=job.execution,
     )  # fmt: skip
-    job.check_count(wanted_count(params, run.image))
+    job.check_count(count_of_image(params, run.image))
     return job.done(run, lambda labels: _write_superpixels(args, job, labels), args.overlay)
 
 
@@ -104,12 +104,13 @@ def pseudo_labels(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     if folder.exists():
         check_outputs(args, (names.values(), LABELS_OUT))
     loaded = load(args, slices="each")
-    loaded.hints.pop("spacing", None)
     pixels = math.prod(loaded.canvas.shape)  # labels are unique over all slices
     check_fit(loaded, [f"x{args.suffix}"], int(pixels / min(params.spacings) ** 2))
     from ..pipeline.pseudo_labels import pseudo_labels as run
 
-    maps = run(loaded.file.data, **params.to_dict(), **loaded.hints, progress=reporter)
+    how = loaded.reading
+    axes: dict[str, Any] = {"rgb": how.rgb, "channel_axis": how.channel_axis, "slices": how.slices}
+    maps = run(loaded.file, **params.to_dict(), **axes, progress=reporter)
     reporter(0, 1, "writing")
     folder.mkdir(exist_ok=True)
     for key, labels in maps.items():

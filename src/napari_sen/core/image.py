@@ -99,8 +99,8 @@ def interpret(
         If ``channel_axis`` or ``slices`` is out of range, or the arguments contradict.
     """
     shape = image.shape
-    if image.dtype.kind not in "biuf":
-        raise ImageError(f"images must hold real numbers, got dtype {image.dtype}")
+    if image.dtype.kind not in "biuf" or image.dtype.itemsize > 8:
+        raise ImageError(f"images must hold real numbers up to 64 bits, got dtype {image.dtype}")
     if not 2 <= image.ndim <= 5:
         raise ImageError(f"images need 2 to 5 axes, got {image.ndim} (shape {shape})")
     if image.size == 0:

@@ -18,7 +18,6 @@ __all__ = [
     "IMAGE_OUT",
     "LABELS_OUT",
     "PICTURE_OUT",
-    "check_image_fits",
     "check_labels_fit",
     "write_image",
     "write_labels",
@@ -41,12 +40,6 @@ def check_labels_fit(path: _PathLike, ndim: int, largest: int) -> None:
         raise OutputError(f"{path}: a PNG holds 65535 labels, there are {largest}; write a .tif")
     if suffix in (".tif", ".tiff") and largest > 2**32 - 1:
         raise OutputError(f"{path}: a TIFF holds 2^32 - 1 labels, there are {largest}; use .zarr")
-
-
-def check_image_fits(path: _PathLike, dtype: np.dtype[Any]) -> None:
-    """Raise OutputError if pixels of this dtype do not fit the format that holds the image, too."""
-    if Path(path).suffix.lower() == ".zarr" and dtype.itemsize > 8:
-        raise OutputError(f"{path}: a zarr holds no pixels of {dtype}; write a .tif, or convert")
 
 
 @contextmanager

@@ -39,6 +39,7 @@ __all__ = [
     "Common",
     "Growth",
     "Superpixels",
+    "count_of_image",
     "find_limits",
     "find_seeds",
     "grow_superpixels",
@@ -225,15 +226,23 @@ def label_dtype(total: int) -> np.dtype[Any]:
 
 
 def segment_count(params: SegmentParams, image: Image) -> CountRule:
-    """Return how many superpixels a slice gets, by its number of pixels inside."""
-    return partial(wanted_count, params, image.spacing)
+    """Return how many superpixels a slice gets, by its number of pixels inside.
+
+    Of a masked stack, a slice with fewer pixels than superpixels asked for gets one a pixel.
+    """
+    is_capped = image.mask is not None and image.n_slices > 1
+    return partial(wanted_count, params, image.spacing, is_capped=is_capped)
 
 
-def wanted_count(params: SegmentParams, spacing: Sequence[float], pixels: int) -> int:
+def wanted_count(
+    params: SegmentParams, spacing: Sequence[float], pixels: int, is_capped: bool = False
+) -> int:
     """Return how many superpixels so many pixels are to be cut into."""
     if pixels == 0:
         return 0
     if params.size is None:
+        if params.n_segments > pixels and is_capped:
+            return pixels
         if params.n_segments > pixels:
             raise ImageError(
                 f"n_segments is {params.n_segments}, but a slice has only {pixels} pixels: "
@@ -245,7 +254,7 @@ def wanted_count(params: SegmentParams, spacing: Sequence[float], pixels: int) -
     return min(max(int(np.rint(pixels / cell)), 1), pixels)
 
 
-def wanted_count(params: SegmentParams, image: Image) -> int:
+def count_of_image(params: SegmentParams, image: Image) -> int:
     """Return how many superpixels an image in memory is to get; parts of a mask may need more."""
     rule = segment_count(params, image)
     if image.mask is None:
