@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, ParameterError
-from ..params import require
+from ..params import require, shown
 
 __all__ = ["Canvas", "all_finite", "check_finite", "interpret", "row_blocks"]
 
@@ -106,7 +106,7 @@ def interpret(
     if image.size == 0:
         raise ImageError(f"image of shape {shape} is empty")
     if slices not in (None, "each", "volume"):
-        raise ParameterError(f"slices must be 'each' or 'volume', got {slices!r}")
+        raise ParameterError(f"slices must be 'each' or 'volume', got {shown(slices)}")
     if rgb is not None:
         require("rgb", rgb, bool, {})
     if channel_axis is not None:

@@ -71,7 +71,9 @@ def read_image(
     """
     path = Path(path)
     if not _exists(path):
-        raise ImageError(f"there is no file {shown(str(path))}: check the path")
+        text = str(path)
+        text = text if text.isprintable() and len(text) < _LONG else shown(text)
+        raise ImageError(f"there is no file {text}: check the path")
     if not (path.is_dir() or path.is_file()):
         raise ImageError(f"{path} is a device or a pipe, not a file: copy its content to a file")
     suffix = path.suffix.lower()
@@ -102,6 +104,9 @@ def read_image(
         ) from error
     known = " ".join(IMAGE_SUFFIXES)
     raise ImageError(f"cannot read {path}: images are read from files ending in {known}")
+
+
+_LONG = 400  # characters of a path that messages show whole
 
 
 def _exists(path: Path) -> bool:
