@@ -23,13 +23,16 @@ from .errors import OutputError
 
 __all__ = [
     "ATTRIBUTE",
+    "LOCK",
     "MARK",
     "atomic",
     "check_apart",
     "check_removable",
     "discard_folder",
+    "empty_folder",
     "exists",
     "is_ours",
+    "left_in",
     "make_folder",
     "open_inside",
     "output_place",
@@ -45,6 +48,7 @@ __all__ = [
 
 ATTRIBUTE = "napari-sen"  # of a store: that it is ours, and how it was made
 MARK = "napari-sen.json"  # file in a working folder: that it is ours
+LOCK = "lock"  # file in a working folder: who is at work there
 _MARKS = ("zarr.json", MARK)
 _PARTIAL = ".partial"
 _OWN_PARTIAL = re.compile(r"\..+\.\d+\.partial\.[^.]+")  # as `atomic` names them
@@ -111,7 +115,9 @@ def exists(path: Path) -> OutputError:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that carries our mark, or mark an empty one; its parent exists.
+    """Make a folder that carries our mark, or mark one that holds a lock at most.
+
+    Its parent exists.
 
     Raises
     ------
@@ -130,7 +136,9 @@ def _is_blank(folder: Path) -> bool:
     """Return whether a real folder is empty, as a kill before it was marked leaves it."""
     if folder.is_symlink() or not folder.is_dir():
         return False
-    return all(_OWN_PARTIAL.fullmatch(entry.name) for entry in _entries(folder))
+    return all(
+        entry.name == LOCK or _OWN_PARTIAL.fullmatch(entry.name) for entry in _entries(folder)
+    )
 
 
 def _mark(folder: Path) -> None:
@@ -230,22 +238,37 @@ def remove_folder(folder: Path) -> None:
     """Remove a folder of ours; see :func:`check_removable`. What is not there is removed."""
     if os.path.lexists(folder):
         check_removable(folder)
-        if _is_blank(folder):
-            for entry in _entries(folder):
-                os.unlink(entry.path)
         _remove_mark_last(folder)
 
 
-def _remove_mark_last(folder: Path) -> None:
-    """Remove a folder so that one that is left half removed by a kill is still known as ours."""
-    for entry in _entries(folder):
+def left_in(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what a folder of ours holds beside its marks and its lock."""
+    return [entry for entry in _entries(folder) if entry.name not in (*_MARKS, LOCK)]
+
+
+def empty_folder(folder: Path) -> None:
+    """Remove what a folder of ours holds, but its marks and its lock; see `check_removable`."""
+    check_removable(folder)
+    for entry in left_in(folder):
         if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path)
-        elif entry.name not in _MARKS:
+        else:
             os.unlink(entry.path)
-    for name in _MARKS:
+
+
+def _remove_mark_last(folder: Path) -> None:
+    """Remove a folder so that one that is left half removed by a kill is still known as ours.
+
+    The lock goes last of all: whoever finds none may begin here anew, and then keeps the folder.
+    """
+    empty_folder(folder)
+    for name in (*_MARKS, LOCK):
         (folder / name).unlink(missing_ok=True)
-    folder.rmdir()
+    try:
+        folder.rmdir()
+    except OSError:
+        if not (folder / LOCK).exists():
+            raise
 
 
 def remove_inside(owner: Path, path: Path) -> None:
@@ -298,8 +321,9 @@ def discard_folder(folder: Path) -> None:
 
 
 def open_inside(path: Path, mode: str) -> IO[Any]:
-    """Open a file of ours for writing or appending; never through a link at its end."""
+    """Open a file of ours for writing or appending; never through a link at its end, or a pipe."""
     flags = {"w": os.O_TRUNC, "a": os.O_APPEND}[mode[0]] | os.O_WRONLY | os.O_CREAT
+    flags |= getattr(os, "O_NONBLOCK", 0)  # else a pipe would wait for its reader
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     return os.fdopen(os.open(path, flags, 0o666), mode)
 

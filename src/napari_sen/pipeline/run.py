@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -18,14 +18,26 @@ from .work import Memory, Product, Step
 
 if TYPE_CHECKING:
     from ..learn.model import Model
+    from ..tiles.lock import Lock
     from ..tiles.output import Place
     from ..tiles.pyramid import Pyramid
+    from ..tiles.raster import Raster
     from .store import Store
 
 __all__ = ["Run"]
 
-FORMAT = 2
+FORMAT = 3
 RETRY = "give the same parameters, or overwrite=True (--overwrite) to start anew, or another output"
+
+
+def _source(raster: Raster) -> dict[str, Any]:
+    """Return what tells a source from others and from itself once it has changed."""
+    return {
+        "name": raster.name,
+        "shape": list(raster.shape),
+        "stamp": raster.stamp(),
+        "checksum": raster.fingerprint(),
+    }
 
 
 def never() -> bool:
@@ -129,16 +141,14 @@ class Run:
             "package": version("napari-sen"),
             "result": self.product.name,
             "image": {
-                "path": raster.path,
-                "shape": list(raster.shape),
-                "checksum": raster.fingerprint(),
+                **_source(raster),
                 "rgb": raster.rgb,
                 "channel_axis": raster.channel_axis,
                 "n_spatial": raster.n_spatial,
                 "spacing": list(self.image.spacing),
                 "kind": self.image.kind,
             },
-            "mask": None if mask is None else mask.fingerprint(),
+            "mask": None if mask is None else _source(mask),
             "model": None if self.model is None else self.model.sha256,
             **self.product.identity(),
         }
@@ -154,31 +164,47 @@ class Run:
 
     def _stored(self, place: Place) -> Generator[Step, None, None]:
         """Do the stages into a store, then move it to its place."""
+        from ..tiles.lock import Lock
+
+        with Lock(place.work) as lock:  # before anything is looked at
+            try:
+                yield from self._locked(place, lock)
+            except (WorkError, Cancelled):
+                raise
+            except OSError as error:
+                raise outside(error) from error
+            except SenError:
+                if lock.is_fresh:  # bad input, found on the way: there is nothing to go on with
+                    lock.drop()
+                raise
+
+    def _locked(self, place: Place, lock: Lock) -> Generator[Step, None, None]:
         from .store import Store  # an array in memory needs no zarr
 
-        fresh, about = not place.work.exists(), self.identity()
+        about = self.identity()
         if place.is_finished(about, overwrite=self.overwrite):
-            place.finish(overwrite=True)  # it was killed while it tidied up
+            place.finish(lock, overwrite=True)  # it was killed while it tidied up
             return
-        place.begin()
-        try:
-            with Journal(place.journal, about, retry=RETRY) as journal:
-                if not journal.has("finished"):
-                    place.sweep()
-                    with open_pool(self.scheduler) as pool:
-                        pool.is_unwanted = self.is_unwanted
-                        self._store = Store(
-                            self.image, self.model, self.device, place, journal, pool, about
-                        )
-                        self._store.progress = self._hear
-                        yield from self.product.stages(self._store)
-                    journal.add("finished", 0)
-            place.finish(overwrite=self.overwrite)
-        except (WorkError, Cancelled):
-            raise
-        except OSError as error:
-            raise outside(error) from error
-        except SenError:
-            if fresh:  # bad input, found on the way: there is nothing to go on with
-                place.drop()
-            raise
+        place.begin(lock, overwrite=self.overwrite)
+        with Journal(place.journal, about, retry=RETRY) as journal:
+            if not journal.has("finished"):
+                place.sweep()
+                with open_pool(self.scheduler) as pool:
+                    pool.is_unwanted = self.is_unwanted
+                    self._store = Store(
+                        self.image, self.model, self.device, place, journal, pool, about
+                    )
+                    self._store.progress = self._hear
+                    yield from self.product.stages(self._store)
+                self._check_sources(about)
+                journal.add("finished", 0)
+        place.finish(lock, overwrite=self.overwrite)
+
+    def _check_sources(self, about: Mapping[str, Any]) -> None:
+        """Raise WorkError if what was read is not what it was when the run began."""
+        for name, raster in (("image", self.image.raster), ("mask", self.image.mask)):
+            if raster is not None and raster.stamp() != about[name]["stamp"]:
+                raise WorkError(
+                    f"the {name} {raster.name} was changed while it was worked on, so the result "
+                    "would be of both: start anew with overwrite=True (--overwrite)"
+                )

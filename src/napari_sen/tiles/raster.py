@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -114,6 +115,18 @@ class Raster:
             result = result[..., None] * n + np.arange(start, stop)
         return result
 
+    @property
+    def name(self) -> str:
+        """Name of the file or store, without its folders; empty for an array."""
+        return "" if self.path is None else Path(self.path).name
+
+    def stamp(self) -> int:
+        """Return a checksum of sizes and times of the files that the pixels lie in.
+
+        Of a store: of all its files but its labels, which may be made meanwhile. 0 for an array.
+        """
+        return 0 if self.path is None else zlib.crc32("\n".join(_files(self.path)).encode())
+
     def fingerprint(self) -> int:
         """Return a checksum of shape, dtype and the values of boxes spread over the image.
 
@@ -136,6 +149,24 @@ def _sample(length: int, step: int) -> tuple[int, int]:
     """Return one of :data:`_SAMPLES` intervals of up to 64 px spread over an axis."""
     start = step * max(0, length - 64) // (_SAMPLES - 1)
     return start, min(length, start + 64)
+
+
+def _files(root: str) -> list[str]:
+    """Return name, size and time of a file, or of every file of a store; names within it."""
+    if not os.path.isdir(root):
+        about = os.stat(root)
+        return [f"{about.st_size} {about.st_mtime_ns}"]
+    found = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(set(folders) - {"labels"})
+        within = os.path.relpath(folder, root)
+        for name in sorted(names):
+            try:
+                about = os.stat(os.path.join(folder, name))
+            except FileNotFoundError:  # a link to nothing
+                continue
+            found.append(f"{within!a} {name!a} {about.st_size} {about.st_mtime_ns}")
+    return found
 
 
 _MARKS = ("zarr.json", ".zarray", ".zgroup")

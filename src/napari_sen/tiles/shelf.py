@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..disk import atomic, open_inside, sync
+from .ledger import wrote
 
 __all__ = ["FolderShelf", "MemoryShelf", "Shelf"]
 
@@ -48,6 +49,7 @@ class FolderShelf:
             file.flush()
             os.fsync(file.fileno())
         sync(goal.parent)
+        wrote(goal)
 
     def kept(self, name: str) -> dict[str, NDArray[Any]] | None:
         """Return what was kept under a name, None if nothing was."""
@@ -63,6 +65,7 @@ class FolderShelf:
         with open_inside(path, "wb") as file:
             np.save(file, array, allow_pickle=False)
         sync(path)
+        wrote(path)
 
     def kept_array(self, name: str) -> NDArray[Any]:
         """Return the array kept under a name, mapped into memory."""
