@@ -209,13 +209,13 @@ class Student:
 
 
 def learn(
-    student: Student, targets: Targets, store: Checkpoint, every: int
+    student: Student, targets: Targets, store: Checkpoint, every: int, last: int
 ) -> Iterator[tuple[int, float, float]]:
-    """Make all steps that are left; yield step, mean loss and seconds a step, now and then."""
+    """Make the steps that are left; yield step, mean loss and seconds a step, now and then."""
     losses, begin = [], time.perf_counter()
-    while student.done < student.schedule.steps:
+    while student.done < last:
         losses.append(student.step(targets))
-        if student.done % every == 0 or student.done == student.schedule.steps:
+        if student.done % every == 0 or student.done == last:
             store.save(student.done, student.tensors())
             yield student.done, float(np.mean(losses)), (time.perf_counter() - begin) / len(losses)
             losses, begin = [], time.perf_counter()
@@ -245,6 +245,7 @@ def main() -> None:
     parser.add_argument("--targets", type=Path, help="targets elsewhere, for several students")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--stop", type=int, help="leave after so many steps of the schedule")
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--crop", type=int, default=256)
     parser.add_argument("--learning-rate", type=float, default=3e-3)
@@ -266,7 +267,7 @@ def main() -> None:
     )  # fmt: skip
     reading = {"channel_axis": None, "rgb": None, "slices": "each"}
     images = sources(pictures, teacher.planes, 1.0, reading)
-    settings = {
+    settings: dict[str, Any] = {
         "distilled": vars(schedule)
         | {"teacher": teacher.name, "sha256": teacher.sha256, "margin": MARGIN}
         | ({} if start is None else {"start": start.sha256})
@@ -283,7 +284,8 @@ def main() -> None:
         targets.add(image)
         print(f"image {number}/{len(images)}", end="\r", flush=True)
     print(flush=True)
-    for step, loss, seconds in learn(student, targets, store, args.checkpoint_every):
+    last = min(args.stop or args.steps, args.steps)
+    for step, loss, seconds in learn(student, targets, store, args.checkpoint_every, last):
         store.append({"step": step, "loss": loss})
         print(f"step {step}/{schedule.steps}  loss {loss:.4f}  {seconds:.3f} s", flush=True)
         model = finished(student, teacher, args.output.stem, settings, [], len(images))

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from napari_sen.errors import Cancelled, ImageError
+from napari_sen.learn import network
 from napari_sen.learn.network import (
     ConvBlock,
     SENet,
@@ -166,6 +167,18 @@ def test_poll_stops_the_work_and_is_called_as_often_as_told(design):
 
     with pytest.raises(Cancelled), torch.no_grad():
         net(torch.rand(1, 3, 64, 64), stop)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 1), (1, 2), (33, 47), (40, 70)])
+@pytest.mark.parametrize("strip", [1, 100, 10**6])
+def test_the_lean_design_infers_what_it_is_trained_as(shape, strip, monkeypatch):
+    monkeypatch.setattr(network, "STRIP_PIXELS", strip)
+    net, image = tiny_net(design="lean"), torch.rand(2, 3, *shape)
+    with torch.no_grad():
+        expected = net(image)
+    with torch.inference_mode():
+        found = net(image)
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
 
 
 @both_designs

@@ -43,6 +43,7 @@ Poll = Callable[[], None]
 
 # Multiplications in one strip of a convolution at inference: a quarter of a second on a CPU thread.
 STRIP_WORK = 2_000_000_000
+STRIP_PIXELS = 1 << 12  # of the lean design's last map, finished together
 
 
 def unit_rows(x: Tensor, dim: int = -1) -> Tensor:
@@ -191,6 +192,8 @@ class SENet(nn.Module):
                 "choose a model for this number of planes"
             )
         height, width = x.shape[2:]
+        if self.lean and torch.is_inference_mode_enabled():
+            return self._finished(self.features(self.pad(x), poll), height, width)
         return unit_rows(self.raw(self.pad(x), poll).float(), 1)[:, :, :height, :width]
 
     def pad(self, x: Tensor) -> Tensor:
@@ -204,10 +207,13 @@ class SENet(nn.Module):
 
     def raw(self, x: Tensor, poll: Poll | None = None) -> Tensor:
         """Return the last layer before normalisation, for an image already padded."""
+        result: Tensor = self.head(self.features(x, poll))
+        return _pixels_of_squares(result) if self.lean else result
+
+    def features(self, x: Tensor, poll: Poll | None = None) -> Tensor:
+        """Return the map that the last layer sees, for an image already padded."""
         x = (x - self.mean[:, None, None]) / self.std[:, None, None]
-        if self.lean:
-            x = functional.pixel_unshuffle(x, 2)
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = _squares(x) if self.lean else x.contiguous(memory_format=torch.channels_last)
         for block in self.stem:
             x = block(x, poll)
         skips = []
@@ -218,15 +224,32 @@ class SENet(nn.Module):
         for level in reversed(self.up):  # type: ignore[call-overload]
             first, second = level.children()
             if self.lean:
-                x = functional.interpolate(first(x), scale_factor=2.0, mode="nearest")
-                x = second(x + skips.pop(), poll)
+                x = functional.interpolate(_each_pixel(first, x), scale_factor=2.0, mode="nearest")
+                x = second(x.add_(skips.pop()), poll)
             else:
                 x = first(functional.interpolate(x, scale_factor=2.0, mode="nearest"), poll)
                 x = second(torch.cat((x, skips.pop()), 1), poll)
         if poll is not None:
             poll()
-        result: Tensor = self.head(x)
-        return _pixels_of_squares(result) if self.lean else result
+        return x
+
+    def _finished(self, x: Tensor, height: int, width: int) -> Tensor:
+        """Return the unit vectors (B, D, height, width) of the lean design's last map.
+
+        In strips that stay in the processor's cache, so the many numbers are written once.
+        """
+        result = x.new_empty((len(x), height, width, self.params.dim), dtype=torch.float32)
+        step, pairs = max(1, STRIP_PIXELS // x.shape[3]), width // 2
+        for top in range(0, -(-height // 2), step):
+            part = _each_pixel(self.head, x[:, :, top : top + step]).permute(0, 2, 3, 1).float()
+            squares = unit_rows(part.unflatten(3, (2, 2, -1)))
+            for below in range(2):
+                rows = result[:, 2 * top + below : 2 * (top + step) : 2]
+                found = squares[:, : rows.shape[1], :, below]
+                rows[:, :, : 2 * pairs].unflatten(2, (pairs, 2)).copy_(found[:, :, :pairs])
+                if width % 2:
+                    rows[:, :, -1] = found[:, :, pairs, 0]
+        return result.permute(0, 3, 1, 2)
 
     def n_polls(self, height: int, width: int) -> int:
         """Return how often inference on an image of this size calls ``poll``."""
@@ -239,6 +262,20 @@ class SENet(nn.Module):
         for level, block in blocks:
             count += block.strips(sizes[0] >> level + finest, sizes[1] >> level + finest)
         return count
+
+
+def _each_pixel(conv: nn.Module, x: Tensor) -> Tensor:
+    """Apply a 1 x 1 convolution as a product of matrices, on any number of threads the same."""
+    assert isinstance(conv, nn.Conv2d)
+    weight = conv.weight.flatten(1)
+    return functional.linear(x.permute(0, 2, 3, 1), weight, conv.bias).permute(0, 3, 1, 2)
+
+
+def _squares(x: Tensor) -> Tensor:
+    """Map (B, C, 2 H, 2 W) to (B, 4 C, H, W), channels last: as pixel_unshuffle does."""
+    batch, channels, height, width = x.shape
+    x = x.reshape(batch, channels, height // 2, 2, width // 2, 2).permute(0, 2, 4, 1, 3, 5)
+    return x.reshape(batch, height // 2, width // 2, 4 * channels).permute(0, 3, 1, 2)
 
 
 def _pixels_of_squares(x: Tensor) -> Tensor:
