@@ -108,6 +108,18 @@ def line(case: tuple[str, str], pixels: int, times: list[Stages], beside: list[f
     )
 
 
+def about(name: str, model: Any) -> str:
+    """Return what a network does for each pixel."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    side = 512
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.network(torch.zeros(1, model.planes, side, side))
+    work = counter.get_total_flops() / 2 / side**2
+    return f"- {name}: {work:,.0f} multiply-adds a pixel, {model.receptive_field} px seen around it"
+
+
 def main() -> None:
     """Print a table for each size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -121,6 +133,9 @@ def main() -> None:
     models = {
         Path(name).name: None if name == "none" else choose_model(name) for name in options.models
     }
+    for name, model in models.items():
+        if model is not None:
+            print(about(name, model))
     for height, width in shapes:
         image = np.ascontiguousarray(photograph(max(height, width))[:height, :width])
         beside, found = rounds(image, options.products, models, repeats)
