@@ -17,8 +17,9 @@ from ..io.memory import check_fits
 from ..io.read import open_image, resolve
 from ..options import Execution, Reading
 from ..params import ContourParams, HierarchyParams, SegmentParams, require
+from ..processors import cores
 from ..tiles.image import Image, check_mask, open_mask, settle
-from ..tiles.pool import check_scheduler, cores
+from ..tiles.pool import check_scheduler
 from ..tiles.raster import Raster
 from .contour_maps import SIZES_IN_TILES, ContourMap, fine_seeds, tree_params
 from .cuts import TreeSuperpixels
