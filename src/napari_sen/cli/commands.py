@@ -93,11 +93,12 @@ def pseudo_labels(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     if folder.exists():
         check_outputs(args, (names.values(), LABELS_OUT))
     loaded = load(args, slices="each")
-    loaded.hints.pop("spacing", None)
     check_fit(loaded, [f"x{args.suffix}"], 1)
     from ..pipeline.pseudo_labels import pseudo_labels as run
 
-    maps = run(loaded.file.data, **params.to_dict(), **loaded.hints, progress=reporter)
+    how = loaded.reading
+    axes: dict[str, Any] = {"rgb": how.rgb, "channel_axis": how.channel_axis, "slices": how.slices}
+    maps = run(loaded.file, **params.to_dict(), **axes, progress=reporter)
     reporter(0, 1, "writing")
     folder.mkdir(exist_ok=True)
     for key, labels in maps.items():

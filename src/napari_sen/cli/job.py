@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,8 @@ from ..io.write import LABELS_OUT
 from ..options import Execution, Reading
 from ..pipeline.plan import goes_to_a_store
 from ..pipeline.run import Run
-from ..tiles.raster import open_raster
 from .console import Reporter
-from .images import Loaded, check_fit, check_outputs, given_spacing, load, reading
+from .images import Loaded, check_fit, check_outputs, load, reading
 
 __all__ = ["Extra", "Job", "device_name"]
 
@@ -98,12 +97,13 @@ class Job:
 
     def reading(self, mask: Any = None) -> Reading:
         """Return how the image is to be understood: an option beats the file."""
-        if not self.is_stored:
-            return Reading(**self.loaded.hints, kind=self.args.kind, mask=mask)
-        file = open_image(self.args.image)
-        hints = reading(self.args, file, slices=self._slices)
-        spacing = given_spacing(self.args, open_raster(file, **hints).n_spatial)
-        return Reading(**hints, spacing=spacing, kind=self.args.kind, mask=mask)
+        how = self.loaded.reading if not self.is_stored else self._lazy
+        return replace(how, mask=mask)
+
+    @cached_property
+    def _lazy(self) -> Reading:
+        file = open_image(self.args.image, series=self.args.series)
+        return reading(self.args, file, slices=self._slices)
 
     def done(self, run: Run, write: Callable[[Any], None], *extras: str | None) -> dict[str, Any]:
         """Do the work, write what is in memory, and return what the command says at its end."""
@@ -119,6 +119,7 @@ class Job:
             "shape": list(self.shape),
             "model": args.model,
             "device": device_name(args),
+            "pixel_size": run.image.pixel_size.to_dict() if args.json else run.image.pixel_size,
         }
         seconds = {stage: round(value, 3) for stage, value in self.reporter.seconds.items()}
         outputs = [path for path in (*args.output, *extras) if path]
@@ -127,8 +128,9 @@ class Job:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the image as stored."""
-        file = open_image(self.args.image) if self.is_stored else self.loaded.file
-        return tuple(file.data.shape)
+        if not self.is_stored:
+            return tuple(self.loaded.file.data.shape)
+        return tuple(open_image(self.args.image, series=self.args.series).data.shape)
 
 
 def _scheduler(text: str | None) -> int | str | None:

@@ -49,7 +49,6 @@ __all__ = [
     "segment_count",
     "settle_tiles",
     "superpixels_found",
-    "wanted_count",
 ]
 
 # Seed spacings that a tile sees around its core, by number of spatial axes: with 6 (5 in 3-D) at
@@ -225,15 +224,22 @@ def label_dtype(total: int) -> np.dtype[Any]:
 
 
 def segment_count(params: SegmentParams, image: Image) -> CountRule:
-    """Return how many superpixels a slice gets, by its number of pixels inside."""
-    return partial(wanted_count, params, image.spacing)
+    """Return how many superpixels a slice gets, by its number of pixels inside.
+
+    Of a masked stack, a slice with fewer pixels than superpixels asked for gets one a pixel.
+    """
+    is_capped = image.mask is not None and image.n_slices > 1
+    return partial(_segment_count, params, image.spacing, is_capped)
 
 
-def wanted_count(params: SegmentParams, spacing: Sequence[float], pixels: int) -> int:
-    """Return how many superpixels so many pixels are to be cut into."""
+def _segment_count(
+    params: SegmentParams, spacing: Sequence[float], is_capped: bool, pixels: int
+) -> int:
     if pixels == 0:
         return 0
     if params.size is None:
+        if params.n_segments > pixels and is_capped:
+            return pixels
         if params.n_segments > pixels:
             raise ImageError(
                 f"n_segments is {params.n_segments}, but a slice has only {pixels} pixels: "
@@ -294,7 +300,7 @@ def planned_tiles(
         If there can be no such run.
     """
     size, pixels = tuple(spacing), math.prod(shape)
-    seeds = Seeds(tuple(shape), size, (wanted_count(params, size, pixels),), (pixels,))
+    seeds = Seeds(tuple(shape), size, (_segment_count(params, size, False, pixels),), (pixels,))
     check_tiles(seeds, tile)
     return TileGrid(tuple(shape), settle_tiles(seeds, tile)[0])
 
