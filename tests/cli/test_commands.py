@@ -91,13 +91,24 @@ def test_the_pixel_size_is_said_with_where_it_is_from(shell, rng, more):
         shell.folder / "v.tif", stack, imagej=True, resolution=(2, 2),
         metadata={"axes": "ZYX", "unit": "um"},
     )  # fmt: skip
-    options = ["segment", "v.tif", "--slices", "each", "--size", 4, *COLOUR, *more]
+    options = [
+        "segment",
+        "v.tif",
+        "--slices",
+        "each",
+        "--size",
+        4,
+        "--method",
+        "snic",
+        *COLOUR,
+        *more,
+    ]
     done = shell(*options, "-o", "a.zarr", "--json")
     found = json.loads(done.stdout)
     assert found["pixel_size"] == {
         "spacing": [0.5, 0.5], "unit": "micrometer", "source": "ImageJ's calibration",
     }  # fmt: skip
-    one = segment(stack[0], size=4, spacing=(0.5, 0.5), model=None)
+    one = segment(stack[0], size=4, spacing=(0.5, 0.5), model=None, method="snic")
     assert found["superpixels"] == 3 * one.max()
     done = shell(*options, "-o", "b.zarr")
     assert "pixel size   0.5 x 0.5 micrometer, from ImageJ's calibration\n" in done.stdout
@@ -494,13 +505,13 @@ def test_options_of_adaptive_superpixels_count_in_tiles(shell, rng):
     image = ndimage.gaussian_filter(rng.random((120, 120)), 2)
     image = (255 * image / image.max()).astype(np.uint8)
     np.save(shell.folder / "even.npy", image)
-    options = ("--mode", "adaptive", "--n-segments", 30, "--size-exponent", 1.5, "--smoothing", 2)
+    options = ("--method", "tree", "--n-segments", 30, "--evenness", 1.5, "--smoothing", 2)
     shell("segment", "even.npy", "-o", "tiles.zarr", "--tile", 128, *options, *COLOUR)
     shell("segment", "even.npy", "-o", "whole.npy", *options, *COLOUR)
     whole = np.load(shell.folder / "whole.npy")
     tiles = zarr.open_group(shell.folder / "tiles.zarr", mode="r")["0"][...]
     np.testing.assert_array_equal(tiles, whole)
-    other = segment(image, 30, mode="adaptive", model=None)
+    other = segment(image, 30, method="tree", model=None)
     assert (other != whole).any()
 
 

@@ -93,7 +93,7 @@ def several(path):
 def test_one_of_several_series_is_named_or_chosen(tmp_path, caplog, tile):
     path = tmp_path / "a.tif"
     several(path)
-    how = {"size": 9, "model": None, "tile": tile}
+    how = {"size": 9, "model": None, "method": "snic", "tile": tile}
     first = napari_sen.segment(path, **how)
     assert caplog.text.count("holds 2 series: 0 (40 x 50), 1 (30 x 20); the first is read") == 1
     np.testing.assert_array_equal(np.asarray(first), napari_sen.segment(PAGES[0], **how))
@@ -109,10 +109,21 @@ def test_one_of_several_series_is_named_or_chosen(tmp_path, caplog, tile):
 def test_the_shell_chooses_a_series(tmp_path, more):
     several(tmp_path / "a.tif")
     out = tmp_path / "out.zarr"
-    arguments = ["--series", "1", "--model", "none", "--size", "9", "--quiet", *more]
+    arguments = [
+        "--series",
+        "1",
+        "--method",
+        "snic",
+        "--model",
+        "none",
+        "--size",
+        "9",
+        "--quiet",
+        *more,
+    ]
     assert main(["segment", str(tmp_path / "a.tif"), "-o", str(out), *arguments]) == 0
     place = out if more else out / "labels" / "superpixels"
-    expected = napari_sen.segment(PAGES[1, :30, :20], size=9, model=None)
+    expected = napari_sen.segment(PAGES[1, :30, :20], size=9, model=None, method="snic")
     np.testing.assert_array_equal(read_image(place).data[...], expected)
 
 
@@ -172,7 +183,7 @@ def test_stained_sections_whose_channels_have_other_names(tmp_path, tile):
     picture = np.random.default_rng(1).integers(0, 256, (3, 48, 64), dtype=np.uint8)
     path = tmp_path / "a.zarr"
     ome_zarr(path, picture, version="0.5", axes="cyx", scale=[1, 0.5, 0.5])
-    how = {"size": 6, "model": None, "tile": tile}
+    how = {"size": 6, "model": None, "method": "snic", "tile": tile}
     found = napari_sen.segment(path, rgb=True, **how)
     colour = np.moveaxis(picture, 0, -1)
     same = napari_sen.segment(colour, spacing=(0.5, 0.5), **how)
