@@ -30,7 +30,7 @@ from .features import Scene, warn_of_mean_shift
 from .leaves import LEAF_HALO
 from .model_choice import choose_compared, choose_model, kind_for
 from .run import Run
-from .superpixels import Superpixels, check_tiles, plain_seeds
+from .superpixels import Superpixels, check_count, check_tiles, plain_seeds
 from .trees import Tree, check_leaves
 from .work import Memory, Product, measure
 
@@ -122,6 +122,7 @@ def superpixel_run(
         product = Superpixels(params, kind, tile=execution.tile, halo=halo)
     else:
         product = TreeSuperpixels(params, tree.tree(kind), reach, tile=execution.tile, halo=halo)
+    check_count(params, opened)
     run = _run(product, opened, chosen, execution)
     if opened.mask is None:
         seeds = plain_seeds(opened, product.rule(opened))

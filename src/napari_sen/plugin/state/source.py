@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...errors import ImageError, ParameterError
 from ...io.memory import available_memory, working_set
+from ...io.pixel_size import equal_units, unit_name
 from ...options import Reading
 from ...tiles.image import kind_of
 from .control import Control
@@ -233,8 +234,10 @@ def source_of(
         places = tuple(index[axis] if index else slice(None) for axis in space)
         masks += (LayerMask(full_resolution(mask), places, spatial),)
     n_spatial = 3 if slices == "volume" else 2
-    spacing = pixel_size(layer)[space[-n_spatial:]]
-    unit = f"{layer.units[space[-1]]:~}"
+    near = space[-n_spatial:]
+    names = [f"{layer.units[axis]:~}" for axis in near]
+    spacing, _ = equal_units(pixel_size(layer)[near].tolist(), names)
+    unit = next((name for name in reversed(names) if unit_name(name)), "px")
     inside = channel_axis
     if channel_axis is not None:
         inside = channel_axis - sum(axis < channel_axis for axis in position)
@@ -248,8 +251,8 @@ def source_of(
         rgb=bool(layer.rgb),
         channel_axis=inside,
         slices=slices,
-        spacing=tuple(float(step) for step in spacing),
-        unit="px" if unit in ("pixel", "px", "") else unit,
+        spacing=spacing,
+        unit=unit,
         placement=placement_of(layer, channel_axis, position, corner),
         masks=masks,
     )
