@@ -8,12 +8,14 @@ Links are never followed, and a store that holds anything which is not of zarr i
 from __future__ import annotations
 
 import atexit
+import errno
 import json
 import os
 import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +29,7 @@ __all__ = [
     "MARK",
     "atomic",
     "check_apart",
+    "check_plain",
     "check_removable",
     "discard_folder",
     "empty_folder",
@@ -36,6 +39,8 @@ __all__ = [
     "make_folder",
     "open_inside",
     "output_place",
+    "read_plain",
+    "refused",
     "remove_file",
     "remove_folder",
     "remove_inside",
@@ -52,6 +57,8 @@ LOCK = "lock"  # file in a working folder: who is at work there
 _MARKS = ("zarr.json", MARK)
 _PARTIAL = ".partial"
 _OWN_PARTIAL = re.compile(r"\..+\.\d+\.partial\.[^.]+")  # as `atomic` names them
+_LONGEST = 200  # bytes of a name: temporary ones are longer
+_PATIENCE = 40  # looks, 50 ms each
 _LARGEST_MARK = 1 << 24  # bytes
 
 _PathLike = str | os.PathLike[str]
@@ -66,18 +73,35 @@ def output_place(path: _PathLike) -> Path:
         If the path has no plain name at its end (``.``, ``..``), is a link, or is or holds the
         folder that one works in.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise OutputError(f"an output is given by its path, not by a {type(path).__name__}")
     text = os.fspath(path)
+    if len(os.fsencode(os.path.basename(text))) > _LONGEST:
+        raise OutputError(f"cannot write {text[:40]}...: the name is too long")
     name = os.path.basename(text.rstrip(_SEPARATORS))
     if name in ("", ".", "..") or "\0" in text:
         raise OutputError(f"cannot write {text!r}: end the path in the name of a new file or store")
     if name.endswith(_PARTIAL):
         raise OutputError(f"cannot write {text}: names that end in {_PARTIAL} are unfinished runs")
-    goal = Path(os.path.realpath(os.path.dirname(text.rstrip(_SEPARATORS)) or "."), name)
+    try:
+        goal = Path(os.path.realpath(os.path.dirname(text.rstrip(_SEPARATORS)) or "."), name)
+    except FileNotFoundError as error:
+        raise OutputError(
+            f"cannot write {text}: the folder that you work in is gone; give a full path"
+        ) from error
     if goal.is_symlink():
         raise OutputError(f"cannot write {text}: it is a link; name the place that is meant")
-    if goal.is_dir() and _holds(goal, Path.cwd()):
+    if goal.is_dir() and _is_working_folder(goal):
         raise OutputError(f"cannot write {text}: it is or holds the folder that you work in")
     return goal
+
+
+def _is_working_folder(goal: Path) -> bool:
+    """Return whether a folder is, or holds, the one that one works in, if that still is."""
+    try:
+        return _holds(goal, Path.cwd())
+    except FileNotFoundError:
+        return False
 
 
 _SEPARATORS = os.sep + (os.altsep or "")
@@ -159,12 +183,25 @@ def is_ours(folder: Path) -> bool:
 
 def _read_json(path: Path) -> Any:
     try:
-        about = path.lstat()
-        if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST_MARK:
-            return None
-        return json.loads(path.read_bytes())
+        return None if path.is_symlink() else json.loads(read_plain(path, _LARGEST_MARK))
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def check_plain(path: _PathLike, largest: int | None = None) -> None:
+    """Raise OSError unless a path names a plain file (not a device, nor a pipe) up to a size."""
+    about = os.stat(path)
+    if not stat.S_ISREG(about.st_mode):
+        raise OSError(errno.EINVAL, "it is no plain file", str(path))
+    if largest is not None and about.st_size > largest:
+        raise OSError(errno.EFBIG, f"it is larger than {largest} bytes", str(path))
+
+
+def read_plain(path: _PathLike, largest: int) -> bytes:
+    """Return the content of a plain file of at most so many bytes; raise OSError for others."""
+    check_plain(path, largest)
+    with open(path, "rb") as file:
+        return file.read(largest)
 
 
 def check_removable(folder: Path) -> None:
@@ -355,11 +392,25 @@ def atomic(path: _PathLike, *, overwrite: bool = False) -> Iterator[Path]:
             raise exists(goal)
         replace(partial, goal)
     finally:
-        # Whatever is there came into being in this block.
-        if partial.is_dir() and not partial.is_symlink():
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            remove_file(partial)
+        _clear(partial)
+
+
+def _clear(partial: Path) -> None:
+    """Remove what a block that failed has made, and what its threads are still making."""
+    if not partial.is_dir() or partial.is_symlink():
+        remove_file(partial)
+        return
+    for _ in range(_PATIENCE):
+        shutil.rmtree(partial, ignore_errors=True)
+        time.sleep(0.05)  # a writer of zarr's that has not heard of the failure makes it anew
+        if not partial.exists():
+            return
+
+
+def refused(path: _PathLike, error: OSError) -> str:
+    """Return why a file could not be written, as one sentence with its remedy."""
+    reason = error.strerror or " ".join(str(error).split())
+    return f"cannot write {path} ({reason}): make room there, or choose another place"
 
 
 def replace(partial: Path, goal: Path) -> None:

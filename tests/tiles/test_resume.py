@@ -201,7 +201,7 @@ def test_another_image_is_refused(image, tmp_path):
     out = tmp_path / "out.zarr"
     stopped(copy, out)
     zarr.open_array(copy)[:9, :9] = 0
-    with pytest.raises(OutputError, match="image was changed"):
+    with pytest.raises(OutputError, match=r"image\.zarr was changed since"):
         narrow_run(copy, out, resume=True).run()
 
 
@@ -322,7 +322,7 @@ def test_a_source_that_was_written_anew_is_refused(image, tmp_path):
     before = contents(out.with_name("out.zarr.partial"))
     chunk = copy / "c" / "1" / "2"
     chunk.write_bytes(chunk.read_bytes())
-    with pytest.raises(OutputError, match="the image was changed since"):
+    with pytest.raises(OutputError, match=r"image\.zarr was changed since"):
         narrow_run(copy, out, resume=True).run()
     assert contents(out.with_name("out.zarr.partial")) == before
     narrow_run(copy, out, overwrite=True).run()
@@ -337,10 +337,10 @@ def test_a_source_that_is_written_while_it_is_read_gives_no_result(image, tmp_pa
         if stage == "superpixels" and done == 5:
             zarr.open_array(copy)[:9, 200:] = 0
 
-    with pytest.raises(WorkError, match=r"image image\.zarr was changed while it was worked"):
+    with pytest.raises(WorkError, match=r"image\.zarr was changed while it was read"):
         narrow_run(copy, out).run(write)
     assert not out.exists()
-    with pytest.raises(OutputError, match="the image was changed since"):
+    with pytest.raises(OutputError, match=r"image\.zarr was changed since"):
         narrow_run(copy, out, resume=True).run()
 
 

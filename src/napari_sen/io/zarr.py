@@ -14,6 +14,7 @@ from ..errors import ImageError
 from .image_file import ImageFile, as_colour, drop_singletons
 from .ome_zarr import is_omero_rgb
 from .pixel_size import spatial_scale
+from .plain_store import open_store
 from .view import View
 
 __all__ = ["from_group", "read_zarr"]
@@ -37,7 +38,7 @@ def read_zarr(path: Path, *, series: int | None = None) -> ImageFile:
         Where zarr finds nothing, a plate, or more than one array and no OME metadata.
     """
     try:
-        node = zarr.open(str(path), mode="r")
+        node = zarr.open(open_store(path), mode="r")
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise ImageError(
             f"zarr finds no array in {path}: name the folder of a zarr array or of an "
@@ -105,7 +106,7 @@ def _level_of_image(array: Any, path: Path) -> ImageFile | None:
         if not any((folder / mark).is_file() for mark in ("zarr.json", ".zattrs")):
             continue
         try:
-            about = _about(zarr.open_group(str(folder), mode="r"))
+            about = _about(zarr.open_group(open_store(folder), mode="r"))
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             continue
         own = path.relative_to(folder).as_posix()

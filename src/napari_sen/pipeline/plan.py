@@ -385,7 +385,8 @@ def _opened(
     if execution is not None and stored:
         _check_travels(opened.raster, execution.scheduler)
     mask = _mask(file, opened, reading, stored, takes_mask)
-    inputs = [_path(each) for each in (image, reading.mask)] if stored else []
+    paths = (image, None if is_nan(reading.mask) else reading.mask)
+    inputs = [_path(each) for each in paths] if stored else []
     opened = replace(opened, mask=mask, inputs=tuple(each for each in inputs if each is not None))
     _check_values(opened)
     return opened

@@ -6,13 +6,15 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Cancelled, SenError, WorkError
-from ..progress import Progress, report
+from ..progress import Progress, check_progress, report
 from ..tiles.image import Image
 from ..tiles.journal import Journal
 from ..tiles.pool import open_pool, outside
+from ..tiles.raster import stamp
 from ..tiles.target import ArrayTarget
 from .work import Memory, Product, Step
 
@@ -21,23 +23,12 @@ if TYPE_CHECKING:
     from ..tiles.lock import Lock
     from ..tiles.output import Place
     from ..tiles.pyramid import Pyramid
-    from ..tiles.raster import Raster
     from .store import Store
 
 __all__ = ["Run"]
 
 FORMAT = 3
 RETRY = "give the same parameters, or overwrite=True (--overwrite) to start anew, or another output"
-
-
-def _source(raster: Raster) -> dict[str, Any]:
-    """Return what tells a source from others and from itself once it has changed."""
-    return {
-        "name": raster.name,
-        "shape": list(raster.shape),
-        "stamp": raster.stamp(),
-        "checksum": raster.fingerprint(),
-    }
 
 
 def never() -> bool:
@@ -97,6 +88,7 @@ class Run:
 
     def run(self, progress: Progress | None = None) -> None:
         """Do all of the work, reporting to a progress callable that may raise to stop it."""
+        check_progress(progress)
         self._progress = progress
         with closing(self.steps()) as steps:
             for step in steps:
@@ -141,14 +133,17 @@ class Run:
             "package": version("napari-sen"),
             "result": self.product.name,
             "image": {
-                **_source(raster),
+                "name": raster.name,
+                "shape": list(raster.shape),
+                "checksum": raster.fingerprint(),
                 "rgb": raster.rgb,
                 "channel_axis": raster.channel_axis,
                 "n_spatial": raster.n_spatial,
                 "spacing": list(self.image.spacing),
                 "kind": self.image.kind,
             },
-            "mask": None if mask is None else _source(mask),
+            "mask": None if mask is None else mask.fingerprint(),
+            "files": self._files(),
             "model": None if self.model is None else self.model.sha256,
             **self.product.identity(),
         }
@@ -202,9 +197,13 @@ class Run:
 
     def _check_sources(self, about: Mapping[str, Any]) -> None:
         """Raise WorkError if what was read is not what it was when the run began."""
-        for name, raster in (("image", self.image.raster), ("mask", self.image.mask)):
-            if raster is not None and raster.stamp() != about[name]["stamp"]:
+        for before, after in zip(about["files"], self._files(), strict=True):
+            if before != after:
                 raise WorkError(
-                    f"the {name} {raster.name} was changed while it was worked on, so the result "
-                    "would be of both: start anew with overwrite=True (--overwrite)"
+                    f"{after[0]} was changed while it was read, so the result would be of both: "
+                    "start anew with overwrite=True (--overwrite)"
                 )
+
+    def _files(self) -> list[list[Any]]:
+        """Return name and stamp of every file and store that is read."""
+        return [[Path(path).name, stamp(path)] for path in self.image.inputs]

@@ -73,12 +73,12 @@ class Journal:
         if known is None:
             write_durably(self.folder / "run.json", json.dumps(run, indent=1).encode())
         elif known != run:
-            for source in ("image", "mask"):
-                if _is_changed(known.get(source), run.get(source)):
-                    raise OutputError(
-                        f"the {source} was changed since {work} was begun: start anew with "
-                        "overwrite=True (--overwrite), or choose another output"
-                    )
+            changed = _changed_file(known.get("files"), run.get("files"))
+            if changed is not None:
+                raise OutputError(
+                    f"{changed} was changed since {work} was begun: start anew with "
+                    "overwrite=True (--overwrite), or choose another output"
+                )
             raise OutputError(
                 f"{work} was begun with other parameters ({difference(known, run)}): {retry}"
             )
@@ -210,13 +210,14 @@ def _is_tile(name: str) -> bool:
     return store.endswith(".zarr") and level.isdecimal() and not name.endswith("zarr.json")
 
 
-def _is_changed(known: Any, now: Any) -> bool:
-    """Return whether a source has other content under the same name and shape."""
-    if not (isinstance(known, dict) and isinstance(now, dict)):
-        return False
-    changing = ("stamp", "checksum")
-    before, after = ({k: v for k, v in s.items() if k not in changing} for s in (known, now))
-    return known != now and before == after
+def _changed_file(known: Any, now: Any) -> str | None:
+    """Return the name of the first file that has another stamp than when the run began."""
+    if not (isinstance(known, list) and isinstance(now, list)) or len(known) != len(now):
+        return None
+    for before, after in zip(known, now, strict=True):
+        if before != after and isinstance(before, list) and before[:1] == after[:1]:
+            return str(after[0])
+    return None
 
 
 def difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

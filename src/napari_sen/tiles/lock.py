@@ -35,6 +35,7 @@ except ImportError:  # Windows
 __all__ = ["Lock", "check_free"]
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}  # of this file system
+_TRIES = 6
 _FAR = 1 << 30  # a byte behind the text, which stays readable
 
 
@@ -176,7 +177,18 @@ def _is_held(folder: Path) -> OutputError:
 
 
 def _lock(file: IO[Any]) -> bool:
-    """Lock an open file unless another has; return whether that was possible."""
+    """Lock an open file unless another run has; return whether that was possible.
+
+    Who only looks whether it is free holds it for a moment, too: so it is tried more than once.
+    """
+    for _ in range(_TRIES - 1):
+        if _lock_now(file):
+            return True
+        time.sleep(0.05)
+    return _lock_now(file)
+
+
+def _lock_now(file: IO[Any]) -> bool:
     try:
         if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

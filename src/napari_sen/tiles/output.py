@@ -25,6 +25,7 @@ from ..disk import (
 from ..errors import OutputError
 from ..io.atomic import check_output
 from ..io.ome_zarr import VERSION
+from ..io.plain_store import open_store
 from .lock import Lock, check_free
 
 __all__ = ["Place", "find_place"]
@@ -113,9 +114,9 @@ class Place:
         if overwrite or not self.goal.exists() or self.store.exists():
             return False
         try:
-            about: Any = zarr.open_group(str(self.goal), mode="r").attrs.asdict()
+            about: Any = zarr.open_group(open_store(self.goal), mode="r").attrs.asdict()
             found = about.get(ATTRIBUTE, {}).get("run")
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             found = None
         if found == json.loads(json.dumps(run)):
             return True
@@ -194,8 +195,8 @@ def _labelled_image(goal: Path) -> tuple[Path | None, int | None]:
     if goal.parent.name != "labels":
         return None, None
     try:
-        group = zarr.open_group(str(image), mode="r")
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        group = zarr.open_group(open_store(image), mode="r")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None, None
     about: Any = group.attrs.asdict()
     if "multiscales" in about:

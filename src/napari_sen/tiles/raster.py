@@ -18,7 +18,7 @@ from ..errors import ImageError, SenError, WorkError
 from ..io.image_file import ImageFile, as_colour
 from .geometry import Box, as_slices
 
-__all__ = ["Opening", "Raster", "Source", "open_raster"]
+__all__ = ["Opening", "Raster", "Source", "open_raster", "stamp"]
 
 
 @dataclass(frozen=True)
@@ -218,13 +218,6 @@ class Raster:
         """Name of the file or store, without its folders; empty for an array."""
         return "" if self.path is None else Path(self.path).name
 
-    def stamp(self) -> int:
-        """Return a checksum of sizes and times of the files that the pixels lie in.
-
-        Of a store: of all its files but its labels, which may be made meanwhile. 0 for an array.
-        """
-        return 0 if self.path is None else zlib.crc32("\n".join(_files(self.path)).encode())
-
     def fingerprint(self) -> int:
         """Return a checksum of shape, dtype and the values of boxes spread over the image.
 
@@ -247,6 +240,14 @@ def _sample(length: int, step: int) -> tuple[int, int]:
     """Return one of :data:`_SAMPLES` intervals of up to 64 px spread over an axis."""
     start = step * max(0, length - 64) // (_SAMPLES - 1)
     return start, min(length, start + 64)
+
+
+def stamp(path: str) -> int:
+    """Return a checksum of sizes and times of a file, or of all files of a store.
+
+    A store's labels are left out: they may be made meanwhile.
+    """
+    return zlib.crc32("\n".join(_files(path)).encode())
 
 
 def _files(root: str) -> list[str]:

@@ -56,7 +56,7 @@ class FolderShelf:
         path = Path(self.folder, f"{name}.npz")
         if not path.exists():
             return None
-        with np.load(path, allow_pickle=False) as found:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as found:
             return dict(found)
 
     def keep_array(self, name: str, array: NDArray[Any]) -> None:
