@@ -1,4 +1,4 @@
-r"""Models side by side on images that nothing was trained on: flat superpixels, trees, the walk.
+r"""Models side by side on images that nothing was trained on: flat superpixels and trees.
 
     python benchmarks/models.py PATH_TO_BSDS500 --models none natural student.safetensors
     python benchmarks/models.py PATH_TO_SET [PATH_TO_SET ...] --models none microscopy \
@@ -31,7 +31,7 @@ from napari_sen.pipeline.trees import scene_tree
 
 Cut = Callable[[int], NDArray[np.int32]]
 
-TREES = {"tree": HierarchyParams(), "walk": HierarchyParams(size_exponent=0.4, walk_weight=0.3)}
+TREES = {"tree": HierarchyParams(), "tree, no walk": HierarchyParams(walk_weight=0.0)}
 
 
 def flat(scene: Scene, kind: str) -> Cut:
@@ -63,7 +63,7 @@ def alone(scene: Scene, kind: str) -> Cut:
 
 def tree(scene: Scene, kind: str, params: HierarchyParams) -> Cut:
     """Return the cuts of a merge tree."""
-    return scene_tree(scene, params.settled(kind), params.leaves(kind)).cut
+    return scene_tree(scene, params.tree(kind)).cut
 
 
 def makers(item: Item, model: Model | None, kind: str) -> Iterator[tuple[str, Cut]]:
