@@ -32,7 +32,6 @@ from napari_sen.core.graph import region_graph
 from napari_sen.core.hierarchy import Hierarchy, merge_regions
 from napari_sen.core.metrics import score
 from napari_sen.core.snic import snic
-from napari_sen.core.walk import walk_costs
 from napari_sen.evaluation.datasets import Item
 from napari_sen.evaluation.methods import make_method, scene_of
 from napari_sen.evaluation.reach import reach
@@ -62,11 +61,11 @@ def cuts(item: Item, kind: str, model: Model) -> Iterator[tuple[str, int, Array]
         known: dict[float, int] = {}
         for size in SIZES:
             yield name, size, reach(cut, size, known).labels
-    start = HierarchyParams().settled(kind)
-    leaves = start.leaves(kind)
+    start = HierarchyParams().tree(kind)
+    leaves = start.leaves
     scene = scene_of(item, model)
     features = scene.features(scene.whole, leaves.features)
-    strength = scene.strength(scene.whole, start)
+    strength = scene.strength(scene.whole, start.merging)
     fewest = round(scene.image.slice_pixels / start.fine_size**2)
     graphs = {}
     for n_fine in sorted({max(fewest, FINE_PER_SEGMENT * size) for size in SIZES}):
@@ -74,11 +73,10 @@ def cuts(item: Item, kind: str, model: Model) -> Iterator[tuple[str, int, Array]
         graphs[n_fine] = labels, region_graph(labels, features, strength)
     for weight in WEIGHTS:
         for p in EXPONENTS:
-            params = replace(start, size_exponent=p, walk_weight=weight)
+            merging = replace(start.merging, evenness=p, walk_weight=weight)
             trees = {}
             for n_fine, (labels, graph) in graphs.items():
-                walk = walk_costs(graph, params) if weight else None
-                trees[n_fine] = Hierarchy(labels, merge_regions(graph, params, walk=walk))
+                trees[n_fine] = Hierarchy(labels, merge_regions(graph, merging))
             name = f"tree, p = {p:g}" + (f", walk {weight:g}" if weight else "")
             for size in SIZES:
                 tree = trees[max(fewest, FINE_PER_SEGMENT * size)]

@@ -13,6 +13,7 @@ from napari_sen.plugin.layers.granularity import Granularity, stops
 from napari_sen.plugin.layers.results import Tree
 from napari_sen.plugin.state.placement import Placement
 from napari_sen.plugin.steps.session import Session
+from tests.merging import NATURAL
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def grid_tree(side):
     """A tree over side x side superpixels of one pixel."""
     labels = np.arange(1, side * side + 1, dtype=np.int32).reshape(side, side)
     features = np.random.default_rng(0).random((side, side, 1), np.float32)
-    return Tree(build(labels, features), Placement(), "grid")
+    return Tree(build(labels, features, merging=NATURAL), Placement(), "grid")
 
 
 def test_a_new_tree_is_shown_in_one_layer(session, granularity):
@@ -136,7 +137,7 @@ def test_large_cuts_are_pyramids(monkeypatch):
 def test_parts_that_do_not_touch_are_the_fewest():
     labels = np.zeros((6, 9), np.int32)
     labels[:, :4], labels[:, 5:7], labels[:, 7:] = 1, 2, 3
-    linkage = build(labels, labels[..., None].astype(np.float32)).linkage
+    linkage = build(labels, labels[..., None].astype(np.float32), merging=NATURAL).linkage
     granularity = Granularity()
     granularity.take(Tree(Hierarchy(labels, linkage), Placement(), "parts"))
     assert granularity.limits == (2, 3)

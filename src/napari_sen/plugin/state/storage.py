@@ -151,7 +151,7 @@ def plan_superpixels(
     n = 3 if source.slices == "volume" else 2
     leading, spatial = source.shape[:-n], source.shape[-n:]
     try:
-        if params.mode == "flat":
+        if params.method == "snic":
             size = source.spacing if source.is_scaled else (1.0,) * len(spatial)
             grid = planned_tiles(params, spatial, size, tile)
         else:

@@ -311,7 +311,7 @@ STEPS: dict[str, DockStep] = {
         "4  Superpixels",
         "Cut the image into pieces that follow its edges.",
         (SegmentParams,),
-        ("mode", "compactness"),
+        ("method", "compactness"),
         superpixels,
         hidden=("n_segments", "size"),
     ),
@@ -326,7 +326,7 @@ STEPS: dict[str, DockStep] = {
         "Hierarchy",
         "Superpixels of every size at once: choose how many with the slider.",
         (HierarchyParams,),
-        ("fine_size", "size_exponent"),
+        ("fine_size", "evenness"),
         hierarchy,
     ),
     "classes": DockStep(
