@@ -1,6 +1,6 @@
 """How even superpixels of the tree are, and what that costs, by size exponent, as Markdown.
 
-    python benchmarks/evenness.py PATH_TO_BSDS500 [--images 100]
+    python benchmarks/evenness.py PATH_TO_BSDS500 [--images 100] [--border-exponent 0]
     python benchmarks/evenness.py PATH_TO_MICROSCOPY
 
 The validation images of BSDS500, or the 'tune' halves of all microscopy sets of at least four
@@ -54,14 +54,16 @@ SCORES = {
 Array: TypeAlias = np.ndarray[Any, Any]
 
 
-def cuts(item: Item, kind: str, model: Model) -> Iterator[tuple[str, int, Array]]:
+def cuts(
+    item: Item, kind: str, model: Model, border_exponent: float | None
+) -> Iterator[tuple[str, int, Array]]:
     """Yield a name, a number of superpixels, and the label map."""
     for name in FLAT:
         cut = make_method(name, kind)(item)
         known: dict[float, int] = {}
         for size in SIZES:
             yield name, size, reach(cut, size, known).labels
-    start = HierarchyParams().tree(kind)
+    start = HierarchyParams(border_exponent=border_exponent).tree(kind)
     leaves = start.leaves
     scene = scene_of(item, model)
     features = scene.features(scene.whole, leaves.features)
@@ -104,6 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("root", type=Path)
     parser.add_argument("--images", type=int, default=100, help="of BSDS500's 100")
+    parser.add_argument("--border-exponent", type=float, help="instead of the kind's")
     args = parser.parse_args()
     torch.set_num_threads(1)
     kind, sets = open_sets(args.root, args.images)
@@ -112,7 +115,7 @@ def main() -> None:
     found: dict[str, list[list[list[float]]]] = {}
     for item in items:
         rows: dict[str, list[list[float]]] = {}
-        for name, _, labels in cuts(item, kind, model):
+        for name, _, labels in cuts(item, kind, model, args.border_exponent):
             scores = score(labels, item.ground_truths)
             rows.setdefault(name, []).append([getattr(scores, key) for key in SCORES])
         for name, values in rows.items():

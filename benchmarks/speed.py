@@ -1,6 +1,6 @@
 """Time of work on an image in memory, stage by stage, as Markdown.
 
-    python benchmarks/speed.py [--quick] [--repeats 5] [--products adaptive flat ...]
+    python benchmarks/speed.py [--quick] [--repeats 5] [--products tree snic ...]
 
 A photograph, mirrored to fill the larger size, RGB uint8, colour alone, superpixels of 20 px.
 Seconds are those of the fastest of the repeats; stages are those that a run tells of.
@@ -25,7 +25,7 @@ from napari_sen.options import Execution, Reading
 from napari_sen.params import ContourParams, HierarchyParams, SegmentParams
 from napari_sen.pipeline.plan import contour_run, superpixel_run, tree_run
 
-PRODUCTS = ("adaptive", "flat", "hierarchy", "contours")
+PRODUCTS = ("tree", "snic", "hierarchy", "contours")
 SHAPES = ((321, 481), (2048, 2048))
 SIZE = 20.0  # px, of superpixels
 
@@ -37,7 +37,7 @@ def run_of(product: str, image: np.ndarray) -> Any:
         return tree_run(image, HierarchyParams(), **how)
     if product == "contours":
         return contour_run(image, ContourParams(), **how)
-    return superpixel_run(image, SegmentParams(size=SIZE, mode=product), **how)
+    return superpixel_run(image, SegmentParams(size=SIZE, method=product), **how)
 
 
 def timed(product: str, image: np.ndarray) -> dict[str, float]:
