@@ -1,6 +1,6 @@
 """How even superpixels of the tree are, and what that costs, by size exponent, as Markdown.
 
-    python benchmarks/evenness.py PATH_TO_BSDS500 [--images 100]
+    python benchmarks/evenness.py PATH_TO_BSDS500 [--images 100] [--border-exponent 0]
     python benchmarks/evenness.py PATH_TO_MICROSCOPY
 
 The validation images of BSDS500, or the 'tune' halves of all microscopy sets of at least four
@@ -32,7 +32,6 @@ from napari_sen.core.graph import region_graph
 from napari_sen.core.hierarchy import Hierarchy, merge_regions
 from napari_sen.core.metrics import score
 from napari_sen.core.snic import snic
-from napari_sen.core.walk import walk_costs
 from napari_sen.evaluation.datasets import Item
 from napari_sen.evaluation.methods import make_method, scene_of
 from napari_sen.evaluation.reach import reach
@@ -55,18 +54,20 @@ SCORES = {
 Array: TypeAlias = np.ndarray[Any, Any]
 
 
-def cuts(item: Item, kind: str, model: Model) -> Iterator[tuple[str, int, Array]]:
+def cuts(
+    item: Item, kind: str, model: Model, border_exponent: float | None
+) -> Iterator[tuple[str, int, Array]]:
     """Yield a name, a number of superpixels, and the label map."""
     for name in FLAT:
         cut = make_method(name, kind)(item)
         known: dict[float, int] = {}
         for size in SIZES:
             yield name, size, reach(cut, size, known).labels
-    start = HierarchyParams().settled(kind)
-    leaves = start.leaves(kind)
+    start = HierarchyParams(border_exponent=border_exponent).tree(kind)
+    leaves = start.leaves
     scene = scene_of(item, model)
     features = scene.features(scene.whole, leaves.features)
-    strength = scene.strength(scene.whole, start)
+    strength = scene.strength(scene.whole, start.merging)
     fewest = round(scene.image.slice_pixels / start.fine_size**2)
     graphs = {}
     for n_fine in sorted({max(fewest, FINE_PER_SEGMENT * size) for size in SIZES}):
@@ -74,11 +75,10 @@ def cuts(item: Item, kind: str, model: Model) -> Iterator[tuple[str, int, Array]
         graphs[n_fine] = labels, region_graph(labels, features, strength)
     for weight in WEIGHTS:
         for p in EXPONENTS:
-            params = replace(start, size_exponent=p, walk_weight=weight)
+            merging = replace(start.merging, evenness=p, walk_weight=weight)
             trees = {}
             for n_fine, (labels, graph) in graphs.items():
-                walk = walk_costs(graph, params) if weight else None
-                trees[n_fine] = Hierarchy(labels, merge_regions(graph, params, walk=walk))
+                trees[n_fine] = Hierarchy(labels, merge_regions(graph, merging))
             name = f"tree, p = {p:g}" + (f", walk {weight:g}" if weight else "")
             for size in SIZES:
                 tree = trees[max(fewest, FINE_PER_SEGMENT * size)]
@@ -106,6 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("root", type=Path)
     parser.add_argument("--images", type=int, default=100, help="of BSDS500's 100")
+    parser.add_argument("--border-exponent", type=float, help="instead of the kind's")
     args = parser.parse_args()
     torch.set_num_threads(1)
     kind, sets = open_sets(args.root, args.images)
@@ -114,7 +115,7 @@ def main() -> None:
     found: dict[str, list[list[list[float]]]] = {}
     for item in items:
         rows: dict[str, list[list[float]]] = {}
-        for name, _, labels in cuts(item, kind, model):
+        for name, _, labels in cuts(item, kind, model, args.border_exponent):
             scores = score(labels, item.ground_truths)
             rows.setdefault(name, []).append([getattr(scores, key) for key in SCORES])
         for name, values in rows.items():

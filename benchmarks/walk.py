@@ -99,7 +99,7 @@ def measure(item: Item, kind: str, model: Model) -> list[Leaves]:
     params = HierarchyParams().settled(kind)
     scene = scene_of(item, model)
     colour = scene.colour(scene.whole, params.smoothing)
-    features = scene.features(scene.whole, params.leaves(kind).features)
+    features = scene.features(scene.whole, params.tree(kind).leaves.features)
     both = np.concatenate([colour, scene.embedding(scene.whole)], axis=-1)
     gradient = gradient_magnitude(scene.colour(scene.whole, params.boundary_smoothing))
     halves = scene.half_discs(scene.whole)
@@ -277,8 +277,11 @@ def tree_of(labels: Array, graph: Graph, added: Array | None) -> Hierarchy:
 def cuts_of(leaves: Leaves, trial: Trial, kind: str, exponent: float) -> Iterator[Array]:
     """Yield the cuts at every number of superpixels."""
     params = replace(
-        HierarchyParams().settled(kind), evenness=exponent, walk_weight=WEIGHT
-    )  # fmt: skip
+        HierarchyParams().settled(kind),
+        evenness=exponent,
+        walk_weight=WEIGHT,
+        border_exponent=0.0,
+    )
     graph = graph_of(leaves, replace(params, **trial.changed))
     added = None if trial.walk is None else trial.walk(graph)
     tree = tree_of(leaves.labels, graph, added)
@@ -370,6 +373,10 @@ def trials(kind: str) -> list[Trial]:
     if kind == "natural":  # elsewhere graphs nearly fall apart, and eigenvectors do not converge
         lines.append(Trial("16 eigenvectors instead", spectral()))
     tree = HierarchyParams().settled(kind)
+    lines += [
+        Trial(f"border exponent {value:g}", changed={"border_exponent": value})
+        for value in (0.0625, 0.125, 0.25)
+    ]
     for key, what, factors in (
         ("embedding_weight", "embedding", (0.5, 2)),
         ("boundary_weight", "boundary", (0.5, 2)),
