@@ -23,7 +23,7 @@ NAMES = {
     "snic-smooth": "SNIC on smoothed colour",
     "snic-boundary": "`segment(model=None)`",
     "sen": "**`segment`**",
-    "sen-even": '**`segment(mode="adaptive", size_exponent=1)`**',
+    "sen-even": '**`segment(method="tree", evenness=1)`**',
     "tree": "`hierarchy(image, model=None).cut(K)`",
     "sen-tree": "**`hierarchy(image).cut(K)`**",
 }

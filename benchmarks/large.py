@@ -98,7 +98,7 @@ def measure(side: int, options: argparse.Namespace) -> dict[str, Any]:
     image = Endless(side, options.ndim)
     params, tree = SegmentParams(size=options.size), None
     if leaf is not None:
-        params = SegmentParams(n_segments=1000, mode="adaptive")
+        params = SegmentParams(size=options.size, method="tree")
         tree = HierarchyParams(fine_size=leaf)
     with tempfile.TemporaryDirectory() as folder:
         execution = Execution(scheduler=threads, out=Path(folder, "result.zarr"))

@@ -42,6 +42,7 @@ SIZES = ((321, 481), (2048, 2048))
 CUTS = (50, 100, 200)
 WALKS = (8, 64)
 PARAMS = HierarchyParams()
+MERGING = HierarchyParams(walk_weight=0.0).tree("natural").merging
 
 
 def photograph(height: int, width: int) -> np.ndarray:
@@ -83,10 +84,10 @@ def stages(height: int, width: int, repeats: int) -> dict[str, float]:
     times["half-discs (optional)"], _ = best(1, lambda: half_disc_difference(sharp))
     times["graph"], graph = best(repeats, lambda: region_graph(labels, colour, strength))
     for steps in WALKS:
-        walk = HierarchyParams(walk_weight=1.0, walk_steps=steps)
+        walk = HierarchyParams(walk_weight=1.0, walk_steps=steps).tree("natural").merging
         name = f"walk of {steps} steps (optional)"
         times[name], _ = best(repeats, lambda walk=walk: walk_costs(graph, walk))
-    times["merge"], linkage = best(repeats, lambda: merge_regions(graph, PARAMS))
+    times["merge"], linkage = best(repeats, lambda: merge_regions(graph, MERGING))
     times["check"], tree = best(repeats, lambda: Hierarchy(labels, linkage))
     times["cut"], _ = best(3 * repeats, lambda: tree.cut(count // 5))
     times["ultrametric"], _ = best(repeats, tree.ultrametric)
@@ -108,7 +109,7 @@ def memory(height: int, width: int) -> None:
     strength = gradient_magnitude(colour)
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
     before = memory_line("VmRSS")
-    Hierarchy(labels, merge_regions(region_graph(labels, colour, strength), PARAMS))
+    Hierarchy(labels, merge_regions(region_graph(labels, colour, strength), MERGING))
     print(f"{(memory_line('VmHWM') - before) / 1024:.1f}")
 
 
@@ -161,8 +162,8 @@ def quality(
         for texture in textures:
             graph = region_graph(labels, colour, gradient + np.float32(texture) * halves)
             for p, weight in product(exponents, weights):
-                params = HierarchyParams(size_exponent=p, boundary_weight=weight)
-                tree = Hierarchy(labels, merge_regions(graph, params))
+                how = HierarchyParams(evenness=p, boundary_weight=weight, walk_weight=0.0)
+                tree = Hierarchy(labels, merge_regions(graph, how.tree("natural").merging))
                 cuts = [scores(tree.cut(k), item.ground_truths) for k in CUTS]
                 name = f"tree, p = {p:g}, boundary {weight:g}, texture {texture:g}"
                 rows.setdefault(name, []).append(np.ravel(cuts).tolist())

@@ -40,7 +40,7 @@ from napari_sen.core.walk import walk_costs
 from napari_sen.evaluation.datasets import Dataset, Item, open_bsds, open_folder
 from napari_sen.evaluation.methods import prepare_item
 from napari_sen.learn.model import Model, load_model
-from napari_sen.params import HierarchyParams
+from napari_sen.params import HierarchyParams, MergeSettings
 from napari_sen.pipeline.features import weighted
 
 FEWEST = 4  # images of a microscopy set
@@ -238,7 +238,7 @@ def spectral(count: int = 16) -> Walk:
 
 def product(graph: Graph) -> Array:
     """Return what the product itself adds."""
-    return walk_costs(graph.regions, graph.params)
+    return walk_costs(graph.regions, merging_of(graph.params))
 
 
 # Trees, their scores, and the tables.
@@ -263,14 +263,24 @@ def graph_of(leaves: Leaves, params: HierarchyParams) -> Graph:
     return Graph(regions, leaves.colours, params)
 
 
+def merging_of(params: HierarchyParams) -> MergeSettings:
+    return params.tree("natural").merging  # all that depends on the kind is settled
+
+
 def tree_of(labels: Array, graph: Graph, added: Array | None) -> Hierarchy:
-    return Hierarchy(labels, merge_regions(graph.regions, graph.params, walk=added))
+    """Return the tree with something added to the costs of the edges."""
+    regions, params = graph.regions, replace(graph.params, walk_weight=0.0)
+    if added is not None:
+        weight = params.boundary_weight
+        strength = weight * regions.strength + regions.length * added
+        regions, params = replace(regions, strength=strength), replace(params, boundary_weight=1.0)
+    return Hierarchy(labels, merge_regions(regions, merging_of(params)))
 
 
 def cuts_of(leaves: Leaves, trial: Trial, kind: str, exponent: float) -> Iterator[Array]:
     """Yield the cuts at every number of superpixels."""
     params = replace(
-        HierarchyParams().settled(kind), size_exponent=exponent, walk_weight=WEIGHT
+        HierarchyParams().settled(kind), evenness=exponent, walk_weight=WEIGHT
     )  # fmt: skip
     graph = graph_of(leaves, replace(params, **trial.changed))
     added = None if trial.walk is None else trial.walk(graph)
@@ -454,15 +464,13 @@ def main() -> None:
     for p, base in bases.items():
         variation = " / ".join(f"{v:.2f}" for v in base[:, :, -1].mean(axis=0))
         print(f"- p = {p:g}: {levels(base)}; size variation {variation}")
-    assert settled.size_exponent is not None
+    assert settled.evenness is not None
     base = bases.setdefault(
-        settled.size_exponent, scores(images, Trial("none", None), kind, settled.size_exponent)
+        settled.evenness, scores(images, Trial("none", None), kind, settled.evenness)
     )
-    print(f"\np = {settled.size_exponent:g}:\n\n" + header(kind, "change"))
+    print(f"\np = {settled.evenness:g}:\n\n" + header(kind, "change"))
     for trial in trials(kind):
-        print(
-            line(trial.name, scores(images, trial, kind, settled.size_exponent), base), flush=True
-        )
+        print(line(trial.name, scores(images, trial, kind, settled.evenness), base), flush=True)
 
 
 if __name__ == "__main__":

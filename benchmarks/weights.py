@@ -60,11 +60,8 @@ def trees(scene: Scene) -> Makers:
     makers: Makers = {}
     for exponent, texture in TREES:
         for weight in (0, *TREE_WEIGHTS):
-            params = HierarchyParams(
-                size_exponent=exponent, texture=texture, embedding_weight=weight
-            )
-            kind = scene.image.kind
-            tree = scene_tree(scene, params.settled(kind), params.leaves(kind))
+            params = HierarchyParams(evenness=exponent, texture=texture, embedding_weight=weight)
+            tree = scene_tree(scene, params.tree(scene.image.kind))
             makers[f"tree p = {exponent}, texture {texture:g}, embedding {weight}"] = tree.cut
     return makers
 

@@ -63,7 +63,7 @@ def segment(image, **options):
 
 
 def adaptive(image, **options):
-    return segment(image, **{"mode": "adaptive"} | options)
+    return segment(image, **{"method": "tree"} | options)
 
 
 def contours(image, **options):
@@ -199,14 +199,14 @@ def test_mask_spacing_model(function, options, kind, words, model):
         *[("segment", {"size": bad}, "size") for bad in (0, -1, np.nan, np.inf, "3", 1e300)],
         *[("segment", {"compactness": bad}, "compactness") for bad in (0, -1, np.nan, np.inf)],
         ("segment", {"n_segments": 2, "size": 3}, "not both"),
-        ("segment", {"mode": "fractal"}, "mode"),
+        ("segment", {"method": "fractal"}, "method"),
         ("segment", {"connectivity": 3}, "connectivity"),
         ("segment", {"smoothing": -1}, "smoothing"),
         ("segment", {"colour_weight": 0, "model": None}, "both 0"),
         ("adaptive", {"connectivity": 2}, "connectivity"),
-        ("adaptive", {"size_exponent": 3}, "size_exponent"),
-        ("segment", {"size_exponent": 1}, "size_exponent is for mode 'adaptive'"),
-        ("adaptive", {"boundary_weight": 10.0}, "boundary_weight is for mode 'flat'"),
+        ("adaptive", {"evenness": 3}, "evenness"),
+        ("segment", {"evenness": 1}, "evenness is for method 'tree'"),
+        ("adaptive", {"boundary_weight": 10.0}, "boundary_weight is for method 'snic'"),
         ("embed", {"clustered": "yes"}, "clustered"),
         ("contours", {"n_sizes": 0}, "n_sizes"),
         ("contours", {"smallest": 9, "largest": 3}, "exceed"),
@@ -283,7 +283,7 @@ def test_a_tree_too_large_for_the_memory(tmp_path):
     side = 1 << 20
     huge = zarr.create_array(tmp_path / "h.zarr", shape=(side, side), chunks=(512, 512), dtype="u2")
     arguments = {"model": None, "progress": never}
-    refused(lambda: adaptive(huge, **arguments), ParameterError, "mode='flat'")
+    refused(lambda: adaptive(huge, **arguments), ParameterError, "method='snic'")
     refused(lambda: napari_sen.hierarchy(huge, **arguments), ParameterError, "larger fine_size")
     refused(lambda: napari_sen.contours(huge, **arguments), ParameterError, "larger fine_sizes")
 
@@ -557,9 +557,9 @@ def test_legal_images(case, model):
     colour = unmasked.get("rgb") or case in ("1 x 1 colour", "strided colour", "RGBA")
     shape = image.shape[:-1] if colour else image.shape
     pixels = int(np.prod(shape)) if mask is None else int(mask.sum())
-    for mode in ("flat", "adaptive"):
+    for method in ("snic", "tree"):
         for number in {1, pixels}:
-            labels = napari_sen.segment(image, number, mode=mode, model=model, **options)
+            labels = napari_sen.segment(image, number, method=method, model=model, **options)
             assert_is_labelling(labels, mask)
             assert labels.max() == number or mask is not None
     for clustered in (False, True):

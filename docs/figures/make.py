@@ -83,11 +83,11 @@ def partitions() -> np.ndarray:
     maps = (
         napari_sen.segment(image, 100, model=None, boundary_weight=0, compactness=10),
         napari_sen.segment(image, 100),
-        napari_sen.segment(image, 100, mode="adaptive"),
+        napari_sen.segment(image, 100, method="tree"),
     )
     return titled(
         row(*(mark_boundaries(image, labels) for labels in maps)),
-        "SNIC on colour", "segment", 'segment(mode="adaptive")',
+        "SNIC on colour", "segment", 'segment(method="tree")',
     )  # fmt: skip
 
 

@@ -165,7 +165,7 @@ static void check_edges(const Array<int32_t, 2> &edges, int64_t n) {
 static auto merge(const Array<int32_t, 2> &edges, const Array<double, 1> &length,
                   const Array<double, 1> &strength, const Array<int64_t, 1> &sizes,
                   const Array<double, 2> &sums, int64_t exponent, double boundary_weight,
-                  std::optional<nb::callable> poll) {
+                  int64_t border_exponent, std::optional<nb::callable> poll) {
     sen::MergeProblem problem{};
     problem.n = int64_t(sizes.shape(0));
     problem.channels = int64_t(sums.shape(1));
@@ -177,13 +177,15 @@ static auto merge(const Array<int32_t, 2> &edges, const Array<double, 1> &length
     problem.strength = strength.data();
     problem.exponent = exponent;
     problem.boundary_weight = boundary_weight;
+    problem.border_exponent = border_exponent;
     if (problem.n > std::numeric_limits<int32_t>::max())
         throw std::invalid_argument("too many regions for 32-bit labels");
     check_edges(edges, problem.n);
     if (int64_t(sums.shape(0)) != problem.n || int64_t(length.shape(0)) != problem.n_edges ||
         int64_t(strength.shape(0)) != problem.n_edges)
         throw std::invalid_argument("the arrays of the graph differ in length");
-    if (exponent < 0) throw std::invalid_argument("the exponent must not be negative");
+    if (exponent < 0 || border_exponent < 0)
+        throw std::invalid_argument("the exponents must not be negative");
     std::vector<sen::Merge> merges;
     {
         nb::gil_scoped_release nogil;
@@ -373,7 +375,7 @@ NB_MODULE(_kernel, m) {
           "Sizes and summed features of regions; see napari_sen.core.graph.");
     m.def("merge", &merge, "edges"_a.noconvert(), "length"_a.noconvert(),
           "strength"_a.noconvert(), "sizes"_a.noconvert(), "sums"_a.noconvert(), "exponent"_a,
-          "boundary_weight"_a, "poll"_a.none() = nb::none(),
+          "boundary_weight"_a, "border_exponent"_a = 0, "poll"_a.none() = nb::none(),
           "Pairs and costs of all merges in order; see napari_sen.core.hierarchy.");
     m.def("edge_costs", &edge_costs, "edges"_a.noconvert(), "length"_a.noconvert(),
           "strength"_a.noconvert(), "features"_a.noconvert(), "boundary_weight"_a,

@@ -1,8 +1,9 @@
 // Greedy agglomeration of a region adjacency graph: the cheapest pair of neighbours merges next.
 //
-//   w(a, b) = (2 n_a n_b / (n_a + n_b))^p * (|f_a - f_b| + c_b B_ab)
+//   w(a, b) = (2 n_a n_b / (n_a + n_b))^p * (|f_a - f_b| + c_b B_ab) * (min(l_a, l_b) / l_ab)^q
 //
-// with sizes n, mean features f and mean boundary strength B along the common border. Equal
+// with sizes n, mean features f, mean boundary strength B along the common border, its length l_ab
+// and the length l_a of all borders of a region (not that of the image, nor of a mask). Equal
 // costs are decided by the smaller, then the larger region number: a total order. The region
 // made by merge k has the number n + k; sizes, sums and borders add.
 //
@@ -30,6 +31,7 @@ struct MergeProblem {
     const double *strength;  // (n_edges): boundary strength summed along the border
     int64_t exponent;        // p in units of 2^-16
     double boundary_weight;  // c_b
+    int64_t border_exponent; // q in units of 2^-16
 };
 
 struct Merge {
@@ -59,7 +61,7 @@ class Power {
 class Merger {
   public:
     explicit Merger(const MergeProblem &p)
-        : p_(p), power_(p.exponent), regions_(size_t(p.n)), slot_(size_t(2 * p.n)),
+        : p_(p), power_(p.exponent), border_power_(p.border_exponent), regions_(size_t(p.n)), slot_(size_t(2 * p.n)),
           sums_(p.sums, p.sums + p.n * p.channels), means_(size_t(p.n * p.channels)),
           edges_(size_t(p.n_edges)), next_(size_t(2 * p.n_edges)), alive_(p.n_edges) {
         for (int64_t r = 0; r < p.n; ++r) {
@@ -72,9 +74,12 @@ class Merger {
             Edge &edge = edges_[size_t(e)];
             edge = {{uint32_t(p.edges[2 * e]), uint32_t(p.edges[2 * e + 1])},
                     p.length[e], p.strength[e]};
-            for (int side = 0; side < 2; ++side) append(region(edge.id[side]), 2 * e + side);
-            queue_.push_back(entry(e));
+            for (int side = 0; side < 2; ++side) {
+                append(region(edge.id[side]), 2 * e + side);
+                region(edge.id[side]).border += edge.length;
+            }
         }
+        for (int64_t e = 0; e < p.n_edges; ++e) queue_.push_back(entry(e));
         std::make_heap(queue_.begin(), queue_.end(), later);
     }
 
@@ -104,6 +109,7 @@ class Merger {
     // a list, so that two regions' lists are joined in one step.
     struct Region {
         int64_t size = 0;
+        double border = 0.0;  // length of all its borders
         int64_t first = kNone, last = kNone;
         int64_t edge = kNone;  // the edge to the region that is being made ...
         uint32_t made = kDead;  // ... which is this one
@@ -159,7 +165,9 @@ class Merger {
         const double na = double(regions_[slot_[a]].size), nb = double(regions_[slot_[b]].size);
         const double difference =
             distance(u, v, p_.channels) + p_.boundary_weight * (edge.strength / edge.length);
-        return {power_(2.0 * na * nb / (na + nb)) * difference, a, b, e};
+        const double la = regions_[slot_[a]].border, lb = regions_[slot_[b]].border;
+        const double cost = power_(2.0 * na * nb / (na + nb)) * difference;
+        return {cost * border_power_(std::min(la, lb) / edge.length), a, b, e};
     }
 
     // Make region `made` of the two, in the slot of the one that was first.
@@ -168,6 +176,7 @@ class Merger {
         Region &into = regions_[slot], &from = regions_[gone];
         slot_[made] = slot;
         into.size += from.size;
+        into.border = into.border + from.border - 2.0 * edges_[size_t(pair.edge)].length;
         for (int64_t c = 0; c < p_.channels; ++c)
             sums_[size_t(slot) * size_t(p_.channels) + size_t(c)] +=
                 sums_[size_t(gone) * size_t(p_.channels) + size_t(c)];
@@ -220,7 +229,7 @@ class Merger {
     }
 
     const MergeProblem &p_;
-    const Power power_;
+    const Power power_, border_power_;
     std::vector<Region> regions_;  // by slot
     std::vector<uint32_t> slot_;   // of every region number, 0...2n - 2
     std::vector<double> sums_, means_;

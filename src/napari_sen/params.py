@@ -26,6 +26,7 @@ __all__ = [
     "HierarchyParams",
     "LossParams",
     "MeanShiftParams",
+    "MergeSettings",
     "NetworkParams",
     "Params",
     "PseudoLabelParams",
@@ -33,6 +34,7 @@ __all__ = [
     "SegmentParams",
     "SnicSettings",
     "TrainParams",
+    "TreeSettings",
     "check_model_name",
     "require",
 ]
@@ -193,6 +195,52 @@ class SnicSettings:
 
 
 @dataclass(frozen=True)
+class MergeSettings:
+    """How the finest superpixels merge, settled; see :class:`HierarchyParams`.
+
+    Attributes
+    ----------
+    evenness : float
+        p of the merge cost.
+    boundary_weight, texture, boundary_smoothing : float
+        Of the boundary strength, and what it is made of.
+    border_exponent : float
+        q of the merge cost.
+    walk_weight : float
+        0: no walk.
+    walk_sigma : float
+    walk_steps : int
+    """
+
+    evenness: float
+    boundary_weight: float
+    texture: float
+    boundary_smoothing: float
+    border_exponent: float
+    walk_weight: float
+    walk_sigma: float
+    walk_steps: int
+
+
+@dataclass(frozen=True)
+class TreeSettings:
+    """How the finest superpixels are made and merged, settled.
+
+    Attributes
+    ----------
+    fine_size : float
+        Their diameter in px of the finest axis.
+    leaves : SnicSettings
+        How they grow.
+    merging : MergeSettings
+    """
+
+    fine_size: float
+    leaves: SnicSettings
+    merging: MergeSettings
+
+
+@dataclass(frozen=True)
 class SegmentParams(Params):
     """Image to superpixels: SNIC on colour and embedding (eq. 7 of the paper)."""
 
@@ -212,17 +260,20 @@ class SegmentParams(Params):
         None, "superpixel diameter, instead of a number", above=0, high=1e12,
         unit="units of spacing",
     )  # fmt: skip
-    mode: str = param(
-        "flat", "flat: superpixels of about one size; adaptive: closer to the edges, and large "
-        "where the image is even",
-        choices=("flat", "adaptive"),
+    level: float | None = param(
+        None, "method tree: cut where merging costs more than this, instead of at a number; see "
+        "the levels of a hierarchy", low=0, high=1e12, advanced=True,
+    )  # fmt: skip
+    method: str = param(
+        "tree", "tree: a cut of the merge tree, closer to the edges; snic: flat superpixels, round "
+        "and of about one size", choices=("tree", "snic"),
     )  # fmt: skip
     compactness: float | None = param(
         None, "larger: rounder superpixels; smaller: closer to the edges; by default 5, in "
         "microscopy 10 for superpixels below 22 px", above=0, high=1e6,
     )  # fmt: skip
-    size_exponent: float | None = param(
-        None, "mode adaptive: 1 keeps superpixels of about equal size, 0.25 follows objects, "
+    evenness: float | None = param(
+        None, "method tree: 1 keeps superpixels of about equal size, 0.25 follows objects, "
         "whatever their size; by default 0.4 for photographs, 0.7 for microscopy",
         low=0, high=2, advanced=True,
     )  # fmt: skip
@@ -244,7 +295,7 @@ class SegmentParams(Params):
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
     boundary_weight: float | None = param(
-        None, "mode flat: weight of the boundary strength (half-disc difference), which growth "
+        None, "method snic: weight of the boundary strength (half-disc difference), which growth "
         "enters last; by default 3000 for photographs, 200 for microscopy (0 for superpixels below "
         "22 px)",
         low=0, high=1e6, advanced=True,
@@ -270,21 +321,22 @@ class SegmentParams(Params):
 class HierarchyParams(Params):
     """Fine superpixels and the cost by which they merge.
 
-    ``w = (2 n_a n_b / (n_a + n_b))^p (c_ab + x_ab)`` with
+    ``w = (2 n_a n_b / (n_a + n_b))^p (c_ab + x_ab) (min(l_a, l_b) / l_ab)^q`` with
     ``c_ab = sqrt(w_c |Lab_a - Lab_b|^2 + w_e Psi_ab) + w_b B_ab``: sizes n, mean colour and
     embedding, and mean boundary strength B of the common border: the gradient of the colour, plus
-    ``texture`` times the half-disc histogram difference. x is what still differs after a walk on
+    ``texture`` times the half-disc histogram difference; l_ab is the length of the common border,
+    l_a that of all borders of a region. x is what still differs after a walk on
     the graph of the finest superpixels.
     """
 
     suited: ClassVar[Suited] = {
         "natural": {
-            "size_exponent": 0.4, "texture": 30.0, "embedding_weight": 2000.0,
-            "walk_sigma": 0.4, "walk_steps": 128,
+            "evenness": 0.4, "texture": 30.0, "embedding_weight": 2000.0,
+            "border_exponent": 0.125, "walk_sigma": 0.4, "walk_steps": 128,
         },
         "microscopy": {
-            "size_exponent": 0.7, "texture": 0.0, "embedding_weight": 1000.0,
-            "walk_sigma": 0.2, "walk_steps": 64,
+            "evenness": 0.7, "texture": 0.0, "embedding_weight": 1000.0,
+            "border_exponent": 0.0, "walk_sigma": 0.2, "walk_steps": 64,
         },
     }  # fmt: skip
 
@@ -294,7 +346,7 @@ class HierarchyParams(Params):
     fine_compactness: float = param(
         3.0, "compactness of the finest superpixels", above=0, high=1e6, advanced=True
     )
-    size_exponent: float | None = param(
+    evenness: float | None = param(
         None, "p: 1 keeps superpixels of about equal size, 0.25 follows objects; by default 0.4 "
         "for photographs, 0.7 for microscopy", low=0, high=2,
     )  # fmt: skip
@@ -324,8 +376,13 @@ class HierarchyParams(Params):
         1.5, "sigma of the Gaussian before the gradient", low=0, high=50, unit="px",
         advanced=True,
     )  # fmt: skip
+    border_exponent: float | None = param(
+        None, "q: how much dearer it is to merge regions that share a small part of their borders; "
+        "larger makes smoother outlines; by default 0.125 for photographs, 0 for microscopy",
+        low=0, high=2, advanced=True,
+    )  # fmt: skip
     walk_weight: float = param(
-        0.0, "weight of what still differs after a walk on the finest superpixels' graph, which "
+        0.3, "weight of what still differs after a walk on the finest superpixels' graph, which "
         "brings like ones together; in units of the mean cost; 0 switches it off",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
@@ -339,9 +396,14 @@ class HierarchyParams(Params):
         "photographs, 64 for microscopy", low=0, high=100_000, advanced=True,
     )  # fmt: skip
 
-    def leaves(self, kind: str) -> SnicSettings:
-        """Return how the finest superpixels grow in this kind of image."""
-        return SnicSettings(_features_of(self.settled(kind)), self.fine_compactness)
+    def tree(self, kind: str) -> TreeSettings:
+        """Return how the finest superpixels are made and merged in this kind of image."""
+        chosen = self.settled(kind)
+        merging = {
+            item.name: _settled(getattr(chosen, item.name)) for item in fields(MergeSettings)
+        }
+        leaves = SnicSettings(_features_of(chosen), self.fine_compactness)
+        return TreeSettings(self.fine_size, leaves, MergeSettings(**merging))
 
 
 def _features_of(params: SegmentParams | HierarchyParams) -> FeatureSettings:
@@ -349,7 +411,7 @@ def _features_of(params: SegmentParams | HierarchyParams) -> FeatureSettings:
     return FeatureSettings(params.smoothing, params.colour_weight, weight)
 
 
-def _settled(value: float | None) -> float:
+def _settled(value: Any) -> Any:
     """Return a value that is settled; it is a fault of ours where it is not."""
     if value is None:
         raise TypeError("a parameter is used before it is settled")
@@ -538,6 +600,10 @@ class ContourParams(Params):
 
     suited: ClassVar[Suited] = {"natural": {"texture": 30.0}, "microscopy": {"texture": 10.0}}
 
+    level: float | None = param(
+        None, "method tree: cut where merging costs more than this, instead of at a number; see "
+        "the levels of a hierarchy", low=0, high=1e12, advanced=True,
+    )  # fmt: skip
     method: str = param(
         "trees", "trees: all cuts of merge trees, weighed by the boundary strength; sizes: flat "
         "superpixels of several sizes, as in the paper (Fig. 11)", choices=("trees", "sizes"),
@@ -546,7 +612,7 @@ class ContourParams(Params):
         (8.0, 10.0, 13.0), "method trees: diameters of the finest superpixels, one tree for each",
         above=1, high=4096, unit="px", advanced=True,
     )  # fmt: skip
-    size_exponent: float = param(
+    evenness: float = param(
         0.1, "method trees: p of the merge cost; small follows objects", low=0, high=2,
         advanced=True,
     )  # fmt: skip

@@ -454,13 +454,13 @@ def test_options_of_adaptive_superpixels_count_in_tiles(shell, rng):
     image = ndimage.gaussian_filter(rng.random((120, 120)), 2)
     image = (255 * image / image.max()).astype(np.uint8)
     np.save(shell.folder / "even.npy", image)
-    options = ("--mode", "adaptive", "--n-segments", 30, "--size-exponent", 1.5, "--smoothing", 2)
+    options = ("--method", "tree", "--n-segments", 30, "--evenness", 1.5, "--smoothing", 2)
     shell("segment", "even.npy", "-o", "tiles.zarr", "--tile", 128, *options, *COLOUR)
     shell("segment", "even.npy", "-o", "whole.npy", *options, *COLOUR)
     whole = np.load(shell.folder / "whole.npy")
     tiles = zarr.open_group(shell.folder / "tiles.zarr", mode="r")["0"][...]
     np.testing.assert_array_equal(tiles, whole)
-    other = segment(image, 30, mode="adaptive", model=None)
+    other = segment(image, 30, method="tree", model=None)
     assert (other != whole).any()
 
 

@@ -18,11 +18,11 @@ COLOUR = ("--model", "none")
 def test_it_writes_what_the_api_gives(shell):
     done = shell(
         "hierarchy", "in.png", "-o", "tree.npz", "--cut", 20, "fine.tif", "--cut", 4, "coarse.png",
-        "--ultrametric", "map.tif", "--fine-size", 6, "--size-exponent", 0.25, "--json", *COLOUR,
+        "--ultrametric", "map.tif", "--fine-size", 6, "--evenness", 0.25, "--json", *COLOUR,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     image = iio.imread(shell.folder / "in.png")
-    tree = napari_sen.hierarchy(image, model=None, fine_size=6, size_exponent=0.25)
+    tree = napari_sen.hierarchy(image, model=None, fine_size=6, evenness=0.25)
     saved = napari_sen.Hierarchy.load(shell.folder / "tree.npz")
     np.testing.assert_array_equal(saved.labels, tree.labels)
     np.testing.assert_array_equal(saved.linkage, tree.linkage)
@@ -116,7 +116,7 @@ def test_a_volume_with_spacing_and_a_mask_in_two_parts(shell, run, rng):
         (("in.png", "--cut", "9", "a.tif", "--n-fine", "0"), "n_fine must be at least 1"),
         (("in.png", "--cut", "3", "a.tif", "--n-fine", "9", "--fine-size", "9"), "not both"),
         (("in.png", "--cut", "999", "a.tif", "-o", "t.npz", *COLOUR), "with --n-fine"),
-        (("in.png", "--cut", "9", "a.tif", "--size-exponent", "3"), "at most 2"),
+        (("in.png", "--cut", "9", "a.tif", "--evenness", "3"), "at most 2"),
         (("no.png", "-o", "t.npz"), "there is no file"),
     ],
 )

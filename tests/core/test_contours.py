@@ -13,6 +13,7 @@ from napari_sen.core.contours import (
 from napari_sen.core.hierarchy import build
 from napari_sen.core.snic import snic
 from napari_sen.errors import ImageError, ParameterError
+from tests.merging import NATURAL
 
 EIGHT = np.ones((3, 3))
 
@@ -143,7 +144,7 @@ def test_bad_input(strength, options, error, words):
 def test_share_of_cuts_is_the_mean_over_every_cut(rng):
     """Against the boundaries of the cuts in turn: the fewest regions that still show a border."""
     labels = snic(rng.random((24, 30, 2)) * 20, 40, compactness=3)
-    tree = build(labels, rng.random((24, 30, 2)))
+    tree = build(labels, rng.random((24, 30, 2)), merging=NATURAL)
     fewest = np.zeros(labels.shape)
     for level in np.unique(tree.levels):  # merges of one height happen together
         cut = tree.cut(level=np.nextafter(level, 0))
@@ -153,5 +154,5 @@ def test_share_of_cuts_is_the_mean_over_every_cut(rng):
 
 
 def test_share_of_cuts_of_one_region():
-    tree = build(np.ones((4, 5), np.int32), np.zeros((4, 5, 1)))
+    tree = build(np.ones((4, 5), np.int32), np.zeros((4, 5, 1)), merging=NATURAL)
     np.testing.assert_array_equal(share_of_cuts(tree), np.zeros((4, 5)))

@@ -14,7 +14,7 @@ from napari_sen.core.hierarchy import Hierarchy, build
 from napari_sen.core.snic import snic
 from napari_sen.core.strength import gradient_magnitude
 from napari_sen.errors import Cancelled, ImageError, ParameterError, SenError
-from napari_sen.params import HierarchyParams
+from tests.merging import NATURAL, merging
 from tests.reference import merge as slow
 
 shapes = st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9))
@@ -54,8 +54,8 @@ def test_graph_equals_the_slow_twin(problem):
     np.testing.assert_array_equal(totals, slow_totals[1:])
 
 
-@given(problems(), exponents, st.sampled_from([0.0, 0.3, 20.0]))
-def test_merging_equals_the_slow_twin(problem, exponent, weight):
+@given(problems(), exponents, st.sampled_from([0.0, 0.3, 20.0]), st.sampled_from([0, 8192, 70000]))
+def test_merging_equals_the_slow_twin(problem, exponent, weight, share):
     """Every pair and every cost, to the last bit; labels here need not be connected."""
     labels, features, strength = problem
     n = int(labels.max())
@@ -63,8 +63,8 @@ def test_merging_equals_the_slow_twin(problem, exponent, weight):
     sizes, sums = _kernel.region_sums(labels, features, n)
     graph = (edges, faces.sum(axis=1).astype(float), along.sum(axis=1), sizes, sums)
     steps = round(exponent * 65536)
-    pairs, costs = _kernel.merge(*graph, steps, weight)
-    expected = slow.merge(*graph, steps, weight)
+    pairs, costs = _kernel.merge(*graph, steps, weight, share)
+    expected = slow.merge(*graph, steps, weight, share)
     assert [(a, b, w) for (a, b), w in zip(pairs.tolist(), costs.tolist(), strict=True)] == expected
 
 
@@ -100,7 +100,7 @@ def test_every_cut_has_its_number_is_connected_and_nested(shape, number, exponen
     room = int(np.prod(shape)) if mask is None else int(mask.sum())
     labels, features = superpixels(rng, tuple(shape), min(number, room), mask)
     strength = rng.random(labels.shape)
-    tree = build(labels, features, strength, HierarchyParams(size_exponent=exponent))
+    tree = build(labels, features, strength, merging=merging(evenness=exponent))
     parts = ndimage.label(labels > 0)[1]
     assert (tree.n_parts, tree.n_leaves) == (parts, labels.max())
     assert tree.n_leaves == 1 or is_valid_linkage(tree.linkage)
@@ -125,7 +125,7 @@ def test_every_cut_has_its_number_is_connected_and_nested(shape, number, exponen
 def test_levels_and_the_ultrametric_map_tell_the_same(seed, exponent):
     rng = np.random.default_rng(seed)
     labels, features = superpixels(rng, (12, 14), 30)
-    tree = build(labels, features, None, HierarchyParams(size_exponent=exponent))
+    tree = build(labels, features, None, merging=merging(evenness=exponent))
     heights = tree.ultrametric()
     assert heights.dtype == np.float32
     for level in [0.0, *tree.levels]:
@@ -140,7 +140,7 @@ def test_levels_and_the_ultrametric_map_tell_the_same(seed, exponent):
 @pytest.mark.parametrize("seed", range(3))
 def test_a_pair_of_leaves_parts_at_the_height_where_both_are_first_in_one_cut(seed):
     rng = np.random.default_rng(seed)
-    tree = build(*superpixels(rng, (12, 14), 9))
+    tree = build(*superpixels(rng, (12, 14), 9), merging=NATURAL)
     cuts = [tree.cut(n) for n in range(tree.n_leaves, 0, -1)]  # after 0, 1, ... merges
     leaves = range(1, tree.n_leaves + 1)
     pairs = np.array([(a, b) for a in leaves for b in leaves if a != b])
@@ -159,7 +159,7 @@ def test_a_chain_as_deep_as_it_is_long():
     n = 3000
     labels = np.arange(1, n + 1)[None]
     strength = np.arange(n, dtype=float)[None]
-    tree = build(labels, np.zeros((1, n, 1)), strength, HierarchyParams(size_exponent=0.0))
+    tree = build(labels, np.zeros((1, n, 1)), strength, merging=merging(evenness=0.0))
     assert (tree.linkage[1:, 1] == np.arange(n, 2 * n - 2)).all()
     np.testing.assert_array_equal(tree.cut(2)[0], [1] * (n - 1) + [2])
     np.testing.assert_array_equal(tree.ultrametric()[0, :-1], tree.levels.astype(np.float32))
@@ -168,7 +168,7 @@ def test_a_chain_as_deep_as_it_is_long():
 def test_four_flat_quadrants_come_back():
     image = np.zeros((24, 36, 1), np.float32)
     image[:12, :18], image[:12, 18:], image[12:, :18] = 40, 80, 120
-    tree = build(snic(image, 60), image, gradient_magnitude(image))
+    tree = build(snic(image, 60), image, gradient_magnitude(image), merging=NATURAL)
     cut = tree.cut(4)
     for rows in (slice(0, 12), slice(12, 24)):
         for columns in (slice(0, 18), slice(18, 36)):
@@ -178,7 +178,7 @@ def test_four_flat_quadrants_come_back():
 
 def test_parts_are_joined_last_in_the_order_of_their_nodes():
     labels = np.array([[1, 2, 0, 3, 0, 4, 5]])
-    tree = build(labels, np.array([0, 1, 0, 5, 0, 0, 9.0])[None, :, None])
+    tree = build(labels, np.array([0, 1, 0, 5, 0, 0, 9.0])[None, :, None], merging=NATURAL)
     np.testing.assert_array_equal(tree.linkage[:, :2], [[0, 1], [3, 4], [2, 5], [6, 7]])
     np.testing.assert_array_equal(tree.linkage[:, 3], [2, 2, 3, 5])
     assert tree.n_parts == 3
@@ -202,16 +202,16 @@ def test_a_strong_border_merges_last():
     features = labels[..., None].astype(float)
     strength = np.zeros((4, 3))
     strength[:, 0] = 1
-    tree = build(labels, features, strength)
+    tree = build(labels, features, strength, merging=NATURAL)
     np.testing.assert_array_equal(tree.linkage[0, :2], [1, 2])
-    plain = build(labels, features)
+    plain = build(labels, features, merging=NATURAL)
     np.testing.assert_array_equal(plain.linkage[0, :2], [0, 1])
 
 
 @pytest.fixture
 def tree(rng):
     labels, features = superpixels(rng, (20, 30), 40)
-    return build(labels, features)
+    return build(labels, features, merging=NATURAL)
 
 
 def swapped(linkage):
@@ -270,7 +270,7 @@ def test_progress_can_cancel():
 
     labels = np.arange(1, 9001).reshape(90, 100)
     with pytest.raises(Cancelled):
-        build(labels, np.zeros((90, 100, 1)), progress=stop)
+        build(labels, np.zeros((90, 100, 1)), progress=stop, merging=NATURAL)
 
 
 LABELS = np.array([[1, 2], [3, 0]])
@@ -294,7 +294,7 @@ FEATURES = np.zeros((2, 2, 1))
 )
 def test_bad_input_is_named(arguments, words):
     with pytest.raises(ImageError, match=words):
-        build(*arguments)
+        build(*arguments, merging=NATURAL)
 
 
 @pytest.mark.parametrize(

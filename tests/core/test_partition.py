@@ -9,6 +9,7 @@ from napari_sen.core.hierarchy import build
 from napari_sen.core.partition import Partition
 from napari_sen.core.snic import snic
 from napari_sen.errors import ImageError, ParameterError
+from tests.merging import NATURAL
 
 ROW = np.array([[3, 3, 5, 5, 8, 8, 0, 9]])
 
@@ -20,7 +21,7 @@ def shown(partition):
 @pytest.fixture
 def tree(rng):
     features = rng.random((24, 30, 2), np.float32)
-    return build(snic(features, 40), features)
+    return build(snic(features, 40), features, merging=NATURAL)
 
 
 def test_merge_joins_what_touches_under_the_smallest_label():
@@ -125,7 +126,7 @@ def test_label_at_is_0_outside():
 def test_undo_and_redo_go_through_every_state(steps):
     """Whatever is done, going back and forth shows the same states, and labels stay unique."""
     features = np.random.default_rng(1).random((12, 14, 1), np.float32)
-    tree = build(snic(features, 16), features)
+    tree = build(snic(features, 16), features, merging=NATURAL)
     partition = Partition(tree.cut(8), tree)
     states = [state(partition)]
     for kind, bits in steps:

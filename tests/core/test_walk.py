@@ -12,12 +12,12 @@ from napari_sen.core import _kernel
 from napari_sen.core.graph import Regions, region_graph
 from napari_sen.core.hierarchy import build, merge_regions
 from napari_sen.core.snic import snic
-from napari_sen.core.walk import WalkScale, walk_costs, walk_scale
+from napari_sen.core.walk import WalkScale, walk_costs, walk_gain, walk_scale, walk_sums
 from napari_sen.errors import Cancelled
-from napari_sen.params import HierarchyParams
+from tests.merging import merging
 from tests.reference import walk as slow
 
-WALK = HierarchyParams(walk_weight=1.0, walk_sigma=0.3, walk_steps=16)
+WALK = merging(walk_weight=1.0, walk_sigma=0.3, walk_steps=16)
 NO_EDGES = np.empty((0, 2), np.int32)
 
 
@@ -64,7 +64,7 @@ def test_the_numbers_of_the_regions_do_not_matter(graph, seed):
         graph.length[order],
         graph.strength[order],
     )
-    found, expected = walk_scale([other], WALK), walk_scale([graph], WALK)
+    found, expected = walk_scale(other, WALK), walk_scale(graph, WALK)
     assert found.median_difference == expected.median_difference
     assert found.gain == pytest.approx(expected.gain, rel=1e-6)
     tiny = 1e-9 * max(1.0, np.abs(graph.means).max()) * (1 + expected.gain)
@@ -97,8 +97,9 @@ def test_parts_that_do_not_touch_share_the_scale_alone(graph, seed, n):
         np.ones(n - 1),
     )
     both = put_together(graph, other)
-    scale = walk_scale([both], WALK)
-    assert walk_scale([graph, other], WALK) == scale, "a sample of parts is as good as the whole"
+    scale = walk_scale(both, WALK)
+    sums = [walk_sums(part, WALK, scale.median_difference) for part in (graph, other)]
+    assert walk_gain(sums) == pytest.approx(scale.gain, rel=1e-12)
     expected = [walk_costs(part, WALK, scale) for part in (graph, other)]
     np.testing.assert_array_equal(walk_costs(both, WALK, scale), np.concatenate(expected))
     np.testing.assert_array_equal(walk_costs(both, WALK), np.concatenate(expected))
@@ -120,7 +121,7 @@ def test_what_a_long_walk_adds_has_the_mean_of_the_costs(graph):
     )
     assert np.isfinite(added).all()
     assert (added >= 0).all()
-    if walk_scale([graph], WALK).gain > 0:
+    if walk_scale(graph, WALK).gain > 0:
         assert added.mean() == pytest.approx(costs.mean() / 4, rel=1e-9)
     else:
         assert (added == 0).all()
@@ -135,7 +136,7 @@ def test_what_a_long_walk_adds_has_the_mean_of_the_costs(graph):
 def test_where_there_is_nothing_to_tell_apart_nothing_is_added(sums, edges):
     none = np.zeros(len(edges))
     graph = Regions(np.ones(len(sums), np.int64), sums, edges, none + 1, none)
-    assert walk_scale([graph], WALK).gain == 0
+    assert walk_scale(graph, WALK).gain == 0
     np.testing.assert_array_equal(walk_costs(graph, WALK), none)
 
 
@@ -170,13 +171,13 @@ def test_trees_in_2d_and_3d_with_masks_and_spacing(rng, spacing, masked):
         mask[..., 5:7] = False
     labels = snic(image, 40, mask=mask, spacing=spacing)
     strength = rng.random(shape)
-    tree = build(labels, image, strength, WALK, spacing=spacing)
+    tree = build(labels, image, strength, merging=WALK, spacing=spacing)
     graph = region_graph(labels, image, strength, spacing=spacing)
-    expected = merge_regions(graph, WALK, walk=walk_costs(graph, WALK))
+    expected = merge_regions(graph, WALK, scale=walk_scale(graph, WALK))
     np.testing.assert_array_equal(tree.linkage, expected)
     assert tree.n_parts == 1 + masked
     assert tree.cut(10).max() == 10
-    plain = build(labels, image, strength, HierarchyParams(walk_weight=0.0), spacing=spacing)
+    plain = build(labels, image, strength, merging=merging(walk_weight=0.0), spacing=spacing)
     assert not np.array_equal(tree.linkage, plain.linkage)
 
 
@@ -194,9 +195,9 @@ def test_the_walk_adds_to_the_cost_of_a_pair_along_the_border():
         np.array([1, 1, 1]), np.array([[0.0], [3], [10]]), np.array([[0, 1], [1, 2]], np.int32),
         np.array([2.0, 4]), np.array([4.0, 4]),
     )  # fmt: skip
-    params = HierarchyParams(size_exponent=0.0, boundary_weight=10.0)
-    linkage = merge_regions(graph, params, walk=np.array([100.0, 5]))
-    np.testing.assert_allclose(linkage[:, 2], [7 + 10 + 5, 6.5 + 20 + 100])
+    how = merging(evenness=0.0, boundary_weight=10.0, walk_weight=0.5, walk_steps=0)
+    linkage = merge_regions(graph, how, scale=WalkScale(1.0, 4.0))  # adds 2 |f_a - f_b|
+    np.testing.assert_allclose(linkage[:, 2], [3 + 20 + 2 * 3, 8.5 + 10 + 2 * 7])
 
 
 def test_the_walk_can_be_cancelled(rng):

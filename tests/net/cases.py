@@ -58,7 +58,7 @@ def one_thread() -> Iterator[None]:
 
 
 def segment(image: Any, **options: Any) -> Results:
-    return {"labels": np.asarray(napari_sen.segment(image, **options))}
+    return {"labels": np.asarray(napari_sen.segment(image, **{"method": "snic"} | options))}
 
 
 def embed(image: Any, **options: Any) -> Results:
@@ -157,22 +157,22 @@ PARAMETERS = {
         segment, colour, n_segments=60,
         compactness=20, smoothing=2, colour_weight=0.5, boundary_weight=900,
     ),
-    "adaptive": plain(segment, grey, n_segments=40, mode="adaptive"),
+    "adaptive": plain(segment, grey, n_segments=40, method="tree"),
     "adaptive colour": plain(
-        segment, colour, size=16, mode="adaptive", compactness=8, size_exponent=0.25, smoothing=0.5
+        segment, colour, size=16, method="tree", compactness=8, evenness=0.25, smoothing=0.5
     ),
     "adaptive mask": plain(
-        segment, grey, n_segments=30, mode="adaptive", mask=islands((128, 150))
+        segment, grey, n_segments=30, method="tree", mask=islands((128, 150))
     ),
     "adaptive volume": plain(
-        segment, volume, n_segments=20, mode="adaptive", slices="volume", spacing=(2, 1, 1)
+        segment, volume, n_segments=20, method="tree", slices="volume", spacing=(2, 1, 1)
     ),
 }  # fmt: skip
 
 MODELS = {
     "natural": with_model(segment, colour, "natural", n_segments=60),
     "natural adaptive": with_model(
-        segment, lambda: sample("coffee"), "natural", n_segments=40, mode="adaptive"
+        segment, lambda: sample("coffee"), "natural", n_segments=40, method="tree"
     ),
     "natural mask": with_model(
         segment, colour, "natural", n_segments=50, mask=islands((120, 140))
@@ -195,14 +195,14 @@ MODELS = {
         segment, lambda: sample("tissue"), size=5, spacing=(0.5, 0.5)
     ),
     "auto grey": with_model(segment, lambda: sample("nuclei"), size=24),
-    "auto adaptive": with_model(segment, lambda: sample("phase"), size=14, mode="adaptive"),
+    "auto adaptive": with_model(segment, lambda: sample("phase"), size=14, method="tree"),
 }  # fmt: skip
 
 CONTOURS = {
     "contours trees": plain(contours, grey, spacing=(0.5, 0.5)),
     "contours trees unthinned": plain(
         contours, colour, thin=False, threshold=0, fine_sizes=(7, 9), texture=10,
-        size_exponent=0.6,
+        evenness=0.6,
     ),
     "contours trees natural": with_model(contours, lambda: sample("coffee"), "natural"),
     "contours trees stack": with_model(contours, lambda: stack(2), threshold=0.0),
@@ -218,7 +218,7 @@ TREES = {
     "hierarchy": plain(hierarchy, grey),
     "hierarchy mask": plain(hierarchy, grey, mask=islands((128, 150)), fine_size=8),
     "hierarchy weights": plain(
-        hierarchy, colour, n_fine=150, fine_compactness=6, size_exponent=0.9, boundary_weight=4,
+        hierarchy, colour, n_fine=150, fine_compactness=6, evenness=0.9, boundary_weight=4,
         texture=12, boundary_smoothing=1, smoothing=0.7,
     ),
     "hierarchy volume": plain(
@@ -258,14 +258,14 @@ TILES = {
         segment, movie, size=8, slices="each", channel_axis=1, tile=64, out=True
     ),
     "tiles volume": plain(segment, volume, size=7, slices="volume", tile=(4, 32, 32)),
-    "tiles adaptive": plain(segment, grey, n_segments=50, mode="adaptive", tile=64),
+    "tiles adaptive": plain(segment, grey, n_segments=50, method="tree", tile=64),
     "tiles adaptive mask": plain(
-        segment, colour, n_segments=40, mode="adaptive", mask=islands((120, 140)), tile=64
+        segment, colour, n_segments=40, method="tree", mask=islands((120, 140)), tile=64
     ),
     "tiles natural": with_model(segment, lambda: sample("coffee"), n_segments=200, tile=96),
     "tiles microscopy stack": with_model(segment, stack, size=8, slices="each", tile=64),
     "tiles adaptive natural": with_model(
-        segment, lambda: sample("coffee"), n_segments=40, mode="adaptive", tile=96
+        segment, lambda: sample("coffee"), n_segments=40, method="tree", tile=96
     ),
     "tiles contours": plain(contours, grey, fine_sizes=(7, 9), tile=64, out=True),
     "tiles contours natural": with_model(

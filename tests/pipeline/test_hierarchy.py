@@ -97,9 +97,7 @@ def test_the_embedding_has_its_say():
     cut = tree.cut(2)
     assert len(np.unique(cut[:, :35])) == len(np.unique(cut[:, 45:])) == 1
     # Psi of orthogonal vectors is 1/2; the two halves hold 40 superpixels of 60 pixels each.
-    means = napari_sen.hierarchy(
-        flat, 2, model=TwoHalves(), embedding_weight=50.0, size_exponent=0.0
-    )
+    means = napari_sen.hierarchy(flat, 2, model=TwoHalves(), embedding_weight=50.0, evenness=0.0)
     np.testing.assert_allclose(means.levels, [5.0], rtol=1e-6)
 
 
@@ -167,7 +165,7 @@ IMAGE = np.zeros((8, 9), np.uint8)
         ({"n_fine": 2.5}, "whole number"),
         ({"n_fine": 5, "fine_size": 3}, "either"),
         ({"fine_size": 1}, "greater than 1"),
-        ({"size_exponent": -0.5}, "at least 0"),
+        ({"evenness": -0.5}, "at least 0"),
         ({"colour_weight": 0}, "both 0"),
         ({"mask": IMAGE}, "empty"),
     ],

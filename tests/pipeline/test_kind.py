@@ -10,7 +10,7 @@ from tests.pipeline.test_segment import photograph
 IMAGE = photograph()
 FUNCTIONS = {
     "segment": lambda image, **how: napari_sen.segment(image, 12, **how),
-    "adaptive": lambda image, **how: napari_sen.segment(image, 12, mode="adaptive", **how),
+    "adaptive": lambda image, **how: napari_sen.segment(image, 12, method="tree", **how),
     "hierarchy": lambda image, **how: napari_sen.hierarchy(image, 60, **how).ultrametric(),
     "contours": napari_sen.contours,
     "embed": napari_sen.embed,

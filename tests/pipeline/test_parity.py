@@ -27,7 +27,7 @@ MASK[5:9, 5:9] = False
 RUNS = {
     "flat": lambda image, **how: superpixel_run(image, SegmentParams(size=9), **how),
     "adaptive": lambda image, **how: superpixel_run(
-        image, SegmentParams(n_segments=40, mode="adaptive"), **how
+        image, SegmentParams(n_segments=40, method="tree"), **how
     ),
     "contours": lambda image, **how: contour_run(
         image, ContourParams(thin=False, threshold=0.0, fine_sizes=(8, 11)), **how

@@ -45,25 +45,23 @@ def test_superpixels_follow_the_object():
 def test_adaptive_superpixels_differ_in_size():
     """As many as asked, connected, and larger where the image is even."""
     image = photograph()
-    flat, adaptive = (
-        napari_sen.segment(image, 20, mode=m, model=None) for m in ("flat", "adaptive")
-    )
+    flat, adaptive = (napari_sen.segment(image, 20, method=m, model=None) for m in ("snic", "tree"))
     assert_is_labelling(adaptive)
     assert adaptive.max() == 20
     assert np.bincount(adaptive.ravel())[1:].std() > 1.5 * np.bincount(flat.ravel())[1:].std()
 
 
-def test_the_size_exponent_says_how_even_adaptive_superpixels_are():
-    how = {"n_segments": 20, "mode": "adaptive", "model": None}
+def test_the_evenness_says_how_even_adaptive_superpixels_are():
+    how = {"n_segments": 20, "method": "tree", "model": None}
     image = photograph()
     spread = [
-        np.bincount(napari_sen.segment(image, **how, size_exponent=p).ravel())[1:].std()
+        np.bincount(napari_sen.segment(image, **how, evenness=p).ravel())[1:].std()
         for p in (0.25, 0.7, 1.5)
     ]
     assert spread[0] > 1.3 * spread[1] > 1.3**2 * spread[2]
     np.testing.assert_array_equal(
         napari_sen.segment(image, **how),
-        napari_sen.hierarchy(image, 100, model=None, size_exponent=0.4).cut(20),
+        napari_sen.hierarchy(image, 100, model=None, evenness=0.4).cut(20),
     )
 
 
@@ -71,7 +69,7 @@ def test_adaptive_with_many_islands():
     """Islands cannot be merged: there are at least as many superpixels."""
     mask = np.zeros((30, 30), np.uint8)
     mask[::6, ::6] = 1
-    labels = napari_sen.segment(np.zeros((30, 30)), 3, mask=mask, mode="adaptive", model=None)
+    labels = napari_sen.segment(np.zeros((30, 30)), 3, mask=mask, method="tree", model=None)
     assert_is_labelling(labels, mask)
     assert labels.max() == 25
 

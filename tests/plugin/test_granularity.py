@@ -45,7 +45,7 @@ def test_superpixels_are_those_of_the_api(session, granularity):
     assert layer.name == "photo superpixels"
     assert_shows(layer, 40)
     expected = napari_sen.segment(
-        session.layer.data, 40, mode="adaptive", model=None, spacing=(0.5, 0.5)
+        session.layer.data, 40, method="tree", model=None, spacing=(0.5, 0.5)
     )
     np.testing.assert_array_equal(layer.data, expected)
     np.testing.assert_array_equal(layer.translate, (3, 4))
@@ -90,8 +90,8 @@ def test_evenness_merges_the_same_leaves_without_the_network(session, granularit
         sizes = np.bincount(granularity.layer.data.ravel())[1:]
         spread.append(sizes.std() / sizes.mean())
         expected = napari_sen.segment(
-            session.layer.data, 40, mode="adaptive", model=None, spacing=(0.5, 0.5),
-            size_exponent=evenness,
+            session.layer.data, 40, method="tree", model=None, spacing=(0.5, 0.5),
+            evenness=evenness,
         )  # fmt: skip
         np.testing.assert_array_equal(granularity.layer.data, expected)
     assert spread[0] > 1.5 * spread[1]
@@ -242,7 +242,7 @@ def test_stacks_by_slice_one_by_one_and_as_a_volume(session, rng):
     assert layer.name == "stack superpixels"
     np.testing.assert_array_equal(layer.translate, (0, 0, 0))
     expected = napari_sen.segment(
-        stack, 7, mode="adaptive", model=None, slices="each", spacing=(1, 1)
+        stack, 7, method="tree", model=None, slices="each", spacing=(1, 1)
     )
     np.testing.assert_array_equal(layer.data, expected)
     session.granularity.show(5)

@@ -316,7 +316,7 @@ def test_the_store_of_someone_else_is_never_overwritten(session, image, tmp_path
 
 
 def test_adaptive_superpixels_grow_too(session):
-    session.set(SegmentParams(n_segments=60, mode="adaptive"))
+    session.set(SegmentParams(n_segments=60, method="tree"))
     control = StopAfter(99)
     (result,) = session.job("superpixels")(control).results
     assert control.seen == [False, True]

@@ -225,7 +225,7 @@ def test_the_main_button_in_tiles(opened, path):
     (layer,) = opened.added(1)
     assert_same_place(layer, image)
     whole = napari_sen.segment(
-        path, size=9, mode="adaptive", spacing=tuple(pixel_size(image)), model=None, tile=128
+        path, size=9, method="tree", spacing=tuple(pixel_size(image)), model=None, tile=128
     )
     np.testing.assert_array_equal(np.asarray(layer.data[0]), whole.compute())
 

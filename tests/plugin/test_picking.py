@@ -13,6 +13,7 @@ from napari_sen.errors import ImageError, ParameterError
 from napari_sen.plugin.layers.made import Made, made_of
 from napari_sen.plugin.layers.pick_tools import PickTools
 from napari_sen.plugin.layers.picking import Picking
+from tests.merging import NATURAL
 
 MAP = np.kron(np.arange(1, 13).reshape(3, 4), np.ones((4, 5), int)).astype(np.uint16)
 PLACE = {"scale": (0.5, 2), "translate": (30, -20), "rotate": 20, "units": "um"}
@@ -147,7 +148,7 @@ def test_a_slice_of_a_stack(picking):
 
 def test_pieces_of_a_tree_split_down_to_its_finest(picking):
     features = np.random.default_rng(0).random((24, 30, 2), np.float32)
-    tree = build(snic(features, 40), features)
+    tree = build(snic(features, 40), features, merging=NATURAL)
     layer = Labels(tree.cut(3).astype(np.uint16), name="cut")
     picking.layers.append(layer)
     layer.metadata["napari-sen"] = Made("superpixels", trees=trees_of(tree))

@@ -47,7 +47,7 @@ def power(x, exponent):
     return result
 
 
-def merge(edges, length, strength, sizes, sums, exponent, boundary_weight):
+def merge(edges, length, strength, sizes, sums, exponent, boundary_weight, border_exponent=0):
     """Return the merges in order, as [(a, b, cost)]; merge k makes node n + k."""
     size = dict(enumerate(map(int, sizes)))
     total = {r: [float(v) for v in row] for r, row in enumerate(sums)}
@@ -55,6 +55,11 @@ def merge(edges, length, strength, sizes, sums, exponent, boundary_weight):
         tuple(sorted(map(int, edge))): (float(n), float(s))
         for edge, n, s in zip(edges, length, strength, strict=True)
     }
+
+    around = dict.fromkeys(size, 0.0)
+    for (a, b), n in zip(edges, length, strict=True):
+        around[int(a)] += float(n)
+        around[int(b)] += float(n)
 
     def cost(pair):
         a, b = pair
@@ -64,7 +69,8 @@ def merge(edges, length, strength, sizes, sums, exponent, boundary_weight):
             squares += d * d
         n, s = border[pair]
         harmonic = 2.0 * size[a] * size[b] / (size[a] + size[b])
-        return power(harmonic, exponent) * (math.sqrt(squares) + boundary_weight * (s / n))
+        apart = power(harmonic, exponent) * (math.sqrt(squares) + boundary_weight * (s / n))
+        return apart * power(min(around[a], around[b]) / n, border_exponent)
 
     merges = []
     while border:
@@ -72,6 +78,7 @@ def merge(edges, length, strength, sizes, sums, exponent, boundary_weight):
         made = len(sizes) + len(merges)
         merges.append((a, b, w))
         size[made] = size[a] + size[b]
+        around[made] = around[a] + around[b] - 2.0 * border[a, b][0]
         total[made] = [u + v for u, v in zip(total[a], total[b], strict=True)]
         for other in sorted(set(itertools.chain(*border)) - {a, b}):
             shares = [border.pop(tuple(sorted((r, other))), None) for r in (a, b)]

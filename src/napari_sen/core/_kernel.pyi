@@ -30,6 +30,7 @@ def merge(
     sums: NDArray[np.float64],
     exponent: int,
     boundary_weight: float,
+    border_exponent: int = 0,
     poll: Callable[..., Any] | None = None,
 ) -> tuple[NDArray[Any], ...]: ...
 def edge_costs(

@@ -14,7 +14,14 @@ from . import _kernel
 from .image import all_finite
 from .lattice import check_spacing
 
-__all__ = ["Regions", "checked_labels", "face_areas", "region_graph"]
+__all__ = [
+    "Regions",
+    "checked_labels",
+    "face_areas",
+    "region_borders",
+    "region_graph",
+    "region_sums",
+]
 
 
 @dataclass(frozen=True)
@@ -77,23 +84,45 @@ def region_graph(
     ImageError, ParameterError
         If an array cannot be used; the message names the remedy.
     """
+    volume, n = checked_labels(labels)
+    sizes, sums = region_sums(volume, features)
+    if (sizes == 0).any():
+        missing = int(np.flatnonzero(sizes == 0)[0]) + 1
+        raise ImageError(f"labels must be 1...{n} without gaps, but {missing} is missing")
+    return Regions(sizes, sums, *region_borders(volume, strength, spacing=spacing))
+
+
+def region_sums(labels: Any, features: Any) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the pixels of every region, (n,), and their features' sums, (n, C).
+
+    Parameters and errors are those of :func:`region_graph`.
+    """
     regions, n = checked_labels(labels)
-    size = check_spacing(spacing, regions.ndim)
-    volume = as_volume(regions, regions.ndim)
     values = np.ascontiguousarray(features, dtype=np.float32)
     if values.ndim != regions.ndim + 1 or values.shape[:-1] != regions.shape:
         raise ImageError(f"features have shape {values.shape}, but the labels {regions.shape}")
     if not all_finite(values):
         raise ImageError("features must be finite: mask or replace NaN and infinite values")
-    sizes, sums = _kernel.region_sums(volume, as_volume(values, regions.ndim), n)
-    if (sizes == 0).any():
-        missing = int(np.flatnonzero(sizes == 0)[0]) + 1
-        raise ImageError(f"labels must be 1...{n} without gaps, but {missing} is missing")
+    sizes, sums = _kernel.region_sums(
+        as_volume(regions, regions.ndim), as_volume(values, regions.ndim), n
+    )
+    return sizes, sums
+
+
+def region_borders(
+    labels: Any, strength: Any = None, *, spacing: Sequence[float] | None = None
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+    """Return ``edges``, ``length`` and ``strength`` of :class:`Regions`.
+
+    Parameters and errors are those of :func:`region_graph`.
+    """
+    regions, n = checked_labels(labels)
+    size = check_spacing(spacing, regions.ndim)
     edges, faces, along = _kernel.region_graph(
-        volume, n, _checked_strength(strength, regions.shape)
+        as_volume(regions, regions.ndim), n, _checked_strength(strength, regions.shape)
     )
     area = face_areas(size)
-    return Regions(sizes, sums, edges, _weighted(faces, area), _weighted(along, area))
+    return edges, _weighted(faces, area), _weighted(along, area)
 
 
 def checked_labels(labels: Any) -> tuple[NDArray[np.int32], int]:

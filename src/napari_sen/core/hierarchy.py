@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, ParameterError
-from ..params import HierarchyParams, require
+from ..params import MergeSettings, require
 from ..progress import Progress, report
 from . import _kernel
 from .graph import Regions, as_volume, checked_labels, region_graph
-from .walk import walk_costs
+from .walk import WalkScale, walk_costs
 
 __all__ = ["Hierarchy", "build", "merge_regions"]
 
@@ -98,7 +98,7 @@ class Hierarchy:
         ParameterError
             If not exactly one of both is given, or it is out of range.
         """
-        table = np.concatenate([[0], self._groups(self._merges(n_segments, level)) + 1])
+        table = np.concatenate([[0], self.groups(n_segments, level=level) + 1])
         volume = as_volume(self.labels, self.labels.ndim)
         labels: NDArray[np.int32] = _kernel.relabel(volume, table.astype(np.int32))
         return labels.reshape(self.labels.shape)
@@ -162,10 +162,18 @@ class Hierarchy:
             )
         return self.n_leaves - int(n_segments)
 
-    def _groups(self, merges: int) -> NDArray[np.int64]:
-        """Return the group of every leaf after so many merges: 0, 1, ... by smallest leaf."""
+    def groups(
+        self, n_segments: int | None = None, *, level: float | None = None
+    ) -> NDArray[np.int64]:
+        """Return to which superpixel of a cut every leaf belongs: 0, 1, ... by smallest leaf.
+
+        Parameters
+        ----------
+        n_segments, level
+            As for :meth:`cut`.
+        """
         n = self.n_leaves
-        nodes = n + merges
+        nodes = n + self._merges(n_segments, level)
         # A node whose parent is not made yet is its own; then everyone asks its parent's parent
         # until nothing changes, which takes log2 of the depth.
         root = np.where(self.parents[:nodes] < nodes, self.parents[:nodes], np.arange(nodes))
@@ -186,20 +194,22 @@ def build(
     labels: Any,
     features: Any,
     strength: Any = None,
-    params: HierarchyParams | None = None,
     *,
+    merging: MergeSettings,
     spacing: Sequence[float] | None = None,
     progress: Progress | None = None,
 ) -> Hierarchy:
     r"""Merge the superpixels of a label image, cheapest pair of neighbours first.
 
     .. math:: w_{ab} = (2 n_a n_b / (n_a + n_b))^p (|f_a - f_b| + w_b B_{ab} + x_{ab})
+                       (\min(l_a, l_b) / l_{ab})^q
 
-    with sizes n in pixels, mean features f, mean boundary strength B along the common border (by
-    faces) and, where the walk has a weight, its part x of the cost
-    (:func:`~napari_sen.core.walk.walk_costs`), which regions inherit along their borders as they
-    do B. Equal costs are decided by the smaller, then the larger node number, and all rounding is
-    fixed, so the tree is the same on every machine.
+    with sizes n in pixels, mean features f, the length l_ab of the common border (in faces) and
+    the mean boundary strength B along it, the length l_a of all borders of a region and, where
+    the walk has a weight, its part x of the cost (:func:`~napari_sen.core.walk.walk_costs`),
+    which regions inherit along their borders as they do B. Equal costs are decided by the smaller,
+    then the larger node number, and all rounding is fixed, so the tree is the same on every
+    machine.
 
     Parameters
     ----------
@@ -209,9 +219,10 @@ def build(
         What is compared, already weighted: the distance of mean features is the first term.
     strength : (Y, X) or (Z, Y, X) array, optional
         Boundary strength, finite and at least 0; none by default.
-    params : HierarchyParams, optional
-        ``size_exponent`` p (used in steps of 2^-16), ``boundary_weight`` w_b and those of the walk
-        are used.
+    merging : MergeSettings
+        ``evenness`` p and ``border_exponent`` q (both used in steps of 2^-16),
+        ``boundary_weight`` w_b and those of the walk are used. For a kind of image:
+        ``HierarchyParams().tree("natural").merging``.
     spacing : sequence of float, optional
         Pixel size along each axis, for the length of borders; all 1 by default.
     progress : callable, optional
@@ -227,17 +238,15 @@ def build(
         If an array cannot be used; the message names the remedy.
     """
     regions = region_graph(labels, features, strength, spacing=spacing)
-    params = params or HierarchyParams()
-    walk = walk_costs(regions, params, progress=progress) if params.walk_weight else None
-    return Hierarchy(labels, merge_regions(regions, params, progress, walk=walk))
+    return Hierarchy(labels, merge_regions(regions, merging, progress))
 
 
 def merge_regions(
     regions: Regions,
-    params: HierarchyParams,
+    merging: MergeSettings,
     progress: Progress | None = None,
     *,
-    walk: NDArray[np.float64] | None = None,
+    scale: WalkScale | None = None,
 ) -> NDArray[np.float64]:
     """Return the linkage of a region graph; see :func:`build` and :class:`Hierarchy`.
 
@@ -245,23 +254,22 @@ def merge_regions(
     ----------
     regions : Regions
         Nodes and edges; several graphs may be put together, since all their sums add.
-    params : HierarchyParams
-        ``size_exponent`` and ``boundary_weight`` are used.
+    merging : MergeSettings
+        As for :func:`build`.
     progress : callable, optional
         Called as ``progress(done, total, "merging")``; may raise Cancelled.
-    walk : (E,) float64 array, optional
-        What :func:`~napari_sen.core.walk.walk_costs` adds to the cost of each edge.
+    scale : WalkScale, optional
+        Of the whole image, where ``regions`` are a part of it; measured here by default.
 
     Returns
     -------
     (n - 1, 4) float64 array
     """
     n = len(regions.sizes)
-    strength, weight = regions.strength, float(params.boundary_weight)
-    if walk is not None:
+    strength, weight = regions.strength, float(merging.boundary_weight)
+    if merging.walk_weight:
+        walk = walk_costs(regions, merging, scale, progress)
         strength, weight = weight * strength + regions.length * walk, 1.0
-    exponent = params.settled("natural").size_exponent
-    assert exponent is not None
     report(progress, 0, n - 1, "merging")
     pairs, costs = _kernel.merge(
         regions.edges,
@@ -269,8 +277,9 @@ def merge_regions(
         strength,
         regions.sizes,
         regions.sums,
-        round(exponent * 65536),
+        round(merging.evenness * 65536),
         weight,
+        round(merging.border_exponent * 65536),
         poll=None if progress is None else lambda done: progress(done, n - 1, "merging"),
     )
     report(progress, n - 1, n - 1, "merging")

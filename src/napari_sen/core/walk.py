@@ -9,12 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..params import HierarchyParams
+from ..params import MergeSettings
 from ..progress import Progress
 from . import _kernel
 from .graph import Regions
 
-__all__ = ["WalkScale", "walk_costs", "walk_scale"]
+__all__ = [
+    "WalkScale",
+    "edge_costs",
+    "median_difference",
+    "walk_costs",
+    "walk_gain",
+    "walk_scale",
+    "walk_sums",
+]
 
 
 @dataclass(frozen=True)
@@ -33,30 +41,66 @@ class WalkScale:
     gain: float
 
 
-def walk_scale(parts: Sequence[Regions], params: HierarchyParams) -> WalkScale:
-    """Measure the constants of :func:`walk_costs` on a whole image, or on a sample of its parts.
+def walk_scale(regions: Regions, merging: MergeSettings) -> WalkScale:
+    """Measure the constants of :func:`walk_costs` on the region graph of a whole image."""
+    median = median_difference(edge_costs(regions))
+    return WalkScale(median, walk_gain([walk_sums(regions, merging, median)]))
+
+
+def edge_costs(regions: Regions, boundary_weight: float = 0.0) -> NDArray[np.float64]:
+    """Return the merge cost of every edge, sizes apart: without a weight the difference alone."""
+    costs: NDArray[np.float64] = _kernel.edge_costs(
+        regions.edges, regions.length, regions.strength, regions.means, float(boundary_weight)
+    )
+    return costs
+
+
+def median_difference(differences: NDArray[np.float64]) -> float:
+    """Return the median of those above 0; 1 where there is none, and nothing to tell apart."""
+    some = differences[differences > 0]
+    return float(np.median(some)) if some.size else 1.0
+
+
+def walk_sums(
+    regions: Regions,
+    merging: MergeSettings,
+    median: float,
+    of: NDArray[np.bool_] | None = None,
+    progress: Progress | None = None,
+) -> tuple[float, float]:
+    """Return what :func:`walk_gain` needs of a part of an image.
 
     Parameters
     ----------
-    parts : sequence of Regions
-        The region graph of the image, or those of some tiles.
-    params : HierarchyParams
-        As for :func:`walk_costs`.
+    regions : Regions
+    merging : MergeSettings
+    median : float
+        Of the whole image's differences.
+    of : (E,) bool array, optional
+        The edges that count here; all by default.
+    progress : callable, optional
 
     Returns
     -------
-    WalkScale
+    costs, left : float
+        Sums of the merge costs, and of the differences that the walk leaves.
     """
-    params = params.settled("natural")
-    median = _median(np.concatenate([_costs(regions, 0.0) for regions in parts]))
-    costs = [_costs(regions, params.boundary_weight) for regions in parts]
-    left = [_walk(regions, median, params) for regions in parts]
-    return WalkScale(median, _gain(np.concatenate(costs), np.concatenate(left)))
+    chosen = slice(None) if of is None else of
+    costs = edge_costs(regions, merging.boundary_weight)[chosen]
+    left = _walk(regions, median, merging, progress)[chosen]
+    # Exact sums, rounded once: they do not depend on the order of the edges.
+    return math.fsum(costs.tolist()), math.fsum(left.tolist())
+
+
+def walk_gain(sums: Sequence[tuple[float, float]]) -> float:
+    """Return the mean merge cost divided by the mean difference left, of all parts together."""
+    costs, left = (math.fsum(values) for values in zip(*sums, strict=True))
+    return costs / left if left > 0 else 0.0
 
 
 def walk_costs(
     regions: Regions,
-    params: HierarchyParams,
+    merging: MergeSettings,
     scale: WalkScale | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.float64]:
@@ -78,7 +122,7 @@ def walk_costs(
     regions : Regions
         The region graph of the image, or of a part of it. Parts that do not touch are walked on
         apart.
-    params : HierarchyParams
+    merging : MergeSettings
         ``walk_weight`` w, ``walk_sigma``, ``walk_steps`` t and ``boundary_weight`` w_b are used.
     scale : WalkScale, optional
         Of the whole image, where ``regions`` are a part of it; measured here by default.
@@ -89,58 +133,32 @@ def walk_costs(
     -------
     (E,) float64 array
     """
-    params = params.settled("natural")
-    median = _median(_costs(regions, 0.0)) if scale is None else scale.median_difference
-    left = _walk(regions, median, params, progress)
     if scale is None:
-        gain = _gain(_costs(regions, params.boundary_weight), left)
+        median = median_difference(edge_costs(regions))
+        left = _walk(regions, median, merging, progress)
+        costs = edge_costs(regions, merging.boundary_weight)
+        gain = walk_gain([(math.fsum(costs.tolist()), math.fsum(left.tolist()))])
     else:
-        gain = scale.gain
-    result: NDArray[np.float64] = left * (params.walk_weight * gain)
+        left, gain = _walk(regions, scale.median_difference, merging, progress), scale.gain
+    result: NDArray[np.float64] = left * (merging.walk_weight * gain)
     return result
-
-
-def _costs(regions: Regions, boundary_weight: float) -> NDArray[np.float64]:
-    """Return the merge cost of every edge, sizes apart; without boundaries the difference."""
-    costs: NDArray[np.float64] = _kernel.edge_costs(
-        regions.edges,
-        regions.length,
-        regions.strength,
-        regions.means,
-        float(boundary_weight),
-    )
-    return costs
 
 
 def _walk(
     regions: Regions,
     median: float,
-    params: HierarchyParams,
-    progress: Progress | None = None,
+    merging: MergeSettings,
+    progress: Progress | None,
 ) -> NDArray[np.float64]:
     """Return how far apart neighbours are after the walk."""
-    assert params.walk_sigma is not None
-    assert params.walk_steps is not None
     n = len(regions.sizes)
     left: NDArray[np.float64] = _kernel.walk(
         regions.edges,
         regions.length,
-        _costs(regions, 0.0),
+        edge_costs(regions),
         regions.means,
-        params.walk_sigma * median,
-        int(params.walk_steps),
+        merging.walk_sigma * median,
+        int(merging.walk_steps),
         poll=None if progress is None else lambda: progress(0, n, "merging"),
     )
     return left
-
-
-def _median(differences: NDArray[np.float64]) -> float:
-    """Return the median of those above 0; 1 where there is none, and nothing to tell apart."""
-    some = differences[differences > 0]
-    return float(np.median(some)) if some.size else 1.0
-
-
-def _gain(costs: NDArray[np.float64], left: NDArray[np.float64]) -> float:
-    # Exact sums, rounded once: they do not depend on the order of the edges.
-    total = math.fsum(left.tolist())
-    return math.fsum(costs.tolist()) / total if total > 0 else 0.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..params import ContourParams, HierarchyParams, Params, SegmentParams
+from ..pipeline.contour_maps import tree_params
 
 __all__ = [
     "DEFAULT_DETECTORS",
@@ -40,7 +41,7 @@ def _settings(contour: Params, of_superpixels: Params) -> dict[str, Any]:
 
 
 FLAT = SegmentParams(compactness=SIZES.compactness)
-MERGING = HierarchyParams(size_exponent=TREES.size_exponent)
+MERGING = tree_params(TREES)
 PLAIN = HierarchyParams()
 
 DETECTORS: Mapping[str, About] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,14 +15,14 @@ from skimage.filters import sobel
 from ..core.contours import share_of_cuts, suppress_non_maxima
 from ..core.strength import half_disc_difference
 from ..errors import DataError, ParameterError
-from ..params import ContourParams, HierarchyParams, SegmentParams
-from ..pipeline.contour_maps import ContourMap
+from ..params import ContourParams, SegmentParams
+from ..pipeline.contour_maps import ContourMap, tree_params
 from ..pipeline.features import Scene
 from ..pipeline.model_choice import choose_model
 from ..pipeline.run import Run
 from ..pipeline.trees import scene_tree
 from .datasets import Item
-from .detector_settings import DETECTORS, FLAT, LEARNT, MERGING, PLAIN, SIGMA, SIZES, TREES
+from .detector_settings import DETECTORS, FLAT, LEARNT, PLAIN, SIGMA, SIZES, TREES
 from .methods import kind_of_model, scene_of
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def make_detector(name: str, model: str | None = None) -> Detector:
     if name.endswith("tree"):
         return partial(_tree, loaded, kind)
     if name.endswith("trees"):
-        return partial(_contours, TREES, MERGING, loaded, kind)
+        return partial(_contours, TREES, None, loaded, kind)
     return partial(_contours, SIZES, FLAT, loaded, kind)
 
 
@@ -76,20 +75,17 @@ def _scene(item: Item, model: Model | None = None) -> Scene:
 
 def _contours(
     params: ContourParams,
-    settings: HierarchyParams | SegmentParams,
+    flat: SegmentParams | None,
     model: Model | None,
     kind: str | None,
     item: Item,
 ) -> NDArray[np.float32]:
     image = _scene(item).image
     kind = kind or image.kind
-    params, merging = params.settled(kind), MERGING
-    if isinstance(settings, HierarchyParams):
-        merging = replace(settings, texture=params.texture)
-        growth = merging.leaves(kind)
-    else:
-        growth = settings.growth(kind)
-    run = Run(ContourMap(params, merging.settled(kind), growth), image, model, "cpu")
+    params = params.settled(kind)
+    tree = tree_params(params).tree(kind)
+    growth = tree.leaves if flat is None else flat.growth(kind)
+    run = Run(ContourMap(params, tree.merging, growth), image, model, "cpu")
     run.run()
     strength: NDArray[np.float32] = run.result()
     return strength
@@ -98,7 +94,7 @@ def _contours(
 def _tree(model: Model | None, kind: str | None, item: Item) -> NDArray[np.float32]:
     scene = _scene(item, model)
     kind = kind or scene.image.kind
-    return share_of_cuts(scene_tree(scene, PLAIN.settled(kind), PLAIN.leaves(kind)))
+    return share_of_cuts(scene_tree(scene, PLAIN.tree(kind)))
 
 
 def _half_disc(item: Item) -> NDArray[np.float32]:

@@ -155,14 +155,14 @@ def _snic(
 def _tree(params: HierarchyParams, model: Model | None, kind: str | None, item: Item) -> Cut:
     scene = scene_of(item, model)
     kind = kind or scene.image.kind
-    params, leaves = params.settled(kind), params.leaves(kind)
-    tree = scene_tree(scene, params, leaves)
+    settings = params.tree(kind)
+    tree = scene_tree(scene, settings)
 
     def cut(wanted: float) -> NDArray[Any]:
         nonlocal tree
         if round(wanted) > tree.n_leaves:
             fine = min(FINE_PER_SEGMENT * round(wanted), scene.image.slice_pixels)
-            tree = scene_tree(scene, params, leaves, fine)
+            tree = scene_tree(scene, settings, fine)
         return tree.cut(round(wanted))
 
     return cut

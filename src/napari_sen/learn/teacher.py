@@ -92,7 +92,9 @@ def region_labels(
         strength += np.float32(params.texture) * half_disc_difference(features, progress=poll)
     regions = region_graph(fine, compared, strength)
     for exponent in params.exponents:
-        settings = HierarchyParams(size_exponent=exponent)
+        # As the bundled models' teachers were: without the walk.
+        how = HierarchyParams(evenness=exponent, walk_weight=0.0, border_exponent=0.0)
+        settings = how.tree("natural").merging
         tree = Hierarchy(fine, merge_regions(regions, settings, poll))
         maps += [tree.cut(min(count, tree.n_leaves)) for count in params.counts]
     report(progress, len(params.exponents), len(params.exponents), "regions")

@@ -27,7 +27,7 @@ def contours(
     threshold: float | None = None,
     thin: bool | None = None,
     fine_sizes: Sequence[float] | None = None,
-    size_exponent: float | None = None,
+    evenness: float | None = None,
     texture: float | None = None,
     compactness: float | None = None,
     model: Model | str | PathLike[str] | None = "auto",
@@ -58,7 +58,7 @@ def contours(
         As for :func:`napari_sen.segment`; stacks slice by slice.
     method, n_sizes, smallest, largest, threshold, thin, compactness
         See :class:`napari_sen.params.ContourParams`, whose defaults None stands for.
-    fine_sizes, size_exponent, texture
+    fine_sizes, evenness, texture
         Likewise; method "trees" only.
     model, spacing, channel_axis, rgb, slices, kind, device, progress
         As for :func:`napari_sen.segment`.
@@ -85,7 +85,7 @@ def contours(
         threshold=threshold,
         thin=thin,
         fine_sizes=fine_sizes,
-        size_exponent=size_exponent,
+        evenness=evenness,
         texture=texture,
         compactness=compactness,
     )

@@ -19,7 +19,7 @@ from ..core.strength import (
     half_disc_reach,
 )
 from ..io.memory import ONE_PASS
-from ..params import FeatureSettings, HierarchyParams
+from ..params import FeatureSettings, MergeSettings
 from ..progress import Progress, part
 from ..tiles.embedding import embed_box
 from ..tiles.geometry import Box, as_slices, box_shape, grow, shift
@@ -177,7 +177,7 @@ class Scene:
         return half_disc_limits(self.sharp(self.whole, progress), self.inside(self.whole))
 
     def strength(
-        self, box: Box, merging: HierarchyParams, progress: Progress | None = None
+        self, box: Box, merging: MergeSettings, progress: Progress | None = None
     ) -> NDArray[np.float32]:
         """Return the gradient of a box, plus the weighted half-disc difference."""
         image = self.image

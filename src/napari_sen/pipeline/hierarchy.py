@@ -33,13 +33,14 @@ def hierarchy(
     kind: str | None = None,
     fine_size: float | None = None,
     fine_compactness: float | None = None,
-    size_exponent: float | None = None,
+    evenness: float | None = None,
     smoothing: float | None = None,
     colour_weight: float | None = None,
     embedding_weight: float | None = None,
     boundary_weight: float | None = None,
     boundary_smoothing: float | None = None,
     texture: float | None = None,
+    border_exponent: float | None = None,
     walk_weight: float | None = None,
     walk_sigma: float | None = None,
     walk_steps: int | None = None,
@@ -57,10 +58,12 @@ def hierarchy(
     one is left. Their cost is
 
     .. math:: w_{ab} = (2 n_a n_b / (n_a + n_b))^p
-              (\sqrt{w_c |Lab_a - Lab_b|^2 + w_e \Psi_{ab}} + w_b B_{ab})
+              (\sqrt{w_c |Lab_a - Lab_b|^2 + w_e \Psi_{ab}} + w_b B_{ab} + x_{ab})
+              (\min(l_a, l_b) / l_{ab})^q
 
-    with sizes n, mean colour, mean embedding (eq. 2) and the mean boundary strength B along the
-    common border: gradient and half-disc histogram difference of the colour. This is an addition
+    with sizes n, mean colour, mean embedding (eq. 2), the length l of borders, the mean boundary
+    strength B along the common one (gradient and half-disc histogram difference of the colour),
+    and what still differs after a walk on the region graph, x. This is an addition
     to the method of Gaur & Manjunath (2020).
 
     Parameters
@@ -76,7 +79,7 @@ def hierarchy(
         As for :func:`napari_sen.segment`; a stack needs ``slices="volume"``.
     fine_size : float, optional
         Diameter of the finest superpixels in pixels (of the finest axis), 10 by default.
-    size_exponent : float, optional
+    evenness : float, optional
         p: 1 keeps superpixels of about equal size, 0.25 follows objects, whatever their size.
         By default 0.4 for photographs (the model ``natural``, or a colour image without a pixel
         size), 0.7 for microscopy.
@@ -86,7 +89,7 @@ def hierarchy(
         keeps fine texture whole. By default 30 for photographs, 0 for microscopy.
     fine_compactness, smoothing, colour_weight, embedding_weight
         See :class:`napari_sen.params.HierarchyParams`, whose defaults None stands for.
-    boundary_weight, boundary_smoothing, walk_weight, walk_sigma, walk_steps
+    boundary_weight, boundary_smoothing, border_exponent, walk_weight, walk_sigma, walk_steps
         As these.
     device : str
         "auto" (CUDA where there is one), "cpu", "cuda", ...
@@ -120,13 +123,14 @@ def hierarchy(
     params = HierarchyParams.given(
         fine_size=fine_size,
         fine_compactness=fine_compactness,
-        size_exponent=size_exponent,
+        evenness=evenness,
         smoothing=smoothing,
         colour_weight=colour_weight,
         embedding_weight=embedding_weight,
         boundary_weight=boundary_weight,
         boundary_smoothing=boundary_smoothing,
         texture=texture,
+        border_exponent=border_exponent,
         walk_weight=walk_weight,
         walk_sigma=walk_sigma,
         walk_steps=walk_steps,

@@ -13,12 +13,14 @@ from ..core.graph import Regions
 from ..core.hierarchy import Hierarchy, merge_regions
 from ..core.walk import walk_costs
 from ..options import Execution, Reading
-from ..params import HierarchyParams, SegmentParams
+from ..params import MergeSettings, SegmentParams
 from ..progress import Progress
+from .cuts import TreeSuperpixels
+from .leaves import grow_leaves, region_graph_of
 from .plan import superpixel_run
-from .superpixels import segment_count
-from .trees import AdaptiveSuperpixels, abstract_tree, check_leaves, grow_leaves, merged_tree
-from .work import Step, Steps, Work
+from .superpixels import find_seeds, segment_count
+from .trees import abstract_tree, check_leaves
+from .work import Step, Steps, Work, measure
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -39,11 +41,12 @@ class Forest:
     firsts : tuple of int
         Leaves before each slice, and at the end all of them.
     regions : tuple of Regions or None
-        The region graph of each slice; None where it has no pixel.
+        The region graph of each slice, with all that borders cost as their strength; None where
+        it has no pixel.
     linkages : tuple of array
         The tree of each slice, as :class:`~napari_sen.core.hierarchy.Hierarchy` has it.
-    params : HierarchyParams
-        How it was merged, settled.
+    merging : MergeSettings
+        How it was merged: without a walk, which the strength holds already.
     wanted : tuple of int
         The number of superpixels that was asked for, of each slice.
     """
@@ -52,7 +55,7 @@ class Forest:
     firsts: tuple[int, ...]
     regions: tuple[Regions | None, ...]
     linkages: tuple[NDArray[np.float64], ...]
-    params: HierarchyParams
+    merging: MergeSettings
     wanted: tuple[int, ...]
 
     @cached_property
@@ -88,42 +91,39 @@ class Forest:
         for tree, first in zip(self.trees, self.firsts, strict=False):
             if tree is None:
                 continue
-            cut = tree.cut(min(max(number, tree.n_parts), tree.n_leaves))[0]
+            cut = tree.groups(min(max(number, tree.n_parts), tree.n_leaves)) + 1
             table[first + 1 : first + 1 + len(cut)] = cut + last
             last += int(cut.max())
         return table
 
     def merged(self, evenness: float, progress: Progress | None = None) -> Forest:
         """Return the forest that the same leaves merge into with another evenness, 0 to 1."""
-        params = replace(self.params, size_exponent=evenness)
-        linkages = []
-        for regions, linkage in zip(self.regions, self.linkages, strict=True):
-            if regions is None:
-                linkages.append(linkage)
-                continue
-            walk = walk_costs(regions, params, progress=progress) if params.walk_weight else None
-            linkages.append(merge_regions(regions, params, progress, walk=walk))
-        return replace(self, linkages=tuple(linkages), params=params)
+        merging = replace(self.merging, evenness=evenness)
+        linkages = tuple(
+            linkage if regions is None else merge_regions(regions, merging, progress)
+            for regions, linkage in zip(self.regions, self.linkages, strict=True)
+        )
+        return replace(self, linkages=linkages, merging=merging)
 
     @property
     def evenness(self) -> float:
         """How much the size of superpixels counts, from 0 (they follow objects) to 1 (even)."""
-        found = self.params.size_exponent
-        assert found is not None  # settled
-        return found
+        return self.merging.evenness
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Forests(AdaptiveSuperpixels):
+class _Forests(TreeSuperpixels):
     """Superpixels of the tree, before they are cut."""
 
     name = "merge trees"
 
     def stages(self, work: Work) -> Steps:
         """Make the leaves, their graphs, the trees."""
-        image = work.image
-        leaves = yield from grow_leaves(work, self.tree, self.leaves, self.rule(image), None)
-        common, seeds = leaves.common, leaves.growth.seeds
+        image, settings, merging = work.image, self.tree.leaves, self.tree.merging
+        stats = yield from measure(work)
+        seeds = yield from find_seeds(work, self.rule(image), settings.connectivity)
+        leaves = yield from grow_leaves(work, stats, [seeds], [None], settings, merging)
+        kept = replace(merging, walk_weight=0.0, boundary_weight=1.0)
         regions: list[Regions | None] = []
         linkages = []
         for which in range(image.n_slices):
@@ -132,24 +132,34 @@ class _Forests(AdaptiveSuperpixels):
                 regions.append(None)
                 linkages.append(np.empty((0, 4)))
                 continue
-            check_leaves(image, common.loaded(), seeds.counts[which], self.remedy)
-            graph, linkage = merged_tree(common, seeds, self.tree, which, poll=work.progress)
+            check_leaves(image, leaves.common.loaded(), seeds.counts[which], self.remedy)
+            graph, _ = region_graph_of(leaves, which, drop=True)
+            graph = _weighed(graph, merging, work.progress)
             regions.append(graph)
-            linkages.append(linkage)
+            linkages.append(merge_regions(graph, kept, work.progress))
         yield Step(image.n_slices, image.n_slices, "merging")
         count = segment_count(self.wanted, image)
         return Forest(
-            np.asarray(leaves.growth.target.array),  # type: ignore[attr-defined]
+            np.asarray(leaves.growths[0].target.array),  # type: ignore[attr-defined]
             tuple(np.concatenate([[0], np.cumsum(seeds.counts)]).tolist()),
             tuple(regions),
             tuple(linkages),
-            self.tree,
+            kept,
             tuple(count(pixels) if pixels else 0 for pixels in seeds.pixels),
         )
 
     def found(self, result: Any) -> dict[str, Any]:
         """Return how many slices there are."""
         return {"slices": len(result.regions)}
+
+
+def _weighed(regions: Regions, merging: MergeSettings, progress: Progress | None) -> Regions:
+    """Return a graph whose strength is all that its borders cost, the walk's part as well."""
+    strength = float(merging.boundary_weight) * regions.strength
+    if merging.walk_weight:
+        walk = walk_costs(regions, merging, progress=progress)
+        strength = strength + regions.length * walk
+    return replace(regions, strength=strength)
 
 
 def forest(
@@ -188,8 +198,8 @@ def forest(
     """
     run = superpixel_run(image, params, model=model, reading=reading, execution=Execution(device))
     asked = run.product
-    assert isinstance(asked, AdaptiveSuperpixels)
-    run.product = _Forests(wanted=asked.wanted, tree=asked.tree, leaves=asked.leaves)
+    assert isinstance(asked, TreeSuperpixels)
+    run.product = _Forests(wanted=asked.wanted, tree=asked.tree)
     run.run(progress)
     found: Forest = run.result()
     return found

@@ -21,12 +21,14 @@ from ..tiles.image import Image, check_mask, open_mask, settle
 from ..tiles.pool import check_scheduler, cores
 from ..tiles.raster import Raster
 from .contour_maps import SIZES_IN_TILES, ContourMap, fine_seeds, tree_params
+from .cuts import TreeSuperpixels
 from .embeddings import Colours, Embedding
 from .features import Scene, warn_of_mean_shift
+from .leaves import LEAF_HALO
 from .model_choice import choose_compared, choose_model, kind_for
 from .run import Run
-from .superpixels import Superpixels, check_tiles, plain_seeds, segment_count
-from .trees import AdaptiveSuperpixels, Tree, check_leaves
+from .superpixels import Superpixels, check_tiles, plain_seeds
+from .trees import Tree, check_leaves
 from .work import Memory, Product, measure
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ def superpixel_run(
     execution: Execution = Execution(),  # noqa: B008
     tree: HierarchyParams | None = None,
     halo: float | None = None,
+    reach: float | None = None,
 ) -> Run:
     """Return a run of :func:`napari_sen.segment`, checked, that has not begun yet.
 
@@ -75,10 +78,12 @@ def superpixel_run(
     execution : Execution
         How the work is done; whether it goes to a store.
     tree : HierarchyParams, optional
-        How the tree is made that superpixels of ``mode="adaptive"`` are cut from; by default as
+        How the tree is made that superpixels of ``method="tree"`` are cut from; by default as
         ``params`` say.
     halo : float, optional
         Seed spacings that a tile sees around its core.
+    reach : float, optional
+        Pixels around a tile in which leaves are merged with its own.
 
     Raises
     ------
@@ -106,23 +111,19 @@ def superpixel_run(
         device=execution.device, kind=opened.kind,
     )  # fmt: skip
     kind = kind_for(chosen, opened.kind)
-    tile = execution.tile
-    product: Product
-    if params.mode == "flat":
-        product = Superpixels(params, kind, tile=tile, halo=halo)
-        rule = segment_count(params, opened)
+    product: Superpixels | TreeSuperpixels
+    if params.method == "snic":
+        product = Superpixels(params, kind, tile=execution.tile, halo=halo)
     else:
-        product = AdaptiveSuperpixels(
-            params, tree.settled(kind), tree.leaves(kind), tile=tile, halo=halo
-        )
-        rule = product.rule(opened)
+        product = TreeSuperpixels(params, tree.tree(kind), reach, tile=execution.tile, halo=halo)
     run = _run(product, opened, chosen, execution)
-    if run.place is not None and opened.mask is None:
-        check_tiles(plain_seeds(opened, rule), tile, halo)
-        if params.mode != "flat":
-            check_leaves(opened, chosen, rule(opened.slice_pixels), AdaptiveSuperpixels.remedy)
-    elif opened.mask is None:
-        rule(opened.slice_pixels)
+    if opened.mask is None:
+        seeds = plain_seeds(opened, product.rule(opened))
+        if run.place is not None:
+            if isinstance(product, TreeSuperpixels):
+                halo = halo or LEAF_HALO[opened.n_spatial]
+                product.check_memory(seeds, opened.raster.channels + (chosen.dim if chosen else 0))
+            check_tiles(seeds, execution.tile, halo)
     return run
 
 
@@ -149,7 +150,7 @@ def tree_run(
             "pass one of them, or slices='volume' for a hierarchy in 3-D"
         )
     kind = kind_for(chosen, opened.kind)
-    product = Tree(params.settled(kind), params.leaves(kind), n_fine, tile=execution.tile)
+    product = Tree(params.tree(kind), n_fine, tile=execution.tile)
     rule = product.rule(opened)
     pixels = opened.slice_pixels
     if opened.mask is not None and isinstance(opened.mask.array, np.ndarray):
@@ -157,7 +158,7 @@ def tree_run(
     count = rule(pixels)
     run = _run(product, opened, chosen, execution)
     if run.place is not None and opened.mask is None:
-        check_tiles(plain_seeds(opened, rule), execution.tile)
+        check_tiles(plain_seeds(opened, rule), execution.tile, LEAF_HALO[opened.n_spatial])
         check_leaves(opened, chosen, count, product.remedy)
     return run
 
@@ -181,15 +182,15 @@ def contour_run(
     chosen = choose_model(model, execution.device, kind=opened.kind)
     kind = kind_for(chosen, opened.kind)
     params = params.settled(kind)
-    merging = tree_params(params).settled(kind)
-    if params.method == "trees":
-        growth = merging.leaves(kind)
-    else:
+    tree = tree_params(params).tree(kind)
+    growth = tree.leaves
+    if params.method != "trees":
         growth = SegmentParams(compactness=params.compactness).growth(kind)
-    product = ContourMap(params, merging, growth, tile=execution.tile, halo=halo)
+    product = ContourMap(params, tree.merging, growth, tile=execution.tile, halo=halo)
     run = _run(product, opened, chosen, execution)
     if run.place is not None:
-        check_tiles(fine_seeds(opened, max(params.fine_sizes)), execution.tile, halo)
+        largest = fine_seeds(opened, max(params.fine_sizes))
+        check_tiles(largest, execution.tile, halo or LEAF_HALO[2])
         for size in params.fine_sizes:
             check_leaves(opened, chosen, fine_seeds(opened, size).counts[0], product.remedy)
     return run
@@ -236,25 +237,28 @@ TINY = 32  # any tile: colours are made into a store
 
 
 def tree_of(params: SegmentParams) -> HierarchyParams:
-    """Return how the tree is made that superpixels of mode "adaptive" are cut from.
+    """Return how the tree is made that superpixels of method "tree" are cut from.
 
     Raises
     ------
     ParameterError
         If a parameter of the one mode is given for the other.
     """
-    if params.mode == "flat":
-        if params.size_exponent is not None:
-            raise ParameterError("size_exponent is for mode 'adaptive': pass mode='adaptive' too")
+    if params.method == "snic":
+        for name in ("evenness", "level"):
+            if getattr(params, name) is not None:
+                raise ParameterError(f"{name} is for method 'tree': pass method='tree' too")
     elif params.boundary_weight is not None:
         raise ParameterError(
-            "boundary_weight is for mode 'flat': use napari_sen.hierarchy to weigh a tree's"
+            "boundary_weight is for method 'snic': use napari_sen.hierarchy to weigh a tree's"
         )
     elif params.connectivity != 1:
-        raise ParameterError("adaptive superpixels touch by their faces: connectivity must be 1")
+        raise ParameterError(
+            "superpixels of the tree touch by their faces: pass method='snic' for connectivity 2"
+        )
     return HierarchyParams.given(
         fine_compactness=params.compactness,
-        size_exponent=params.size_exponent,
+        evenness=params.evenness,
         smoothing=params.smoothing,
         colour_weight=params.colour_weight,
         embedding_weight=params.embedding_weight,

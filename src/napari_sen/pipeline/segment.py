@@ -23,9 +23,10 @@ def segment(
     n_segments: int | None = None,
     *,
     size: float | None = None,
-    mode: str = "flat",
+    level: float | None = None,
+    method: str = "tree",
     compactness: float | None = None,
-    size_exponent: float | None = None,
+    evenness: float | None = None,
     model: Model | str | PathLike[str] | None = "auto",
     mask: Any = None,
     spacing: Sequence[float] | None = None,
@@ -65,14 +66,17 @@ def segment(
         so many are made.
     size : float, optional
         Superpixel diameter in units of ``spacing``, instead of a number.
-    mode : {"flat", "adaptive"}
-        "flat": superpixels of about one size. "adaptive": a cut of the merge tree
-        (:func:`napari_sen.hierarchy`), large where the image is even, small where it is not.
+    level : float, optional
+        Instead of a number: merge while the cheapest pair costs at most this, as
+        :meth:`napari_sen.core.hierarchy.Hierarchy.cut` does; for method "tree".
+    method : {"tree", "snic"}
+        "tree": a cut of the merge tree (:func:`napari_sen.hierarchy`), large where the image is
+        even, small where it is not. "snic": flat superpixels of about one size.
     compactness : float, optional
         Larger: rounder; smaller: closer to the edges; try 1 to 100. 5 by default; 10 in
         microscopy for superpixels below 22 px, which are then made without the boundary term.
-    size_exponent : float, optional
-        For mode "adaptive": 1 keeps superpixels of about equal size, 0.25 follows objects,
+    evenness : float, optional
+        For method "tree": 1 keeps superpixels of about equal size, 0.25 follows objects,
         whatever their size. By default 0.4 for photographs, 0.7 for microscopy.
     model : Model, name, path or None
         "auto" takes the bundled model for the kind of image; None uses colour alone.
@@ -134,14 +138,15 @@ def segment(
     >>> labels.shape, labels.max()
     ((60, 90), 6)
     """
-    if n_segments is not None and size is not None:
-        raise ParameterError("give either n_segments or size, not both")
+    if sum(each is not None for each in (n_segments, size, level)) > 1:
+        raise ParameterError("give only one of n_segments, size and level")
     params = SegmentParams.given(
         n_segments=n_segments,
         size=size,
-        mode=mode,
+        level=level,
+        method=method,
         compactness=compactness,
-        size_exponent=size_exponent,
+        evenness=evenness,
         connectivity=connectivity,
         smoothing=smoothing,
         colour_weight=colour_weight,

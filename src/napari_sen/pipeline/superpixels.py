@@ -48,6 +48,8 @@ __all__ = [
     "planned_tiles",
     "segment_count",
     "settle_tiles",
+    "superpixels_found",
+    "wanted_count",
 ]
 
 # Seed spacings that a tile sees around its core, by number of spatial axes: with 6 (5 in 3-D) at
@@ -159,7 +161,7 @@ class Growth:
 
 @dataclass(frozen=True)
 class Superpixels(Product):
-    """The product of :func:`napari_sen.segment` with ``mode="flat"``.
+    """The product of :func:`napari_sen.segment` with ``method="snic"``.
 
     Attributes
     ----------
@@ -178,9 +180,13 @@ class Superpixels(Product):
         mine = {"parameters": self.params.to_dict(), "kind": self.kind}
         return super().identity() | mine
 
+    def rule(self, image: Image) -> CountRule:
+        """Return how many superpixels a slice gets, by its number of pixels inside."""
+        return segment_count(self.params, image)
+
     def stages(self, work: Work) -> Steps:
         """Measure, find seeds, grow, mend the seams."""
-        image, rule = work.image, segment_count(self.params, work.image)
+        image, rule = work.image, self.rule(work.image)
         stats = yield from measure(work)
         seeds = yield from find_seeds(work, rule, self.params.connectivity)
         count = sum(map(rule, seeds.pixels))
@@ -220,10 +226,11 @@ def label_dtype(total: int) -> np.dtype[Any]:
 
 def segment_count(params: SegmentParams, image: Image) -> CountRule:
     """Return how many superpixels a slice gets, by its number of pixels inside."""
-    return partial(_segment_count, params, image.spacing)
+    return partial(wanted_count, params, image.spacing)
 
 
-def _segment_count(params: SegmentParams, spacing: Sequence[float], pixels: int) -> int:
+def wanted_count(params: SegmentParams, spacing: Sequence[float], pixels: int) -> int:
+    """Return how many superpixels so many pixels are to be cut into."""
     if pixels == 0:
         return 0
     if params.size is None:
@@ -287,7 +294,7 @@ def planned_tiles(
         If there can be no such run.
     """
     size, pixels = tuple(spacing), math.prod(shape)
-    seeds = Seeds(tuple(shape), size, (_segment_count(params, size, pixels),), (pixels,))
+    seeds = Seeds(tuple(shape), size, (wanted_count(params, size, pixels),), (pixels,))
     check_tiles(seeds, tile)
     return TileGrid(tuple(shape), settle_tiles(seeds, tile)[0])
 

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.graph import Regions, face_areas, region_graph
+from ..core.graph import Regions, face_areas, region_borders, region_sums
 from ..core.image import row_blocks
 from .geometry import Box, as_slices, box_shape, shift
 
-__all__ = ["PartialGraph", "add_up", "tile_graph"]
+__all__ = ["Borders", "Sums", "add_up", "tile_borders", "tile_sums"]
 
 
 @dataclass(frozen=True)
-class PartialGraph:
-    """What one tile knows of regions and borders.
+class Sums:
+    """What one tile knows of regions.
 
     Attributes
     ----------
@@ -31,85 +31,96 @@ class PartialGraph:
         Their pixels in the tile.
     sums : (n, C) float64 array
         Features, summed over these.
+    """
+
+    labels: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    sums: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Borders:
+    """What one tile knows of borders.
+
+    Attributes
+    ----------
     pairs : (E, 2) int64 array
         Labels with a common border, smaller first.
     length, strength : (E,) float64 arrays
         As in :class:`napari_sen.core.graph.Regions`, of the faces that the tile counts.
     """
 
-    labels: NDArray[np.int64]
-    sizes: NDArray[np.int64]
-    sums: NDArray[np.float64]
     pairs: NDArray[np.int64]
     length: NDArray[np.float64]
     strength: NDArray[np.float64]
 
 
-def tile_graph(
+def tile_sums(labels: NDArray[Any], features: NDArray[np.float32]) -> Sums:
+    """Return the sums of one tile.
+
+    Parameters
+    ----------
+    labels : (*core) array
+        Global labels; 0 is outside.
+    features : (*core, C) float32 array
+    """
+    known, local = _numbered(labels)
+    if not len(known):
+        return Sums(known, np.empty(0, np.int64), np.empty((0, features.shape[-1])))
+    return Sums(known, *region_sums(local, features))
+
+
+def tile_borders(
     labels: NDArray[Any],
-    features: NDArray[np.float32],
     strength: NDArray[np.float32] | None,
     window: Box,
     core: Box,
     spacing: Sequence[float],
-) -> PartialGraph:
-    """Return the graph of one tile.
+) -> Borders:
+    """Return the borders of one tile.
 
     Parameters
     ----------
     labels, strength : (*spatial) arrays
         In a window that reaches one pixel beyond the core at the end of each axis, where there
         is image. Labels are global; 0 is outside.
-    features : (*core, C) float32 array
-        In the core.
     window, core : Box
         Where both lie.
     spacing : sequence of float
         Pixel size along each axis.
     """
     here = as_slices(shift(core, window))
-    own = np.asarray(labels[here])
-    known, local = _numbered(own)
-    channels = features.shape[-1]
+    known, local = _numbered(labels[here])
     parts = []
-    sizes, sums = np.empty(0, np.int64), np.empty((0, channels))
-    if known[-1] > 0:
-        local += np.int32(known[0] != 0)  # local labels are 1...n, outside stays 0
-        known = known[known > 0]
-        inner = region_graph(
-            local,
-            features,
-            None if strength is None else strength[here],
-            spacing=spacing,
-        )
-        sizes, sums = inner.sizes, inner.sums
-        parts.append((known[inner.edges], inner.length, inner.strength))
-    else:
-        known = known[:0]
-    area = face_areas(tuple(spacing))[3 - own.ndim :]
+    if len(known):
+        inner = None if strength is None else strength[here]
+        edges, *measured = region_borders(local, inner, spacing=spacing)
+        parts.append((known[edges], *measured))
+    area = face_areas(tuple(spacing))[3 - local.ndim :]
     for axis, end in enumerate(box_shape(core)):
         if labels.shape[axis] > end:
             parts.append(_across(labels, strength, here, axis, end, area[axis]))
-    pairs, length, along = _summed(
-        *(np.concatenate([part[k] for part in parts]) for k in range(3))
-    ) if parts else (np.empty((0, 2), np.int64), np.empty(0), np.empty(0))  # fmt: skip
-    return PartialGraph(known, sizes, sums, pairs, length, along)
+    if not parts:
+        return Borders(np.empty((0, 2), np.int64), np.empty(0), np.empty(0))
+    return Borders(*_summed(*(np.concatenate([part[k] for part in parts]) for k in range(3))))
 
 
-def _numbered(labels: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return the labels that occur, rising, and for every pixel the place of its own."""
+def _numbered(labels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the labels above 0 that occur, rising, and every pixel's place among them, from 1."""
     low, high = int(labels.min()), int(labels.max())
     if high - low > labels.size:
-        known, local = np.unique(labels, return_inverse=True)
-        return known.astype(np.int64), local.reshape(labels.shape).astype(np.int32)
+        found, place = np.unique(labels, return_inverse=True)
+        shown = place.reshape(labels.shape).astype(np.int32)
+        return found[found > 0].astype(np.int64), shown + np.int32(found[0] != 0)
     # In blocks: an index as large as the tile would take twice the memory of its labels.
     blocks = row_blocks(labels.shape)
     occurs = np.zeros(high - low + 1, bool)
     for rows in blocks:
         occurs[labels[rows] - low] = True
-    known = np.flatnonzero(occurs)
+    occurs[: max(1 - low, 0)] = False  # outside
+    known: NDArray[np.int64] = np.flatnonzero(occurs)
     place = np.zeros(len(occurs), np.int32)
-    place[known] = np.arange(len(known))
+    place[known] = np.arange(1, len(known) + 1)
     local = np.empty(labels.shape, np.int32)
     for rows in blocks:
         local[rows] = place[labels[rows] - low]
@@ -153,37 +164,52 @@ def _summed(
     )
 
 
-def add_up(parts: Iterable[PartialGraph], first: int, n: int, channels: int) -> Regions:
-    """Return the graph of the whole from those of its tiles, always added in the same order.
+def add_up(parts: Iterable[tuple[Sums, Borders]], numbers: range | NDArray[np.int64]) -> Regions:
+    """Return the graph of some regions from what tiles know, always added in the same order.
 
     Parameters
     ----------
-    parts : iterable of PartialGraph
+    parts : iterable of (Sums, Borders)
         Read one at a time.
-    first : int
-        Labels ``first`` + 1 ... ``first`` + n are the regions.
-    n, channels : int
-        Number of regions and of features.
+    numbers : range or (n,) int64 array
+        The labels of these regions, rising; what tiles know of others is left out.
     """
-    sizes, sums = np.zeros(n, np.int64), np.zeros((n, channels))
-    edges, lengths, strengths = [], [], []
-    for part in parts:
-        place = part.labels - (first + 1)
-        sizes[place] += part.sizes
-        sums[place] += part.sums
-        edges.append((part.pairs - (first + 1)).astype(np.int32))
-        lengths.append(part.length)
-        strengths.append(part.strength)
-    key = np.concatenate([edge[:, 0].astype(np.int64) << 32 | edge[:, 1] for edge in edges])
-    del edges
+    sizes, sums = np.zeros(len(numbers), np.int64), np.zeros((len(numbers), 0))
+    keys, lengths, strengths = [], [], []
+    for inner, borders in parts:
+        place = _places(inner.labels, numbers)
+        known = place >= 0
+        if len(known) and not sums.size:
+            sums = np.zeros((len(numbers), inner.sums.shape[1]))
+        sizes[place[known]] += inner.sizes[known]
+        sums[place[known]] += inner.sums[known]
+        pairs = _places(borders.pairs, numbers)
+        both = (pairs >= 0).all(axis=1)
+        keys.append(pairs[both, 0] << 32 | pairs[both, 1])
+        lengths.append(borders.length[both])
+        strengths.append(borders.strength[both])
+    key = np.concatenate(keys)
+    del keys
     order = np.argsort(key, kind="stable")
     key = key[order]
     starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]])[: len(key)])
-    pairs = np.empty((len(starts), 2), np.int32)
-    pairs[:, 0], pairs[:, 1] = key[starts] >> 32, key[starts] & 0xFFFFFFFF
+    edges = np.empty((len(starts), 2), np.int32)
+    edges[:, 0], edges[:, 1] = key[starts] >> 32, key[starts] & 0xFFFFFFFF
     del key
     length, strength = (
         np.add.reduceat(np.concatenate(values)[order], starts) if len(starts) else np.empty(0)
         for values in (lengths, strengths)
     )
-    return Regions(sizes, sums, pairs, length, strength)
+    return Regions(sizes, sums, edges, length, strength)
+
+
+def _places(labels: NDArray[np.int64], numbers: range | NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the place of each label among some numbers; -1 where it is not there."""
+    if isinstance(numbers, range):
+        place = labels - numbers.start
+        return np.where((place >= 0) & (place < len(numbers)), place, -1)
+    if not len(numbers):
+        return np.full(labels.shape, -1)
+    place = np.minimum(np.searchsorted(numbers, labels), len(numbers) - 1)
+    found: NDArray[np.int64] = np.where(numbers[place] == labels, place, -1)
+    return found

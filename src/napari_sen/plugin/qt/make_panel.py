@@ -212,7 +212,7 @@ class MakePanel(StepPanel):
             now = self._session.evenness
         if now is None:
             kind = "natural" if source is None else source.kind
-            now = HierarchyParams.suited[kind]["size_exponent"]
+            now = HierarchyParams.suited[kind]["evenness"]
         return now
 
     def _tell(self, source: LayerImage | None) -> None:

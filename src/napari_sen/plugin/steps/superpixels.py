@@ -35,13 +35,14 @@ __all__ = ["FLAT", "SUPERPIXELS", "asked_of_tree"]
 
 def asked_of_tree(source: LayerImage, settings: Settings) -> SegmentParams:
     """Return how many superpixels of the tree are asked for, and how even."""
-    return replace(
-        _sized(source, settings, SegmentParams()), mode="adaptive", size_exponent=settings.evenness
-    )
+    asked = _sized(source, settings, SegmentParams())
+    return replace(asked, method="tree", evenness=settings.evenness)
 
 
 def _asked_flat(source: LayerImage, settings: Settings) -> SegmentParams:
-    return replace(_sized(source, settings, settings[SegmentParams]), mode="flat")
+    return replace(
+        _sized(source, settings, settings[SegmentParams]), method="snic", evenness=None, level=None
+    )
 
 
 def _sized(source: LayerImage, settings: Settings, params: SegmentParams) -> SegmentParams:
@@ -203,6 +204,6 @@ FLAT = DockStep(
     flat,
     (SegmentParams,),
     ("compactness",),
-    hidden=("n_segments", "size", "mode", "size_exponent"),
+    hidden=("n_segments", "size", "method", "evenness", "level"),
     tiled=Tiled("flat-superpixels", "superpixels", _plan_flat, tiled_flat),
 )
