@@ -484,6 +484,13 @@ class NetworkParams(Params):
     base_width: int = param(16, "channels of the first level", low=4, high=256)
     width_cap: int = param(128, "largest number of channels of a level", low=4, high=1024)
     levels: int = param(5, "number of halvings", low=1, high=5, advanced=True)
+    design: str = param(
+        "paper", "paper: all levels of the paper; lean: works at half the resolution, for a "
+        "quarter of the time", choices=("paper", "lean"), advanced=True,
+    )  # fmt: skip
+    growth: float = param(
+        2.0, "so many times as many channels from level to level", low=1, high=4, advanced=True
+    )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ IMAGE = grey(96, 112)
 COLOUR = colour(96, 112)
 MASK = islands(IMAGE.shape)
 STACK = np.stack([IMAGE, IMAGE[::-1], IMAGE[:, ::-1]])
-HOW = {"size": 12, "model": None}
+HOW = {"size": 12, "model": None, "method": "snic"}
 
 
 def expected(image=IMAGE, mask=MASK, **how):
@@ -159,17 +159,17 @@ def test_pixels_under_alpha_0_are_outside(tile, tmp_path):
 
 
 def test_opaque_alpha_changes_nothing():
-    plain = napari_sen.segment(COLOUR, 60, model=None)
+    plain = napari_sen.segment(COLOUR, 60, model=None, method="snic")
     opaque = np.dstack([COLOUR, np.full(MASK.shape, 3, np.uint8)])
-    np.testing.assert_array_equal(napari_sen.segment(opaque, 60, model=None), plain)
-    tiled = napari_sen.segment(opaque, 60, model=None, tile=64)
+    np.testing.assert_array_equal(napari_sen.segment(opaque, 60, model=None, method="snic"), plain)
+    tiled = napari_sen.segment(opaque, 60, model=None, method="snic", tile=64)
     np.testing.assert_array_equal(np.asarray(tiled), plain)
 
 
 def test_alpha_that_leaves_nothing_is_passed_over(caplog):
     clear = np.dstack([COLOUR, np.zeros(MASK.shape, np.uint8)])
-    found = napari_sen.segment(clear, 60, model=None)
-    np.testing.assert_array_equal(found, napari_sen.segment(COLOUR, 60, model=None))
+    found = napari_sen.segment(clear, 60, model=None, method="snic")
+    np.testing.assert_array_equal(found, napari_sen.segment(COLOUR, 60, model=None, method="snic"))
     assert "alpha is 0 everywhere" in caplog.text
 
 
@@ -189,14 +189,16 @@ def test_a_mask_travels_by_its_path(tmp_path):
     np.testing.assert_array_equal(np.asarray(found), expected())
 
 
-def test_a_slice_of_few_pixels_blocks_no_stack():
+@pytest.mark.parametrize("method", ["snic", "tree"])
+def test_a_slice_of_few_pixels_blocks_no_stack(method):
     mask = np.stack([MASK, np.zeros_like(MASK), MASK])
     mask[1, 3, 4:14] = True
-    found = napari_sen.segment(STACK, 30, mask=mask, slices="each", model=None)
+    how = {"slices": "each", "model": None, "method": method}
+    found = napari_sen.segment(STACK, 30, mask=mask, **how)
     assert len(np.unique(found[1])) == 11  # one a pixel, and what is outside
     assert ((found > 0) == mask).all()
     with pytest.raises(ImageError, match="only 10 pixels"):
-        napari_sen.segment(STACK[1], 30, mask=mask[1], model=None)
+        napari_sen.segment(STACK[1], 30, mask=mask[1], model=None, method=method)
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
@@ -206,9 +208,11 @@ def test_colour_of_fewer_bits_than_its_type(bits, tile):
     image = COLOUR.astype(np.float32) / 255
     image[0, 0] = 1
     whole = np.rint(image * (2**bits - 1)).astype(np.uint16)
-    found = np.asarray(napari_sen.segment(whole, 60, rgb=True, model=None, tile=tile))
+    found = np.asarray(
+        napari_sen.segment(whole, 60, rgb=True, model=None, method="snic", tile=tile)
+    )
     unit = whole.astype(np.float32) / (2**bits - 1)
-    same = napari_sen.segment(unit, 60, rgb=True, model=None)
+    same = napari_sen.segment(unit, 60, rgb=True, model=None, method="snic")
     assert (found == same).mean() > 0.999
     if bits == 16:
         np.testing.assert_array_equal(found, same)

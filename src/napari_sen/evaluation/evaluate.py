@@ -33,7 +33,7 @@ __all__ = ["Evaluation", "evaluate", "tune"]
 
 BASELINE = "snic-smooth"
 METHODS = ("snic", BASELINE, "slic", "tree")
-SIZES = (50, 100, 200, 300, 400, 500)
+SIZES = (25, 50, 100, 200, 300, 400, 500, 1000)
 READING = (
     "K made = mean number of superpixels; within 3 % = share of the images on which it is that "
     "near to K; read: made = as measured, interpolated = read off the method's curve over "

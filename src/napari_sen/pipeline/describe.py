@@ -66,6 +66,7 @@ def describe(
     rgb: bool | None = None,
     slices: str | None = None,
     kind: str | None = None,
+    mask: Any = None,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Description:
@@ -79,7 +80,7 @@ def describe(
         The image's shape without channels; regions 1...n without gaps, 0 is none.
     model : Model, name, path or None
         As for :func:`napari_sen.segment`; None describes by colour alone.
-    spacing, channel_axis, rgb, slices, kind, device, progress
+    spacing, channel_axis, rgb, slices, kind, mask, device, progress
         As for :func:`napari_sen.segment`.
 
     Returns
@@ -93,7 +94,7 @@ def describe(
         If an argument cannot be used; the message names the remedy.
     """
     check_progress(progress)
-    reading = Reading(rgb, channel_axis, slices, spacing, kind)
+    reading = Reading(rgb, channel_axis, slices, spacing, kind, mask)
     opened, parts, chosen = scenes(image, reading, model=model, device=device)
     regions, count = np.asarray(labels), int(np.max(labels, initial=0))
     if regions.shape != opened.shape:

@@ -18,9 +18,10 @@ from ..io.memory import check_fits
 from ..io.read import in_memory, open_image, resolve
 from ..options import Execution, Reading
 from ..params import ContourParams, HierarchyParams, SegmentParams, require
+from ..processors import cores
 from ..tiles.image import Image, settle
 from ..tiles.mask import given_mask, is_nan, mask_of
-from ..tiles.pool import check_scheduler, cores
+from ..tiles.pool import check_scheduler
 from ..tiles.raster import Raster
 from .contour_maps import SIZES_IN_TILES, ContourMap, fine_seeds, tree_params
 from .cuts import TreeSuperpixels
@@ -29,7 +30,7 @@ from .features import Scene, warn_of_mean_shift
 from .leaves import LEAF_HALO
 from .model_choice import choose_compared, choose_model, kind_for
 from .run import Run
-from .superpixels import Superpixels, check_tiles, plain_seeds
+from .superpixels import Superpixels, check_count, check_tiles, plain_seeds
 from .trees import Tree, check_leaves
 from .work import Memory, Product, measure
 
@@ -121,13 +122,15 @@ def superpixel_run(
         product = Superpixels(params, kind, tile=execution.tile, halo=halo)
     else:
         product = TreeSuperpixels(params, tree.tree(kind), reach, tile=execution.tile, halo=halo)
+    check_count(params, opened)
     run = _run(product, opened, chosen, execution)
     if opened.mask is None:
         seeds = plain_seeds(opened, product.rule(opened))
         if run.place is not None:
             if isinstance(product, TreeSuperpixels):
                 halo = halo or LEAF_HALO[opened.n_spatial]
-                product.check_memory(seeds, opened.raster.channels + (chosen.dim if chosen else 0))
+                channels = opened.raster.channels + (chosen.dim if chosen else 0)
+                product.check_memory(opened, seeds, channels)
             check_tiles(seeds, execution.tile, halo)
     return run
 
