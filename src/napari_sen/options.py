@@ -9,7 +9,7 @@ from os import PathLike
 from typing import Any
 
 from .errors import ParameterError
-from .params import KINDS, require
+from .params import KINDS, require, shown
 
 __all__ = ["Execution", "Reading"]
 
@@ -53,12 +53,12 @@ class Reading:
         if self.nodata is not None and (
             isinstance(self.nodata, bool) or not isinstance(self.nodata, Real)
         ):
-            raise ParameterError(f"nodata must be a number, got {self.nodata!r}")
+            raise ParameterError(f"nodata must be a number, got {shown(self.nodata)}")
         if self.series is not None:
             require("series", self.series, int, {"low": 0})
-        if self.kind is not None and self.kind not in KINDS:
+        if self.kind is not None and not (isinstance(self.kind, str) and self.kind in KINDS):
             known = " or ".join(map(repr, KINDS))
-            raise ParameterError(f"kind must be {known}, got {self.kind!r}")
+            raise ParameterError(f"kind must be {known}, got {shown(self.kind)}")
 
 
 @dataclass(frozen=True)

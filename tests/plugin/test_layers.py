@@ -8,13 +8,14 @@ from napari.layers import Image, Labels
 
 from napari_sen.errors import ImageError, ParameterError
 from napari_sen.plugin.layers.display import PYRAMID_ABOVE, for_display, pyramid
+from napari_sen.plugin.state.channels import guess_channel_axis
 from napari_sen.plugin.state.placement import (
     full_resolution,
     pixel_size,
     placement_of,
     transform_of,
 )
-from napari_sen.plugin.state.source import guess_channel_axis, source_of
+from napari_sen.plugin.state.source import source_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")
 

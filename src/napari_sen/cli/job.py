@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..errors import ParameterError
+from ..disk import refused
+from ..errors import ParameterError, SenError, WorkError
 from ..io.image_file import ImageFile
 from ..io.read import open_image
 from ..io.write import LABELS_OUT
@@ -19,7 +20,9 @@ from ..pipeline.run import Run
 from .console import Reporter
 from .images import Loaded, check_fit, check_outputs, load, reading
 
-__all__ = ["Extra", "Job", "device_name"]
+__all__ = ["Extra", "Job", "Writing", "device_name", "write_each"]
+
+Writing = tuple[str, Callable[[str], None]]
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,11 @@ class Job:
         for paths, allowed in groups:
             check_fit(self.loaded, [path for path in paths if path and allowed == LABELS_OUT], 1)
 
+    def check_count(self, n_labels: int) -> None:
+        """Check that so many labels fit the formats of the outputs."""
+        if not self.is_stored:
+            check_fit(self.loaded, self.args.output, n_labels)
+
     @cached_property
     def loaded(self) -> Loaded:
         """The image in memory, with what is needed to write results beside it."""
@@ -131,6 +139,26 @@ class Job:
         if not self.is_stored:
             return tuple(self.loaded.file.data.shape)
         return tuple(open_image(self.args.image, series=self.args.series).data.shape)
+
+
+def write_each(*writings: Writing) -> None:
+    """Write every output; one that fails takes no other along.
+
+    Raises
+    ------
+    WorkError
+        If one failed, once all have been tried.
+    """
+    failures: list[str] = []
+    for path, write in writings:
+        try:
+            write(path)
+        except (SenError, OSError) as error:
+            failures.append(str(error) if isinstance(error, SenError) else refused(path, error))
+    if failures:
+        others = len(writings) - len(failures)
+        kept = f" ({others} of {len(writings)} outputs are written)" if others else ""
+        raise WorkError("; ".join(failures) + kept)
 
 
 def _scheduler(text: str | None) -> int | str | None:

@@ -14,6 +14,7 @@ from scipy.io import loadmat
 
 from ..errors import DataError, ParameterError, SenError
 from ..io.read import read_image
+from ..params import shown
 
 __all__ = ["Dataset", "Item", "open_bsds", "open_dataset", "open_folder"]
 
@@ -129,7 +130,7 @@ def open_folder(
     """
     root = Path(root)
     if half is not None and half not in HALVES:
-        raise ParameterError(f"half must be 'tune', 'report' or None, got {half!r}")
+        raise ParameterError(f"half must be 'tune', 'report' or None, got {shown(half)}")
     truths = [_by_stem(root / folder, SUFFIXES) for folder in labels]
     entries = _matched(root, _by_stem(root / "images", SUFFIXES), truths)
     if half is None:
@@ -159,7 +160,7 @@ def open_dataset(
         ``images`` is no number of at least 1.
     """
     if images is not None and (not isinstance(images, int) or images < 1):
-        raise ParameterError(f"images must be a whole number of at least 1, got {images!r}")
+        raise ParameterError(f"images must be a whole number of at least 1, got {shown(images)}")
     published = False
     if isinstance(dataset, Dataset):
         if split is not None or half is not None:

@@ -39,13 +39,31 @@ def of_array(image: Any, what: str) -> ImageFile:
     ImageError
         If it is a list of something else than levels, which are each smaller than the last.
     """
+    if type(image).__module__.startswith("napari.layers"):
+        raise ImageError(f"{what} is a napari layer: give its .data, and its .scale as spacing")
     if hasattr(image, "detach"):  # a torch tensor
-        image = image.detach().cpu().numpy()
+        image = _of_tensor(image)
+    if hasattr(image, "todense"):
+        raise ImageError(f"{what} is a sparse matrix: give its toarray()")
     found = _labelled(_finest(image, what))
+    if any(n != n for n in getattr(found.data, "shape", ())):
+        raise ImageError(
+            f"{what} is a dask array whose chunks are of unknown size: call its "
+            "compute_chunk_sizes() first"
+        )
     data, inside = _unmasked(found.data)
     if inside is None:
         return found
     return replace(found, data=data, inside=inside, strict=True)
+
+
+def _of_tensor(tensor: Any) -> Any:
+    """Return a torch tensor as an array; what NumPy does not know, as float32."""
+    tensor = tensor.detach().cpu()
+    try:
+        return tensor.numpy()
+    except TypeError:  # bfloat16
+        return tensor.float().numpy()
 
 
 def _finest(image: Any, what: str) -> Any:

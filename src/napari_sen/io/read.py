@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ImageError, SenError
+from ..params import shown
 from .arrays import of_array
 from .image_file import ImageFile
 from .memory import require_memory
@@ -72,8 +74,10 @@ def read_image(
     if is_remote(path):
         return _read_address(str(path), series)
     path = Path(path)
-    if not path.exists():
-        raise ImageError(f"there is no file {path}: check the path")
+    if not _exists(path):
+        text = str(path)
+        text = text if text.isprintable() and len(text) < _LONG else shown(text)
+        raise ImageError(f"there is no file {text}: check the path")
     if not (path.is_dir() or path.is_file()):
         raise ImageError(f"{path} is a device or a pipe, not a file: copy its content to a file")
     suffix = path.suffix.lower()
@@ -119,6 +123,16 @@ def _read_address(address: str, series: int | None) -> ImageFile:
         ) from error
 
 
+_LONG = 400  # characters of a path that messages show whole
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, links that lead to each other
+        return False
+
+
 # What the readers raise on damaged files: they promise no common class.
 _DAMAGE = (
     OSError,
@@ -130,6 +144,8 @@ _DAMAGE = (
     TypeError,
     AttributeError,
     NotImplementedError,
+    ArithmeticError,
+    struct.error,
     RuntimeError,  # tifffile, imagecodecs, numcodecs
     zlib.error,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import stat
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,10 +10,11 @@ from urllib.parse import urlsplit
 
 from zarr.abc.store import ByteRequest, RangeByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
-from zarr.storage import FsspecStore, LocalStore, WrapperStore
+from zarr.storage import FsspecStore, WrapperStore
 
 from ..errors import ImageError
 from .place import is_remote
+from .plain_store import PlainStore
 
 __all__ = ["open_store"]
 
@@ -22,7 +22,6 @@ TRIES = 6
 first_wait = 0.25  # s; each wait is twice the last: 8 s in all
 _SOCKET_TIMEOUT = 30.0  # s without a byte
 _METADATA = (".zarray", ".zgroup", ".zattrs", "zarr.json")
-_LARGEST_METADATA = 64 * 2**20  # bytes
 _FORBIDDEN, _TOO_EARLY = 403, (408, 425, 429)
 
 _T = TypeVar("_T")
@@ -38,7 +37,7 @@ def open_store(place: str | Path) -> Store:
     """
     text = str(place)
     if not is_remote(text):
-        return _Folder(LocalStore(text, read_only=True))
+        return PlainStore(text, read_only=True)
     try:
         store = FsspecStore.from_url(text, storage_options=_options(text), read_only=True)
     except ImportError as error:
@@ -60,39 +59,6 @@ def _options(url: str) -> dict[str, Any]:
         total=None, sock_connect=_SOCKET_TIMEOUT, sock_read=_SOCKET_TIMEOUT
     )
     return {"client_kwargs": {"timeout": timeout}}
-
-
-class _Folder(WrapperStore[LocalStore]):
-    """A folder of which plain files are read alone."""
-
-    async def get(
-        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
-    ) -> Buffer | None:
-        """Return what lies under a key."""
-        self._check(key)
-        return await super().get(key, prototype, byte_range)
-
-    async def get_partial_values(
-        self,
-        prototype: BufferPrototype,
-        key_ranges: Iterable[tuple[str, ByteRequest | None]],
-    ) -> list[Buffer | None]:
-        """Return parts of what lies under keys."""
-        wanted = list(key_ranges)
-        for key, _ in wanted:
-            self._check(key)
-        return await super().get_partial_values(prototype, wanted)
-
-    def _check(self, key: str) -> None:
-        path = self._store.root / key
-        try:
-            about = path.stat()
-        except OSError:
-            return  # nothing there
-        if not stat.S_ISREG(about.st_mode) and not stat.S_ISDIR(about.st_mode):
-            raise OSError(f"{path} is a device or a pipe, not a file")
-        if key.rpartition("/")[2] in _METADATA and about.st_size > _LARGEST_METADATA:
-            raise OSError(f"{path} is too large to be metadata")
 
 
 class _Patient(WrapperStore[FsspecStore]):

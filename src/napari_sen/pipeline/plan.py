@@ -19,9 +19,10 @@ from ..io.place import is_remote, place_of
 from ..io.read import in_memory, open_image, resolve
 from ..options import Execution, Reading
 from ..params import ContourParams, HierarchyParams, SegmentParams, require
+from ..processors import cores
 from ..tiles.image import Image, settle
 from ..tiles.mask import given_mask, is_nan, mask_of
-from ..tiles.pool import check_scheduler, cores
+from ..tiles.pool import check_scheduler
 from ..tiles.raster import Raster
 from .contour_maps import SIZES_IN_TILES, ContourMap, fine_seeds, tree_params
 from .cuts import TreeSuperpixels
@@ -129,7 +130,8 @@ def superpixel_run(
         if run.place is not None:
             if isinstance(product, TreeSuperpixels):
                 halo = halo or LEAF_HALO[opened.n_spatial]
-                product.check_memory(seeds, opened.raster.channels + (chosen.dim if chosen else 0))
+                channels = opened.raster.channels + (chosen.dim if chosen else 0)
+                product.check_memory(opened, seeds, channels)
             check_tiles(seeds, execution.tile, halo)
     return run
 
@@ -384,7 +386,8 @@ def _opened(
     if execution is not None and stored:
         _check_travels(opened.raster, execution.scheduler)
     mask = _mask(file, opened, reading, stored, takes_mask)
-    places = [place_of(each) for each in (image, reading.mask)] if stored else []
+    paths = (image, None if is_nan(reading.mask) else reading.mask)
+    places = [place_of(each) for each in paths] if stored else []
     inputs = tuple(place for place in places if place and not is_remote(place))
     opened = replace(opened, mask=mask, inputs=inputs)
     _check_values(opened)

@@ -40,6 +40,7 @@ __all__ = [
     "Growth",
     "Superpixels",
     "check_count",
+    "count_of_image",
     "find_limits",
     "find_seeds",
     "grow_superpixels",
@@ -50,7 +51,6 @@ __all__ = [
     "segment_count",
     "settle_tiles",
     "superpixels_found",
-    "wanted_count",
 ]
 
 # Seed spacings that a tile sees around its core, by number of spatial axes: with 6 (5 in 3-D) at
@@ -257,6 +257,15 @@ def wanted_count(params: SegmentParams, spacing: Sequence[float], pixels: int) -
     # A superpixel has at least one pixel, however small the size.
     cell = max(params.size ** len(spacing) / math.prod(spacing), 1.0)
     return min(max(int(np.rint(pixels / cell)), 1), pixels)
+
+
+def count_of_image(params: SegmentParams, image: Image) -> int:
+    """Return how many superpixels an image in memory is to get; parts of a mask may need more."""
+    rule = segment_count(params, image)
+    if image.mask is None:
+        return rule(image.slice_pixels) * image.n_slices
+    slices = (image.inside(image.index(which), image.whole) for which in range(image.n_slices))
+    return sum(rule(int(inside.sum())) for inside in slices if inside is not None)
 
 
 def plain_seeds(image: Image, rule: CountRule) -> Seeds:

@@ -15,6 +15,7 @@ from ..io.grid import Grid
 from ..io.image_file import ImageFile
 from ..io.pixel_size import PixelSize
 from ..options import Reading
+from ..params import shown
 from .geometry import Box
 from .raster import Raster, open_raster
 
@@ -155,10 +156,13 @@ def _pixel_size(file: ImageFile, reading: Reading, raster: Raster) -> PixelSize:
     n = raster.n_spatial
     unit = file.units[-1] if file.units else ""
     if reading.spacing is not None:
-        given: Sequence[float] = np.atleast_1d(np.asarray(reading.spacing)).tolist()
+        try:
+            given: Sequence[float] = np.atleast_1d(np.asarray(reading.spacing)).tolist()
+        except ValueError:  # of numbers and lists
+            given = ()
         if len(given) not in (n, len(raster.leading) + n):
             raise ParameterError(
-                f"spacing needs {n} numbers for this image, got {reading.spacing!r}"
+                f"spacing needs {n} numbers for this image, got {shown(reading.spacing)}"
             )
         return PixelSize(check_spacing(given[-n:], n), unit, "spacing")
     if file.spacing is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from ..io.image_file import ImageFile, as_colour
 from ..io.place import is_remote, resolved
 from .geometry import Box, as_slices
 
-__all__ = ["Opening", "Raster", "Source", "open_raster"]
+__all__ = ["Opening", "Raster", "Source", "open_raster", "stamp"]
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,11 @@ class Raster:
             result = result[..., None] * n + np.arange(start, stop)
         return result
 
+    @property
+    def name(self) -> str:
+        """Name of the file or store, without its folders; empty for an array."""
+        return "" if self.path is None else Path(self.path).name
+
     def fingerprint(self) -> int:
         """Return a checksum of shape, dtype and the values of boxes spread over the image.
 
@@ -240,6 +246,32 @@ def _is_there(path: str) -> bool:
     if not Path(path).is_dir():
         return Path(path).exists()
     return any(Path(path, mark).exists() for mark in _MARKS)
+
+
+def stamp(path: str) -> int:
+    """Return a checksum of sizes and times of a file, or of all files of a store.
+
+    A store's labels are left out: they may be made meanwhile.
+    """
+    return zlib.crc32("\n".join(_files(path)).encode())
+
+
+def _files(root: str) -> list[str]:
+    """Return name, size and time of a file, or of every file of a store; names within it."""
+    if not os.path.isdir(root):
+        about = os.stat(root)
+        return [f"{about.st_size} {about.st_mtime_ns}"]
+    found = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(set(folders) - {"labels"})
+        within = os.path.relpath(folder, root)
+        for name in sorted(names):
+            try:
+                about = os.stat(os.path.join(folder, name))
+            except FileNotFoundError:  # a link to nothing
+                continue
+            found.append(f"{within!a} {name!a} {about.st_size} {about.st_mtime_ns}")
+    return found
 
 
 _MARKS = ("zarr.json", ".zarray", ".zgroup")
