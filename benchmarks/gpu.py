@@ -116,13 +116,13 @@ def check_bfloat16(report: Report, model: Model, device: str, side: int) -> None
 def check_labels(report: Report, model: Model, device: str, side: int) -> None:
     """Compare superpixels with the CPU's."""
     image = photograph(side)
-    for mode in ("flat", "adaptive"):
+    for method in ("snic", "tree"):
         ours, theirs = (
-            napari_sen.segment(image, size=SIZE, mode=mode, model=model, device=where)
+            napari_sen.segment(image, size=SIZE, method=method, model=model, device=where)
             for where in ("cpu", device)
         )
         same = float((ours == theirs).mean())
-        report.check(f"labels, {mode}, equal", same >= LABELS_BOUND, f"{100 * same:.3f} %")
+        report.check(f"labels, {method}, equal", same >= LABELS_BOUND, f"{100 * same:.3f} %")
 
 
 def small_training(device: str, steps: int, **more: Any) -> Iterator[float]:
@@ -216,7 +216,7 @@ def superpixels_in_tiles(
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
         napari_sen.segment(
-            Endless(side), size=SIZE, mode="flat", model=model, device=device, tile=tile,
+            Endless(side), size=SIZE, method="snic", model=model, device=device, tile=tile,
             out=Path(folder) / "labels.zarr", scheduler=workers,
         )  # fmt: skip
         return time.perf_counter() - begin
@@ -233,7 +233,7 @@ def measure_tiles(
     with replaced(clock.timed):
         seconds = superpixels_in_tiles(side, tile, device, model, workers)
     report.say(
-        f"flat superpixels, {side} x {side} px, tiles of {tile}",
+        f"superpixels, {side} x {side} px, tiles of {tile}",
         f"{seconds:.1f} s, {side**2 / seconds / 1e6:.2f} Mpx/s; network at work "
         f"{100 * clock.spent / seconds:.0f} % of the time, {clock.calls} blocks",
     )

@@ -39,7 +39,7 @@ from napari_sen.params import ContourParams, HierarchyParams, SegmentParams
 from napari_sen.pipeline.model_choice import choose_model
 from napari_sen.pipeline.plan import contour_run, superpixel_run, tree_run
 
-PRODUCTS = ("adaptive", "flat", "hierarchy", "contours", "embed")
+PRODUCTS = ("tree", "snic", "hierarchy", "contours", "embed")
 SHAPES = ((321, 481), (2048, 2048))
 SIZE = 20.0  # px, of superpixels
 
@@ -53,7 +53,7 @@ def run_of(product: str, image: np.ndarray, model: Any) -> Any:
         return tree_run(image, HierarchyParams(), **how)
     if product == "contours":
         return contour_run(image, ContourParams(), **how)
-    return superpixel_run(image, SegmentParams(size=SIZE, mode=product), **how)
+    return superpixel_run(image, SegmentParams(size=SIZE, method=product), **how)
 
 
 def timed(product: str, image: np.ndarray, model: Any) -> Stages:
