@@ -12,6 +12,7 @@ from threading import Event
 from typing import Any, TypeVar
 
 from ..errors import Cancelled, ParameterError, WorkError
+from ..params import shown
 from ..processors import cores
 
 __all__ = ["Pool", "check_scheduler", "open_pool", "outside"]
@@ -136,10 +137,10 @@ def check_scheduler(scheduler: Any) -> None:
         return
     if isinstance(scheduler, bool) or not isinstance(scheduler, int):
         raise ParameterError(
-            f"scheduler must be a number of threads, an address or a Client, got {scheduler!r}"
+            f"scheduler must be a number of threads, an address or a Client, got {shown(scheduler)}"
         )
     if scheduler < 1:
-        raise ParameterError(f"scheduler must be at least 1 thread, got {scheduler!r}")
+        raise ParameterError(f"scheduler must be at least 1 thread, got {shown(scheduler)}")
 
 
 def _client(address: str) -> Any:
