@@ -134,14 +134,14 @@ def walk(side: int, steps: int) -> None:
     dock.runner.cancelled.disconnect(dock._cancelled)
     dock.runner.cancelled.connect(lambda: clock.turn("layers"))
     dock.runner.cancelled.connect(dock._cancelled)
-    show = dock._show_preview
+    dock.runner.live.disconnect(dock.results.live)
 
-    def preview(item: object) -> None:
+    def live(item: object) -> None:
         clock.turn("layers")
-        show(item)
+        dock.results.live(item)
         clock.turn("work")
 
-    dock._show_preview = preview
+    dock.runner.live.connect(live)
 
     def run(key: str, name: str = "") -> None:
         ended: list[str] = []
@@ -177,15 +177,13 @@ def walk(side: int, steps: int) -> None:
     for after in (0.3, 1.0, 2.0, 4.0):
         dock.session.models.forget()
         cancel("superpixels", after)
-    cancel("hierarchy", 0.5)
+    cancel("flat", 0.5)
     cancel("contours", 1.0)
     cancel("pseudo_labels", 0.5)
     dock.session.models.forget()
     run("superpixels", "superpixels")
-    dock.panels["superpixels"].size_editor.number.setValue(2000)
-    run("superpixels", "superpixels, other number")
+    run("superpixels", "superpixels, again")
     run("embed")
-    run("hierarchy")
     clock.start()
     begin, moves = time.perf_counter(), 10
     clock.turn("layers")
@@ -194,10 +192,18 @@ def walk(side: int, steps: int) -> None:
         dock.session.granularity.show(number)
         QApplication.processEvents()
     clock.turn("idle")
-    row("one move of the slider", (time.perf_counter() - begin) / moves, clock)
+    row("one move of the granularity", (time.perf_counter() - begin) / moves, clock)
+    clock.start()
+    begin = time.perf_counter()
+    clock.turn("layers")
+    for evenness in np.linspace(0, 1, moves).tolist():
+        dock.session.granularity.even(evenness)
+        QApplication.processEvents()
+    clock.turn("idle")
+    row("one move of the evenness", (time.perf_counter() - begin) / moves, clock)
     pick(viewer, dock, clock)
-    run("classes", "propagate")
-    run("classes", "propagate again")
+    run("classes", "predict")
+    run("classes", "predict again")
     dock.choices.model.setCurrentText("none (colour only)")
     run("contours", "contours, colour only")
     for form in dock.panels["pseudo_labels"].forms.values():
@@ -223,7 +229,8 @@ def pick(viewer: object, dock: object, clock: Clock) -> None:
     from qtpy.QtWidgets import QApplication
 
     panel, picking = dock.panels["classes"], dock.session.picking
-    panel.box.choose(viewer.layers["photo superpixels [1]"])
+    dock.session.granularity.show(2000)
+    panel.box.choose(viewer.layers["photo superpixels"])
     rows = {
         "start picking": panel.toggle.click,
         "select 100 pixels' line": lambda: picking.select(picking.along((50, 50), (150, 150))),

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 IMAGES = Path(__file__).resolve().parent.parent / "images"
-SIZE = (1400, 900)
+SIZE = (1280, 720)
 
 
 class Walk:
@@ -55,6 +55,10 @@ class Walk:
         self.wait(lambda: bool(self.ended))
         print(f"{key}: {self.ended[0]}")
         return self.ended[0]
+
+    def unfold(self, title: str) -> None:
+        """Open a section of the dock."""
+        self.dock.folds[title].expand(animate=False)
 
     def show(self, widget: Any) -> None:
         """Scroll the dock to a widget."""
@@ -90,110 +94,85 @@ class Walk:
             layer.visible = layer.name in names
 
 
-def first_steps(walk: Walk) -> None:
-    walk.picture("napari-empty")
+def photograph(walk: Walk) -> None:
+    """Show superpixels of a photograph, and the other outputs."""
+    walk.open("coffee")
     walk.run("superpixels")
-    walk.picture("napari-error")
-    walk.viewer.window._qt_viewer.window().findChild(_notification()).close()
-    walk.open("tissue")
-    walk.dock.panels["superpixels"].size_editor.number.setValue(300)
-    walk.run("superpixels")
-    walk.show(walk.dock.image)
     walk.picture("napari-superpixels")
-    walk.show(walk.dock.panels["embed"])
-    walk.hide_all_but("tissue")
+    walk.unfold("Other outputs")
+    walk.hide_all_but("coffee")
     walk.run("embed")
     walk.picture("napari-embed", "light")
-    walk.hide_all_but("tissue")
-    walk.show(walk.dock.panels["contours"])
+    walk.hide_all_but("coffee")
     walk.run("contours")
-    walk.hide_all_but("tissue contours")  # on a bright image they are hard to see
+    walk.hide_all_but("coffee contours")  # on a bright image they are hard to see
     walk.picture("napari-contours", "light")
 
 
-def _notification() -> type:
-    from napari._qt.dialogs.qt_notification import NapariQtNotification
-
-    return NapariQtNotification
-
-
-def pseudo_labels(walk: Walk) -> None:
-    walk.open("coffee")
-    panel = walk.dock.panels["pseudo_labels"]
-    for form in panel.forms.values():
-        form.editors["spacings"].setText("9, 19, 40")
-        form.editors["compactnesses"].setText("10, 40")
-    walk.run("pseudo_labels")
-    walk.hide_all_but("coffee", "coffee pseudo 40 px, m=10")
-    walk.show(walk.dock.image)
-    walk.picture("napari-pseudo-labels")
-
-
-def parts(walk: Walk) -> None:
-    """Show a region drawn by hand, and what it was made into."""
+def section(walk: Walk) -> None:
+    """Show a stained section of 1400 x 1400 pixels, fit to the window."""
     walk.open("tissue")
-    circle = np.array([[128, 160], [85, 110]])  # centre and radii
-    region = walk.viewer.add_shapes(
-        [circle], shape_type="ellipse", name="region", face_color="transparent",
-        edge_color="yellow", edge_width=3,
-    )  # fmt: skip
-    walk.dock.part.fold.expand(animate=False)
-    walk.dock.part.region_box.choose(region)
-    walk.dock.panels["superpixels"].size_editor.number.setValue(200)
+    tissue = np.asarray(walk.viewer.layers[0].data)
+    walk.viewer.layers.clear()
+    mirrored = np.concatenate([tissue, tissue[:, ::-1]], axis=1)
+    tile = np.concatenate([mirrored, mirrored[::-1]])
+    image = np.tile(tile, (3, 3, 1))[:1400, :1400]
+    walk.viewer.add_image(image, name="section", rgb=True)
+    walk.viewer.reset_view()
     walk.run("superpixels")
-    walk.show(walk.dock.image)
-    walk.picture("napari-parts")
+    walk.picture("napari-section")
+
+
+def channels(walk: Walk) -> None:
+    """Show three channels in three layers: the stains of tissue, unmixed."""
+    from skimage.color import rgb2hed
+
+    walk.open("tissue")
+    tissue = np.asarray(walk.viewer.layers[0].data)
+    walk.viewer.layers.clear()
+    stains = rgb2hed(tissue).astype(np.float32)
+    names = ["haematoxylin", "eosin", "residual"]
+    walk.viewer.add_image(stains, channel_axis=2, name=names)
+    walk.viewer.reset_view()
+    walk.run("superpixels")
+    walk.picture("napari-channels")
 
 
 def stack(walk: Walk) -> None:
-    """Show a slice through the superpixels of a volume."""
+    """Show a slice of a stack, then the planes of the volume."""
     walk.open("embryo")
-    walk.dock.session.stack = "volume"
-    panel = walk.dock.panels["superpixels"]
-    panel.size_editor.number.setValue(600)
     walk.run("superpixels")
-    walk.viewer.dims.set_current_step(0, walk.viewer.dims.nsteps[0] // 2)
-    walk.show(walk.dock.image)
     walk.picture("napari-stack")
-
-
-def hierarchy(walk: Walk) -> None:
-    walk.open("coffee")
-    walk.run("hierarchy")
-    walk.dock.session.granularity.show(40)
-    walk.show(walk.dock.panels["hierarchy"])
-    walk.picture("napari-hierarchy")
-
-
-def picking(walk: Walk) -> None:
-    walk.open("tissue")
-    walk.dock.panels["superpixels"].size_editor.number.setValue(300)
+    walk.dock.session.stack = "volume"
     walk.run("superpixels")
+    walk.viewer.dims.ndisplay = 3
+    walk.viewer.scene.camera.angles = (10, 30, 50)
+    walk.picture("napari-volume")
+
+
+def classes(walk: Walk) -> None:
+    """Show strokes of two classes, and what is predicted from them."""
+    walk.open("tissue")
+    walk.run("superpixels")
+    walk.unfold("Refine and classify")
     panel, picking = walk.dock.panels["classes"], walk.dock.session.picking
-    walk.show(panel)
     panel.toggle.click()
-    middle = [length // 2 for length in picking.pieces.base.shape]
-    picking.select(picking.along((middle[0], middle[1] - 40), (middle[0], middle[1] + 40)))
-    walk.picture("napari-pick")
-    picking.merge()
-    picking.undo()
-    picking.select([])
     picking.rename_class(2, "nucleus")
     # Dark superpixels are nuclei: a few of each kind are painted.
-    table = picking.layer.features
-    brightness = table[["mean red", "mean green", "mean blue"]].sum(axis=1).to_numpy()
-    order = table["index"].to_numpy()[brightness.argsort()]
+    table = picking.table()
+    brightness = table["mean red"] + table["mean green"] + table["mean blue"]
+    order = table["index"][brightness.argsort()]
     picking.paint(order[:6].tolist(), 2)
     picking.paint(order[-30::5].tolist(), 1)
-    walk.picture("napari-paint")
     walk.run("classes")
-    walk.hide_all_but("tissue", "tissue superpixels", "tissue superpixels propagated")
-    walk.picture("napari-classes", "light")
+    walk.show(panel)
+    walk.picture("napari-classes")
     panel.toggle.click()
 
 
 def training(walk: Walk) -> None:
     walk.open("phase")
+    walk.unfold("Teach a model")
     panel = walk.dock.panels["train"]
     walk.show(panel)
     for form in panel.forms.values():
@@ -225,12 +204,10 @@ def growing(walk: Walk) -> None:
     walk.viewer.add_image(zarr.open_array(path, mode="r"), name="slide", rgb=True)
     walk.viewer.reset_view()
     panel = walk.dock.panels["superpixels"]
-    panel.size_editor.how.setCurrentText("Diameter")
-    panel.size_editor.diameter.setValue(24)
+    walk.dock.session.ask(diameter=24)
+    walk.unfold("Large images")
     panel.store.wanted.setChecked(True)
     panel.store.tile.setValue(256)
-    walk.show(panel)
-    walk.picture("napari-store")
     walk.ended.clear()
     panel.button.click()
     shown = walk.dock.growing
@@ -241,7 +218,7 @@ def growing(walk: Walk) -> None:
     print(f"superpixels in tiles: {walk.ended[0]}")
 
 
-PARTS = (first_steps, pseudo_labels, parts, stack, hierarchy, picking, training, growing)
+PARTS = (photograph, section, channels, stack, classes, training, growing)
 
 
 def main() -> None:

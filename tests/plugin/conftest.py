@@ -79,6 +79,8 @@ class Opened:
     def press(self, key: str) -> None:
         from qtpy.QtCore import Qt
 
+        for fold in self.dock.folds.values():
+            fold.expand(animate=False)
         self.qtbot.mouseClick(self.dock.panels[key].button, Qt.MouseButton.LeftButton)
 
     def added(self, before: int) -> list[Any]:

@@ -15,7 +15,7 @@ from .test_dock import set_tiny, type_into
 
 pytestmark = pytest.mark.gui
 
-STEPS = ("pseudo_labels", "train", "embed", "superpixels", "hierarchy", "contours")
+STEPS = ("pseudo_labels", "train", "embed", "superpixels", "flat", "contours")
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_cancel_of_the_classes_leaves_what_was_painted(dock, reports):
         assert list(dock.viewer.layers) == layers
         np.testing.assert_array_equal(picking.picked().classes, painted)
     assert dock.click("classes").startswith("Done: ")
-    assert "photo superpixels propagated" in dock.viewer.layers
+    assert "photo superpixels predicted" in dock.viewer.layers
     panel.toggle.click()
 
 

@@ -12,6 +12,7 @@ from napari.layers import Image
 from napari_sen.errors import ParameterError
 from napari_sen.params import EmbedParams, PseudoLabelParams, SegmentParams, TrainParams
 from napari_sen.plugin.state.catalogue import Found, catalogue
+from napari_sen.plugin.state.choices import Choices
 from napari_sen.plugin.state.observed import Observed
 from napari_sen.plugin.state.storage import Storage
 from napari_sen.plugin.steps.session import Session
@@ -39,8 +40,8 @@ def heard(session):
 def test_every_attribute_tells_of_its_changes_once():
     session = Session()
     names = heard(session)
-    told = [name for name, kind in vars(Session).items() if isinstance(kind, Observed)]
-    assert len(told) == 15
+    told = [name for name, kind in vars(Choices).items() if isinstance(kind, Observed)]
+    assert len(told) == 22
     for name in told:
         setattr(session, name, object())
         setattr(session, name, getattr(session, name))
@@ -94,12 +95,16 @@ def test_the_dock_shows_what_the_session_is_told(dock):
     assert window.part.mask_box.layer is layers["inside"]
     session.model = None
     assert window.choices.model.currentText() == "none (colour only)"
-    session.set(SegmentParams(n_segments=77, smoothing=2.0))
+    session.ask(77)
     panel = window.panels["superpixels"]
-    assert panel.size_editor.number.value() == 77
-    assert panel.forms[SegmentParams].editors["smoothing"].value() == 2
-    session.set(SegmentParams(size=12.5))
-    assert panel.size_editor.value()["size"] == 12.5
+    assert panel.number.value() == 77
+    session.set(SegmentParams(smoothing=2.0))
+    assert window.panels["flat"].forms[SegmentParams].editors["smoothing"].value() == 2
+    session.ask(diameter=12.5, evenness=0.25)
+    assert panel.diameter.value() == pytest.approx(12.5, rel=0.01)
+    assert panel.evenness.value() == 25
+    session.kind = "microscopy"
+    assert window.choices.kind.currentText() == "microscopy"
     session.set(PseudoLabelParams(spacings=(8.0, 12.0)))
     spacings = window.panels["pseudo_labels"].forms[PseudoLabelParams].editors["spacings"]
     assert spacings.text() == "8, 12"
@@ -114,7 +119,7 @@ def test_the_dock_shows_what_the_session_is_told(dock):
     session.train_layers = [layers["first"], layers["stack"]]
     assert set(layers.selection) == {layers["first"], layers["stack"]}
     session.reset()
-    assert panel.size_editor.number.value() == SegmentParams().n_segments
+    assert panel.number.value() == 105  # what suits the image
     assert train.name.text() == "my-model"
     assert session.params == {kind: kind() for kind in session.params}
 
@@ -133,12 +138,12 @@ def test_the_session_knows_what_was_edited_before_any_button(dock):
     choose_model(window, "none (colour only)")
     assert session.model is None
     panel = window.panels["superpixels"]
-    panel.size_editor.number.setValue(33)
-    assert session.params[SegmentParams].n_segments == 33
-    panel.size_editor.how.setCurrentIndex(panel.size_editor.DIAMETER)
-    panel.size_editor.diameter.setValue(9)
-    assert session.params[SegmentParams].size == 9
-    assert session.params[SegmentParams].n_segments == 33  # there when it is chosen again
+    panel.number.setValue(33)
+    assert (session.size_by, session.number) == ("number", 33)
+    panel.diameter.setValue(9)
+    assert (session.size_by, session.diameter) == ("diameter", 9)
+    panel.evenness.setValue(80)
+    assert session.evenness == 0.8
     form = window.panels["train"].forms[TrainParams]
     form.editors["steps"].setValue(12)
     assert session.params[TrainParams].steps == 12
@@ -148,7 +153,7 @@ def test_the_session_knows_what_was_edited_before_any_button(dock):
     assert session.new_model == "other"
     dock.viewer.layers.selection = [dock.viewer.layers["second"]]
     assert session.train_layers == [dock.viewer.layers["second"]]
-    assert {"layer", "stack", "mask", "model", "SegmentParams", "TrainParams"} <= set(names)
+    assert {"layer", "stack", "mask", "model", "number", "diameter", "TrainParams"} <= set(names)
     assert {"all_channels", "new_model", "train_layers"} <= set(names)
 
 
@@ -159,7 +164,7 @@ def test_what_is_not_legal_yet_stays_as_it_is_typed(dock, errors):
     before = session.params[PseudoLabelParams]
     type_into(form.editors["spacings"], "9, many")
     assert session.params[PseudoLabelParams] == before
-    session.set(SegmentParams(n_segments=50))
+    session.set(SegmentParams(compactness=7))
     assert form.editors["spacings"].text() == "9, many"
     dock.click("pseudo_labels")
     assert "Spacings must be numbers" in errors[0]
@@ -204,27 +209,25 @@ def test_a_dock_on_a_session_that_is_under_way(make_napari_viewer, found, photo,
 
     session = Session()
     session.model = None
-    session.set(SegmentParams(n_segments=24))
+    session.ask(24)
     session.new_model = "from-a-notebook"
     session.stack = "volume"
     viewer = make_napari_viewer()
     session.choose(viewer.add_image(photo, name="photo"))
-    session.granularity.layers = viewer.layers
-    session.run("hierarchy")
+    session.stack = "volume"
+    session.show_in(viewer.layers)
+    session.run("superpixels")
     dock = SenDock(viewer, session)
     viewer.window.add_dock_widget(dock)
     assert dock.choices.model.currentText() == "none (colour only)"
-    assert dock.panels["superpixels"].size_editor.number.value() == 24
+    assert dock.panels["superpixels"].number.value() == 24
     assert dock.panels["train"].name.text() == "from-a-notebook"
     assert dock.image.stack.currentData() == "volume"
-    assert dock.panels["hierarchy"].level.number.value() == session.granularity.number
-    dock.panels["hierarchy"].level.number.setValue(31)
+    dock.panels["superpixels"].number.setValue(31)
     qtbot.waitUntil(lambda: session.granularity.number == 31)
     with qtbot.waitSignal(dock.idle, timeout=20_000):
         dock.panels["superpixels"].button.click()
-    assert session.last["superpixels"][0].data.max() == 24
-    (again,) = session.run("superpixels")
-    np.testing.assert_array_equal(again.data, session.last["superpixels"][0].data)
+    assert session.granularity.layer.data.max() == 31
     session.picking.take(viewer.layers["photo superpixels"])
     session.picking.select([3])
     panel = dock.panels["classes"]
@@ -248,9 +251,8 @@ def test_a_session_outlives_its_docks(make_napari_viewer, found, photo, qtbot):
     session.choose(viewer.add_image(photo, name="photo"))
     dock = SenDock(viewer, session)
     viewer.window.add_dock_widget(dock)
-    for key in ("hierarchy", "superpixels"):
-        with qtbot.waitSignal(dock.idle, timeout=20_000):
-            dock.panels[key].button.click()
+    with qtbot.waitSignal(dock.idle, timeout=20_000):
+        dock.panels["superpixels"].button.click()
     dock.panels["classes"].toggle.click()
     session.picking.select([3])
     gone = []
@@ -262,7 +264,7 @@ def test_a_session_outlives_its_docks(make_napari_viewer, found, photo, qtbot):
     assert session.granularity.layer in viewer.layers
     session.picking.paint(value=1)
     assert session.picking.picked().classes.any()
-    session.set(SegmentParams(n_segments=9))
+    session.ask(9)
     session.model, session.region, session.stack = None, "view", "each"
     session.granularity.changed.emit()
     session.picking.changed.emit()
@@ -279,8 +281,8 @@ image, about = load_sample("tissue")
 viewer.add_image(image[:160, :160], name="tissue", rgb=True)
 napari.current_viewer = lambda: viewer
 {code}
-assert "tissue superpixels propagated" in viewer.layers
-assert session.params[SegmentParams].n_segments == 300
+assert "tissue superpixels predicted" in viewer.layers
+assert session.granularity.number == 200
 assert not [name for name in sys.modules if name.startswith(("PyQt", "PySide"))]
 """
 

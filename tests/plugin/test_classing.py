@@ -6,8 +6,8 @@ from napari.components import LayerList
 from napari.layers import Image
 
 from napari_sen.errors import DataError, ImageError, ParameterError
-from napari_sen.params import SegmentParams
 from napari_sen.plugin.state.control import Control
+from napari_sen.plugin.steps.classing import least_certain
 from napari_sen.plugin.steps.session import Session
 
 PLACE = {"scale": (0.5, 0.5), "translate": (3, 4), "rotate": 30, "units": "um"}
@@ -33,13 +33,14 @@ def started(image, **options):
     """A session that picks the superpixels of an image."""
     session = Session()
     session.model = None
-    session.layers = session.picking.layers = session.granularity.layers = LayerList()
+    session.layers = LayerList()
+    session.show_in(session.layers)
     layer = Image(image, name="scene", **{**PLACE, **options})
     session.layers.append(layer)
     session.choose(layer)
-    session.set(SegmentParams(n_segments=60))
-    (result,) = session.run("superpixels")
-    session.layers.append(result.to_layer())
+    session.size_by, session.number = "number", 60
+    session.evenness = 1.0
+    session.run("superpixels")
     session.pick(session.layers[-1])
     return session
 
@@ -60,16 +61,20 @@ def layer(session, suffix):
 def test_two_painted_superpixels_find_the_disc(session):
     paint_two(session)
     session.run("classes")
-    found = layer(session, "propagated")
+    found = layer(session, "predicted")
     truth = session.disc + 1
     assert (found.data == truth).mean() > 0.95
-    probability = layer(session, "p(object)")
-    assert probability.data.dtype == np.float32
-    assert probability.data[30, 40] > 0.7
-    assert probability.data[2, 2] < 0.3
-    total = probability.data + layer(session, "p(background)").data
-    np.testing.assert_allclose(total, 1, rtol=1e-5)
-    for each in (found, probability):
+    confidence = layer(session, "confidence")
+    assert confidence.data.dtype == np.float32
+    assert confidence.data[30, 40] > 0.7
+    assert confidence.data.min() >= 0.5
+    assert not confidence.visible
+    table = session.picking.table()
+    assert set(table["predicted class"]) == {"background", "object"}
+    unsure = least_certain(session.picking)
+    there = session.picking.layer.data == unsure
+    assert confidence.data[there].max() == confidence.data.min()
+    for each in (found, confidence):
         np.testing.assert_allclose(each.data_to_world((3, 4)), session.layer.data_to_world((3, 4)))
     # Once more, with merged superpixels: the same layers follow.
     session.picking.select(session.picking.along((30, 25), (30, 55)))
@@ -77,7 +82,7 @@ def test_two_painted_superpixels_find_the_disc(session):
     session.picking.merge()
     session.run("classes")
     assert len(session.layers) == count
-    assert layer(session, "propagated") is found
+    assert layer(session, "predicted") is found
 
 
 def test_the_embedding_is_used_and_described_once(session, monkeypatch):
@@ -102,7 +107,7 @@ def test_what_is_missing_is_said(session):
     with pytest.raises(DataError, match="paint superpixels of two classes"):
         session.run("classes")
     session.picking.leave()
-    with pytest.raises(ParameterError, match="start picking first"):
+    with pytest.raises(ParameterError, match="press Refine"):
         session.run("classes")
 
 
@@ -140,7 +145,7 @@ def test_an_annotation_serves_other_images(session, tmp_path, rng):
     other = started(np.roll(image, 9, axis=1))
     assert "serve as examples" in other.load_annotation(path)
     other.run("classes")
-    assert (layer(other, "propagated").data == np.roll(disc, 9, axis=1) + 1).mean() > 0.95
+    assert (layer(other, "predicted").data == np.roll(disc, 9, axis=1) + 1).mean() > 0.95
     # What is kept then has the examples of both.
     other.picking.paint([piece_at(other, 2, 2)], 1)
     other.saving(tmp_path / "two.sen.json")(Control())
@@ -154,15 +159,14 @@ def test_a_slice_of_a_stack_is_described_where_it_was_made(rng):
     grey = np.stack([np.zeros((60, 80)), image[..., 0], np.zeros((60, 80))]).astype(np.uint8)
     session = Session()
     session.model = None
-    session.picking.layers = LayerList()
+    session.layers = LayerList()
+    session.show_in(session.layers)
     stack = Image(grey, name="scene", scale=(3, 1, 1))
     session.choose(stack)
-    session.set(SegmentParams(n_segments=60))
-    (result,) = session.run("superpixels", point=(3, 0, 0))
-    superpixels = result.to_layer()
-    session.picking.layers.append(superpixels)
-    session.pick(superpixels)
-    session.layers = session.picking.layers
+    session.size_by, session.number, session.evenness = "number", 60, 1.0
+    session.run("superpixels", point=(3, 0, 0))
+    session.pick(session.granularity.layer)
     paint_two(session)
     session.run("classes")
-    assert (layer(session, "propagated").data[0] == disc + 1).mean() > 0.95
+    found = session.layers["scene superpixels, slice 1 predicted"].data[0]
+    assert (found == disc + 1).mean() > 0.95

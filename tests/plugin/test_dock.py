@@ -76,14 +76,12 @@ def test_an_empty_viewer_tells_what_to_do(opened, errors):
 
 
 def test_superpixels_by_number(dock, artifacts):
-    editor = dock.dock.panels["superpixels"].size_editor
-    editor.number.setValue(60)
+    dock.dock.panels["superpixels"].number.setValue(60)
     text = dock.click("superpixels")
-    assert text == "Done: 60 superpixels (colour only)."
+    assert text == "Done: 60 superpixels (colour alone, no model)."
     (layer,) = dock.added(1)
     assert isinstance(layer, Labels)
     assert layer.name == "photo superpixels"
-    assert layer.contour == 1
     assert layer.data.dtype == np.uint16
     assert_superpixels(layer.data, 60)
     assert_same_place(layer, dock.viewer.layers["photo"])
@@ -95,12 +93,12 @@ def test_superpixels_by_number(dock, artifacts):
 
 
 def test_superpixels_by_diameter_in_micrometres(dock):
-    editor = dock.dock.panels["superpixels"].size_editor
-    editor.how.setCurrentText("Diameter")
-    assert editor.diameter.text() == "10 µm"
-    editor.diameter.setValue(8)
+    panel = dock.dock.panels["superpixels"]
+    assert panel.diameter.text() == "5.5 µm"  # what suits an image of this size
+    panel.diameter.setValue(8)
+    assert panel.number.value() == 48
     dock.click("superpixels")
-    assert dock.added(1)[0].data.max() == pytest.approx(96 * 128 / 16**2, abs=8)
+    assert dock.added(1)[0].data.max() == 48
 
 
 def test_pseudo_labels(dock):
@@ -109,12 +107,14 @@ def test_pseudo_labels(dock):
     type_into(form.editors["spacings"], "9, 13")
     type_into(form.editors["compactnesses"], "10, 40")
     dock.click("pseudo_labels")
-    layers = dock.added(1)
-    assert [layer.visible for layer in layers] == [True, False, False, False]
-    assert layers[3].name == "photo pseudo 13 px, m=40"
-    for layer in layers:
-        assert_superpixels(layer.data, layer.data.max())
-        assert_same_place(layer, dock.viewer.layers["photo"])
+    (layer,) = dock.added(1)
+    assert layer.name == "photo pseudo-labels"
+    assert len(layer.data) == 4
+    for plane in layer.data:
+        assert_superpixels(plane, plane.max())
+    photo = dock.viewer.layers["photo"]
+    place = photo.data_to_world((10, 50))
+    np.testing.assert_allclose(layer.data_to_world((2, 10, 50)), (2, *place))
 
 
 def test_contours(dock):
@@ -142,23 +142,24 @@ def test_train_then_embed_then_superpixels(dock, artifacts, monkeypatch, tmp_pat
     assert [step for step, _ in dock.dock.session.losses.points] == [1, 2, 3, 4]
     metadata = load_model("tiny").metadata
     assert metadata["training"]["pseudo_labels"]["spacings"] == [9.0]
-    choose_model(dock.dock, "tiny")
+    assert dock.dock.session.model == "tiny"  # what was just learnt is chosen
     (preview,) = dock.added(1)
     assert preview.name == "photo training preview"
     assert preview.data.shape == (96, 128, 3)
 
     assert dock.click("embed") == "Done: 4 values per pixel, shown as 3 colours."
     (picture,) = dock.added(2)
+    assert picture.name == "photo embedding"
     assert isinstance(picture, Image)
     assert picture.rgb
     assert picture.data.shape == (96, 128, 3)
     assert picture.data.dtype == np.uint8
     assert_same_place(picture, dock.viewer.layers["photo"])
 
-    dock.dock.panels["superpixels"].size_editor.number.setValue(50)
+    dock.dock.panels["superpixels"].number.setValue(50)
     text = dock.click("superpixels")
     assert text == "Done: 50 superpixels (model tiny)."
-    assert_superpixels(dock.viewer.layers[-1].data, 50)
+    assert_superpixels(dock.viewer.layers["photo superpixels"].data, 50)
     screenshot(dock, artifacts / "dock-trained.png")
 
     text = dock.click("train")
@@ -314,6 +315,14 @@ def test_bad_input_is_a_notification(dock, errors):
     assert "NaN" in text
     assert any("NaN" in message for message in errors)
     assert len(dock.viewer.layers) == 1
+    # One click leaves them out.
+    assert dock.dock.status.offered.text() == "Leave these pixels out"
+    with dock.qtbot.waitSignal(dock.dock.idle, timeout=20_000) as ended:
+        click(dock, dock.dock.status.offered)
+    assert ended.args[0].startswith("Done")
+    np.testing.assert_array_equal(dock.viewer.layers[-1].data == 0, np.isnan(image))
+    assert dock.dock.part.finite.isChecked()
+    assert dock.dock.status.offered.isHidden()
 
 
 def test_bad_parameters_are_told_before_any_work(dock, errors):
@@ -340,8 +349,14 @@ def test_the_chooser_follows_the_viewer(dock, photo):
     dock.viewer.add_labels(np.zeros((5, 6), int))
     names = [chooser.itemText(index) for index in range(chooser.count())]
     assert names == ["photo", "grey"]
+    assert chooser.currentText() == "grey"  # the newest one
+    dock.viewer.layers.selection.active = dock.viewer.layers["photo"]
+    assert chooser.currentText() == "photo"  # the selected one
+    dock.dock.image.pin.click()
+    dock.viewer.layers.selection.active = dock.viewer.layers["grey"]
     assert chooser.currentText() == "photo"
-    chooser.setCurrentText("grey")
+    dock.dock.image.pin.click()
+    assert chooser.currentText() == "grey"
     dock.viewer.layers["grey"].name = "renamed"
     dock.viewer.layers.move(1, 0)
     assert chooser.currentText() == "renamed"
@@ -349,7 +364,7 @@ def test_the_chooser_follows_the_viewer(dock, photo):
     dock.viewer.layers.remove("renamed")
     assert chooser.currentText() == "photo"
     dock.viewer.layers["photo"].scale = (2, 2)
-    assert "1 px = 2 µm" in dock.dock.image.about.text()
+    assert ", 2 µm;" in dock.dock.image.about.text()
     dock.viewer.layers.clear()
     assert dock.dock.session.layer is None
 
@@ -385,9 +400,8 @@ def test_stacks_and_channels(dock):
     assert chooser.stack.isVisible()
     assert chooser.channels.isVisible()
     chooser.channels.setCurrentText("axis 0: 2 channels")
-    editor = dock.dock.panels["superpixels"].size_editor
-    editor.number.setValue(20)
     dock.viewer.dims.set_point(1, 6)
+    dock.dock.panels["superpixels"].number.setValue(20)
     dock.click("superpixels")
     result = dock.viewer.layers[-1]
     assert result.data.shape == (1, 40, 50)

@@ -6,7 +6,7 @@ import pytest
 
 from napari_sen.errors import ParameterError
 from napari_sen.params import PseudoLabelParams, SegmentParams, TrainParams
-from napari_sen.plugin.steps.session import KINDS
+from napari_sen.plugin.steps.steps import kinds
 
 pytestmark = pytest.mark.gui
 
@@ -27,13 +27,13 @@ def form(qtbot):
     return make
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", kinds())
 def test_defaults_survive_the_form(form, kind):
     without = ("size",) if kind is SegmentParams else ()
     assert form(kind, without=without).value() == kind()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", kinds())
 def test_every_editor_says_what_it_is_for(form, kind):
     made = form(kind, without=("size",))
     for item in fields(kind):
@@ -76,22 +76,6 @@ def test_what_no_editor_can_know_is_checked_by_the_class(form):
     made.editors["crop"].setValue(100)
     with pytest.raises(ParameterError, match="multiple of 32"):
         made.value()
-
-
-def test_size_is_a_number_or_a_diameter(qtbot):
-    from napari_sen.plugin.qt.forms import SizeEditor
-
-    editor = SizeEditor()
-    qtbot.addWidget(editor)
-    assert editor.value() == {"n_segments": SegmentParams().n_segments, "size": None}
-    editor.set_pixel(0.65, "µm")
-    editor.how.setCurrentIndex(editor.DIAMETER)
-    assert editor.value() == {"n_segments": SegmentParams().n_segments, "size": 13.0}
-    assert editor.diameter.text() == "13 µm"
-    editor.diameter.setValue(5)
-    editor.set_pixel(2.0, "nm")
-    assert editor.value()["size"] == 5.0
-    assert editor.diameter.text() == "5 nm"
 
 
 def test_the_curve_follows_the_losses(qtbot):

@@ -2,147 +2,218 @@
 
 import numpy as np
 import pytest
+from napari.components import LayerList
 from napari.layers import Image, Labels
 from skimage.measure import label as connected_pieces
 
-from napari_sen.core.hierarchy import Hierarchy, build
-from napari_sen.errors import ImageError, ParameterError
-from napari_sen.params import HierarchyParams
-from napari_sen.plugin.layers import display
+import napari_sen
+from napari_sen.errors import ParameterError
 from napari_sen.plugin.layers.granularity import Granularity, stops
-from napari_sen.plugin.layers.results import Tree
-from napari_sen.plugin.state.placement import Placement
+from napari_sen.plugin.layers.made import made_of
+from napari_sen.plugin.layers.picking import Picking
 from napari_sen.plugin.steps.session import Session
-from tests.merging import NATURAL
+
+PLACE = {"scale": (0.5, 0.5), "translate": (3, 4), "units": "um"}
 
 
 @pytest.fixture
 def session(photo):
     session = Session()
     session.model = None
-    session.choose(Image(photo, scale=(0.5, 0.5), translate=(3, 4), units="um", name="photo"))
+    session.show_in(LayerList())
+    image = Image(photo, name="photo", **PLACE)
+    session.granularity.layers.append(image)
+    session.choose(image)
     return session
 
 
 @pytest.fixture
 def granularity(session):
-    assert session.run("hierarchy") == []
+    session.size_by, session.number = "number", 40
+    assert session.run("superpixels") == []
     return session.granularity
 
 
-def grid_tree(side):
-    """A tree over side x side superpixels of one pixel."""
-    labels = np.arange(1, side * side + 1, dtype=np.int32).reshape(side, side)
-    features = np.random.default_rng(0).random((side, side, 1), np.float32)
-    return Tree(build(labels, features, merging=NATURAL), Placement(), "grid")
+def assert_shows(layer, number):
+    assert np.unique(layer.data).tolist() == list(range(1, number + 1))
+    assert connected_pieces(layer.data, connectivity=1, background=0).max() == number
 
 
-def test_a_new_tree_is_shown_in_one_layer(session, granularity):
-    (layer,) = granularity.layers
-    assert layer is granularity.layer
+def test_superpixels_are_those_of_the_api(session, granularity):
+    layer = granularity.layer
     assert isinstance(layer, Labels)
-    assert layer.name == "photo hierarchy"
-    # The default, 500, is more than the image has.
-    assert granularity.number == granularity.limits[1] == layer.data.max()
+    assert layer.name == "photo superpixels"
+    assert_shows(layer, 40)
+    expected = napari_sen.segment(
+        session.layer.data, 40, method="tree", model=None, spacing=(0.5, 0.5)
+    )
+    np.testing.assert_array_equal(layer.data, expected)
     np.testing.assert_array_equal(layer.translate, (3, 4))
     assert layer.units == session.layer.units
 
 
-def test_every_number_is_exact_and_connected_in_the_same_layer(granularity):
+def test_the_size_suits_the_image_unless_it_is_said(session):
+    session.run("superpixels")
+    # About the root of the side: 11 px, in micrometres.
+    extent = session.granularity.trees.extent
+    assert extent.diameter(session.granularity.number) == pytest.approx(5.5, rel=0.02)
+    session.size_by, session.diameter = "diameter", 8.0
+    session.run("superpixels")
+    assert session.granularity.number == pytest.approx(96 * 128 / 16**2, abs=1)
+
+
+def test_every_number_is_exact_and_connected_in_the_same_layer(session, granularity):
     low, high = granularity.limits
     assert low == 1
-    heard = []
-    granularity.changed.connect(lambda: heard.append(granularity.number))
+    layer = granularity.layer
     for number in (low, 2, 30, high - 1, high):
         granularity.show(number)
-        (layer,) = granularity.layers
-        assert np.unique(layer.data).tolist() == list(range(1, number + 1))
-        assert connected_pieces(layer.data, connectivity=1, background=0).max() == number
+        assert granularity.layer is layer
+        assert_shows(layer, number)
         assert layer.data.dtype == np.uint16
-    assert heard == [low, 2, 30, high - 1, high]
+        assert list(layer.features["index"]) == list(range(1, number + 1))
+        assert layer.features["area (px)"].sum() == 96 * 128
+    with pytest.raises(ParameterError, match='press "Make superpixels"'):
+        granularity.show(high + 1)
+    assert_shows(layer, high)
 
 
-def test_a_number_that_the_tree_has_not_changes_nothing(granularity):
-    before, number = granularity.layer.data, granularity.number
-    with pytest.raises(ParameterError, match="must lie in 1"):
-        granularity.show(number + 1)
-    assert granularity.number == number
-    assert granularity.layer.data is before
+def test_evenness_merges_the_same_leaves_without_the_network(session, granularity, monkeypatch):
+    from napari_sen.learn.model import Model
+
+    monkeypatch.setattr(Model, "embed", None)  # must not be called
+    spread = []
+    for evenness in (0.0, 1.0):
+        granularity.even(evenness)
+        assert granularity.evenness == evenness
+        assert_shows(granularity.layer, 40)
+        sizes = np.bincount(granularity.layer.data.ravel())[1:]
+        spread.append(sizes.std() / sizes.mean())
+        expected = napari_sen.segment(
+            session.layer.data, 40, method="tree", model=None, spacing=(0.5, 0.5),
+            evenness=evenness,
+        )  # fmt: skip
+        np.testing.assert_array_equal(granularity.layer.data, expected)
+    assert spread[0] > 1.5 * spread[1]
 
 
-def test_a_removed_layer_comes_back(granularity):
-    granularity.layers.clear()
-    granularity.show(12)
-    (layer,) = granularity.layers
-    assert layer is granularity.layer
-    assert layer.data.max() == 12
+def test_the_table_follows_the_cut(session, granularity):
+    table = made_of(granularity.layer).extra["shown"]
+    third = granularity.layer.data == 3
+    row = list(table["index"]).index(3)
+    assert table["area (px)"][row] == third.sum()
+    assert table["mean green"][row] == pytest.approx(session.layer.data[third][:, 1].mean())
+    place = np.argwhere(third).mean(axis=0)
+    assert table["centroid-0"][row] == pytest.approx(place[0])
+    # The status bar of napari shows what is in `features`: no more than a person can read.
+    assert list(granularity.layer.features) == ["index", "area (px)", "area (µm²)"]
 
 
-def test_kept_levels_stay_below_the_live_layer(granularity):
+def test_running_again_replaces_and_the_earlier_result_comes_back(session, granularity):
+    layer, before = granularity.layer, granularity.layer.data.copy()
+    session.number = 25
+    session.run("superpixels")
+    assert list(granularity.layers) == [session.layer, layer]
+    assert_shows(layer, 25)
+    for expected in (before, None, before):
+        granularity.undo()
+        if expected is not None:
+            np.testing.assert_array_equal(layer.data, expected)
+        else:
+            assert_shows(layer, 25)
+
+
+def test_each_image_has_its_own(session, granularity):
+    first, photo = granularity.layer, session.layer
+    other = Image(session.layer.data[::-1], name="other")
+    granularity.layers.append(other)
+    session.choose(other)
+    granularity.follow(other)
+    assert granularity.trees is None
+    session.size_by, session.number = "number", 12
+    session.run("superpixels")
+    assert granularity.layer.name == "other superpixels"
+    assert_shows(first, 40)
+    granularity.follow(photo)
+    assert granularity.layer is first
+    granularity.follow(first)
+    granularity.show(30)
+    assert_shows(first, 30)
+
+
+def test_kept_levels_are_copies_named_by_what_they_are(granularity):
     granularity.show(20)
     kept = granularity.keep()
     granularity.show(5)
-    assert granularity.layers == [kept, granularity.layer]
-    assert kept.name == "photo 20 superpixels"
+    assert list(granularity.layers)[1:] == [kept, granularity.layer]
+    assert kept.name == "photo, 20 superpixels"
     assert not kept.visible
-    assert (kept.data.max(), granularity.layer.data.max()) == (20, 5)
+    assert_shows(kept, 20)
+    assert_shows(granularity.layer, 5)
     np.testing.assert_array_equal(kept.translate, (3, 4))
+    granularity.follow(kept)  # sliders act on it as on any other
+    granularity.show(33)
+    assert_shows(kept, 33)
+    assert kept.name == "photo, 33 superpixels"
 
 
 def test_the_boundary_map_lies_on_the_image(granularity):
     image = granularity.boundary_map()
-    assert granularity.layers[-1] is image
     assert isinstance(image, Image)
-    np.testing.assert_array_equal(image.data, granularity.hierarchy.ultrametric())
+    assert image.name == "photo boundary map"
+    tree = granularity.trees.forest.hierarchy
+    np.testing.assert_array_equal(image.data, tree.ultrametric())
     assert image.contrast_limits[1] == image.data.max() > 0
     np.testing.assert_array_equal(image.translate, (3, 4))
 
 
-def test_another_tree_gets_a_layer_of_its_own_and_keeps_the_number(session, granularity):
-    granularity.show(25)
-    first = granularity.layer
-    session.set(HierarchyParams(fine_size=8))
-    session.run("hierarchy")
-    assert granularity.layers == [first, granularity.layer]
-    assert first is not granularity.layer
-    assert granularity.number == first.data.max() == granularity.layer.data.max() == 25
+def test_what_was_painted_stays_painted(session, granularity):
+    session.pick(granularity.layer)
+    session.picking.paint([3], 1)
+    session.picking.paint([17], 2)
+    painted = [np.flatnonzero(granularity.layer.data == label) for label in (3, 17)]
+    granularity.show(100)
+    classes = session.picking.layers["photo superpixels classes"].data.ravel()
+    assert (classes[painted[0]] == 1).all()
+    assert (classes[painted[1]] == 2).all()
+    assert np.count_nonzero(classes) == sum(map(len, painted))
+    granularity.even(1.0)
+    session.picking.leave()
+    session.pick(granularity.layer)
+    table = session.picking.pieces.class_table()[session.picking.pieces.base].ravel()
+    np.testing.assert_array_equal(table, classes)
+    # Another run has other leaves: most of the pixels of each say what it is.
+    session.number = 150
+    session.run("superpixels")
+    base = session.picking.pieces
+    table = base.class_table()[base.base].ravel()
+    assert (table[painted[0]] == 1).mean() > 0.7
 
 
-def test_without_a_tree_there_is_nothing_to_show():
-    granularity = Granularity()
+def test_what_was_painted_is_saved_by_itself_and_comes_back(session, granularity):
+    session.pick(granularity.layer)
+    session.picking.rename_class(2, "cup")
+    session.picking.paint([3, 9], 2)
+    session.classifying.keep(session.picking)
+    expected = session.picking.pieces.classes()
+    again = Session()
+    again.model = None
+    again.show_in(LayerList())
+    again.choose(session.layer)
+    again.size_by, again.number = "number", 40
+    again.run("superpixels")
+    again.pick(again.granularity.layer)
+    assert again.picking.pieces.classes() == expected
+    assert again.picking.class_names == ["background", "cup"]
+
+
+def test_without_superpixels_there_is_nothing_to_show():
+    granularity = Granularity(Picking())
     for action in (lambda: granularity.show(2), granularity.keep, granularity.boundary_map):
-        with pytest.raises(ParameterError, match="no tree yet"):
+        with pytest.raises(ParameterError, match="no superpixels yet"):
             action()
-
-
-def test_more_labels_than_uint16_holds_are_int32_at_every_level():
-    granularity = Granularity()
-    granularity.take(grid_tree(257))
-    for number in (1, 65_000, 257 * 257):
-        granularity.show(number)
-        assert granularity.layer.data.dtype == np.int32
-        assert granularity.layer.data.max() == number
-
-
-def test_large_cuts_are_pyramids(monkeypatch):
-    monkeypatch.setattr(display, "PYRAMID_ABOVE", 16)
-    granularity = Granularity()
-    granularity.take(grid_tree(40))
-    granularity.show(7)
-    assert granularity.layer.multiscale
-    assert [level.shape for level in granularity.layer.data] == [(40, 40), (20, 20), (10, 10)]
-    assert granularity.layer.data[0].max() == 7
-
-
-def test_parts_that_do_not_touch_are_the_fewest():
-    labels = np.zeros((6, 9), np.int32)
-    labels[:, :4], labels[:, 5:7], labels[:, 7:] = 1, 2, 3
-    linkage = build(labels, labels[..., None].astype(np.float32), merging=NATURAL).linkage
-    granularity = Granularity()
-    granularity.take(Tree(Hierarchy(labels, linkage), Placement(), "parts"))
-    assert granularity.limits == (2, 3)
-    granularity.show(2)
-    assert granularity.layer.data.max() == 2
+    with pytest.raises(ParameterError, match="no earlier result"):
+        granularity.undo()
 
 
 @pytest.mark.parametrize("limits", [(1, 1), (1, 2), (1, 7), (3, 250), (1, 300_000)])
@@ -154,18 +225,49 @@ def test_the_slider_has_both_ends_and_only_rises(limits):
         assert len(numbers) == limits[1]
 
 
-def test_stacks_by_slice_and_as_a_volume(session):
-    stack = np.random.default_rng(0).integers(0, 4000, (3, 30, 40), np.uint16)
-    session.choose(Image(stack, name="stack", scale=(2, 1, 1)))
-    session.run("hierarchy", point=(4, 0, 0))
+def test_stacks_by_slice_one_by_one_and_as_a_volume(session, rng):
+    stack = rng.integers(0, 4000, (6, 30, 40), dtype=np.uint16)
+    image = Image(stack, name="stack", scale=(2, 1, 1))
+    session.granularity.layers.append(image)
+    session.choose(image)
+    session.size_by, session.number = "number", 7
+    session.run("superpixels", point=(4, 0, 0))
     layer = session.granularity.layer
     assert layer.data.shape == (1, 30, 40)
+    assert layer.name == "stack superpixels, slice 2"
     np.testing.assert_array_equal(layer.translate, (4, 0, 0))
-    session.stack = "volume"
-    session.run("hierarchy")
-    session.granularity.show(2)
-    assert session.granularity.layer.data.shape == (3, 30, 40)
-    assert session.granularity.layer.data.max() == 2
     session.stack = "each"
-    with pytest.raises(ImageError, match="current slice or the whole volume"):
-        session.run("hierarchy")
+    session.run("superpixels")
+    assert session.granularity.layer is layer
+    assert layer.name == "stack superpixels"
+    np.testing.assert_array_equal(layer.translate, (0, 0, 0))
+    expected = napari_sen.segment(
+        stack, 7, method="tree", model=None, slices="each", spacing=(1, 1)
+    )
+    np.testing.assert_array_equal(layer.data, expected)
+    session.granularity.show(5)
+    assert len(np.unique(layer.data)) == 6 * 5
+    session.stack = "volume"
+    session.run("superpixels")
+    session.granularity.show(2)
+    assert layer.data.shape == (6, 30, 40)
+    assert layer.data.max() == 2
+
+
+def test_a_mask_leaves_out_what_is_outside(session):
+    mask = np.zeros((96, 128), int)
+    mask[:, 40:] = 1
+    session.mask = Labels(mask)
+    session.run("superpixels")
+    np.testing.assert_array_equal(session.granularity.layer.data == 0, mask == 0)
+
+
+def test_pixels_without_a_value_are_left_out_on_request(session, rng):
+    data = rng.random((60, 70)).astype(np.float32)
+    data[10:14, 20:29] = np.nan
+    image = Image(data, name="holes", contrast_limits=(0, 1))
+    session.choose(image)
+    session.finite_only = True
+    session.run("superpixels")
+    np.testing.assert_array_equal(session.granularity.layer.data == 0, np.isnan(data))
+    assert np.isfinite(made_of(session.granularity.layer).extra["shown"]["mean intensity"]).all()

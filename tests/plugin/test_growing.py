@@ -16,8 +16,9 @@ from napari_sen.io.grid import Grid
 from napari_sen.params import SegmentParams
 from napari_sen.pipeline.features import Scene
 from napari_sen.pipeline.stored import open_result
-from napari_sen.plugin.layers import growing
-from napari_sen.plugin.layers.growing import GrowingStore, Growth
+from napari_sen.plugin.layers import growing_store as growing
+from napari_sen.plugin.layers.growing import Growth
+from napari_sen.plugin.layers.growing_store import GrowingStore
 from napari_sen.plugin.layers.results import Result
 from napari_sen.plugin.layers.stored import open_stored
 from napari_sen.plugin.state.control import Control

@@ -14,8 +14,8 @@ from napari_sen.errors import ImageError
 from napari_sen.pipeline import superpixels
 from napari_sen.plugin.qt import store_chooser
 from napari_sen.plugin.qt.store_chooser import chosen_goal
+from napari_sen.plugin.state.layer_image import LayerImage
 from napari_sen.plugin.state.placement import pixel_size
-from napari_sen.plugin.state.source import LayerImage
 
 from .conftest import assert_no_threads
 from .test_dock import assert_same_place, choose_model
@@ -71,9 +71,8 @@ def fill_in(opened, path):
     """Open the image and ask for superpixels in tiles."""
     opened.viewer.add_image(zarr.open_array(path, mode="r"), name="slide", **PLACE)
     choose_model(opened.dock, "none (colour only)")
-    panel = opened.dock.panels["superpixels"]
-    panel.size_editor.how.setCurrentText("Diameter")
-    panel.size_editor.diameter.setValue(5)
+    opened.dock.session.ask(diameter=5)
+    panel = opened.dock.panels["flat"]
     panel.store.wanted.setChecked(True)
     panel.store.tile.setValue(128)
     return panel.store
@@ -89,7 +88,7 @@ def until_tiles(opened, count):
     """Wait until so many tiles are in the layer; return the layer."""
 
     opened.qtbot.waitUntil(lambda: opened.dock.growing.n_done >= count, timeout=10_000)
-    return opened.viewer.layers["slide superpixels"]
+    return opened.viewer.layers["slide flat superpixels"]
 
 
 def visible_share(opened, layer):
@@ -99,11 +98,11 @@ def visible_share(opened, layer):
 
 
 def test_the_layer_grows_stops_and_goes_on(dock, gate, path, labels):
-    chooser = dock.dock.panels["superpixels"].store
-    goal = path.with_name("slide_superpixels.sen.zarr")
+    chooser = dock.dock.panels["flat"].store
+    goal = path.with_name("slide_flat-superpixels.sen.zarr")
     assert chooser.path.text() == str(goal)
     assert "12 tiles, at most" in chooser.about.text()
-    dock.press("superpixels")
+    dock.press("flat")
     gate.open(4)
     layer = until_tiles(dock, 4)
     assert not goal.exists()
@@ -122,19 +121,19 @@ def test_the_layer_grows_stops_and_goes_on(dock, gate, path, labels):
     assert "to go on" in ended.args[0]
     assert "goes on" in chooser.about.text()
     gate.open(TILES)
-    text = dock.click("superpixels")
+    text = dock.click("flat")
     assert text.startswith("Done: ")
-    assert str(goal) in text
+    assert goal.name in text
     assert len(dock.viewer.layers) == 2
-    assert dock.viewer.layers["slide superpixels"] is layer
+    assert dock.viewer.layers["slide flat superpixels"] is layer
     assert layer.editable is False
     assert_same_place(layer, dock.viewer.layers["slide"])
     np.testing.assert_array_equal(np.asarray(layer.data[0]), labels)
-    assert chooser.path.text() == str(path.with_name("slide_superpixels_2.sen.zarr"))
+    assert chooser.path.text() == str(path.with_name("slide_flat-superpixels_2.sen.zarr"))
 
 
 def test_a_closed_viewer_goes_on_in_a_new_one(dock, gate, path, labels, make_napari_viewer):
-    dock.press("superpixels")
+    dock.press("flat")
     gate.open(5)
     until_tiles(dock, 5)
     dock.viewer.close()
@@ -145,13 +144,13 @@ def test_a_closed_viewer_goes_on_in_a_new_one(dock, gate, path, labels, make_nap
     chooser = fill_in(again, path)
     assert "unfinished run is there" in chooser.about.text()
     gate.open(TILES - 5)  # the others are not made again
-    assert again.click("superpixels").startswith("Done: ")
-    layer = viewer.layers["slide superpixels"]
+    assert again.click("flat").startswith("Done: ")
+    layer = viewer.layers["slide flat superpixels"]
     np.testing.assert_array_equal(np.asarray(layer.data[0]), labels)
 
 
 def test_an_unfinished_result_is_only_looked_at(dock, gate):
-    dock.press("superpixels")
+    dock.press("flat")
     gate.open(3)
     layer, session = until_tiles(dock, 3), dock.dock.session
     with pytest.raises(ImageError, match="is not finished"):
@@ -162,12 +161,12 @@ def test_an_unfinished_result_is_only_looked_at(dock, gate):
     session.mask = None
     gate.open(TILES)
     dock.qtbot.waitUntil(lambda: not dock.dock.runner.is_busy, timeout=20_000)
-    session.pick(dock.viewer.layers["slide superpixels"])
+    session.pick(dock.viewer.layers["slide flat superpixels"])
     assert session.picking.pieces.base.shape == (300, 420)
 
 
 def test_a_dock_that_closes_leaves_a_layer_that_can_be_looked_at(dock, gate):
-    dock.press("superpixels")
+    dock.press("flat")
     gate.open(6)
     layer = until_tiles(dock, 6)
     dock.viewer.window.remove_dock_widget("all")
@@ -177,26 +176,26 @@ def test_a_dock_that_closes_leaves_a_layer_that_can_be_looked_at(dock, gate):
 
 
 def test_other_parameters_are_refused_until_asked_to_overwrite(dock, gate, path):
-    dock.press("superpixels")
+    dock.press("flat")
     gate.open(3)
     until_tiles(dock, 3)
     with dock.qtbot.waitSignal(dock.dock.idle):
         dock.dock.cancel()
-    panel = dock.dock.panels["superpixels"]
-    panel.size_editor.diameter.setValue(8)
-    text = dock.click("superpixels")
+    panel = dock.dock.panels["flat"]
+    dock.dock.session.ask(diameter=8)
+    text = dock.click("flat")
     assert text.startswith("Not done: ")
     assert "size was 5.0, now 8.0" in text
     assert "overwrite" in text
     panel.store.overwrite.setChecked(True)
     gate.open(TILES)
-    assert dock.click("superpixels").startswith("Done: ")
+    assert dock.click("flat").startswith("Done: ")
     assert not panel.store.overwrite.isChecked()
     assert len(dock.viewer.layers) == 2
 
 
 def test_a_removed_layer_comes_back_at_the_end(dock, gate):
-    dock.press("superpixels")
+    dock.press("flat")
     gate.open(3)
     dock.viewer.layers.remove(until_tiles(dock, 3))
     dock.qtbot.waitUntil(lambda: not dock.dock.growing._timer.isActive())
@@ -204,12 +203,31 @@ def test_a_removed_layer_comes_back_at_the_end(dock, gate):
         dock.dock.cancel()
     assert "3 of 12 tiles are kept" in ended.args[0]
     assert len(dock.viewer.layers) == 1
-    dock.press("superpixels")
+    dock.press("flat")
     gate.open(2)
     dock.viewer.layers.remove(until_tiles(dock, 5))
     gate.open(TILES)
     dock.qtbot.waitUntil(lambda: not dock.dock.runner.is_busy, timeout=20_000)
     dock.qtbot.waitUntil(lambda: len(dock.viewer.layers) == 2)
+
+
+def test_the_main_button_in_tiles(opened, path):
+    """Cut from the tree, as in memory; the dock says where it goes, and shows it."""
+    image = opened.viewer.add_image(zarr.open_array(path, mode="r"), name="slide", **PLACE)
+    choose_model(opened.dock, "none (colour only)")
+    opened.dock.session.ask(diameter=9)
+    store = opened.dock.panels["superpixels"].store
+    store.wanted.setChecked(True)
+    store.tile.setValue(128)
+    text = opened.click("superpixels")
+    assert text.startswith("Done: ")
+    assert "in slide_superpixels.sen.zarr" in text
+    (layer,) = opened.added(1)
+    assert_same_place(layer, image)
+    whole = napari_sen.segment(
+        path, size=9, method="tree", spacing=tuple(pixel_size(image)), model=None, tile=128
+    )
+    np.testing.assert_array_equal(np.asarray(layer.data[0]), whole.compute())
 
 
 def test_an_embedding_and_its_colours(opened, path, one_torch_thread):
@@ -244,7 +262,7 @@ def test_contours(opened, path):
     assert "12 tiles, about 672 kB" in panel.store.about.text()
     text = opened.click("contours")
     goal = path.with_name("slide_contours.sen.zarr")
-    assert text == f"Done: contours (colour only), strength 0 to 1, in {goal}."
+    assert text == f"Done: contours (colour alone, no model), strength 0 to 1, in {goal.name}."
     (layer,) = opened.added(1)
     assert_same_place(layer, image)
     assert layer.contrast_limits == [0, 1]
@@ -259,21 +277,21 @@ def test_contours(opened, path):
 
 
 def test_the_form_is_there_only_where_it_is_of_use(opened, path, monkeypatch, tmp_path):
-    chooser = opened.dock.panels["superpixels"].store
+    chooser = opened.dock.panels["flat"].store
     assert chooser.isHidden()
     opened.viewer.add_image(np.zeros((60, 60), np.uint8), name="small")
     assert chooser.isHidden()
     opened.viewer.add_image(zarr.open_array(path, mode="r"), name="slide")
     opened.dock.image.image.setCurrentText("slide")
     assert not chooser.isHidden()
-    assert chooser.rows.isHidden()
+    assert chooser.fold.isHidden()
     # An image that does not fit has no choice.
     monkeypatch.setattr(LayerImage, "fits", lambda *_: False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     opened.dock.image.image.setCurrentText("small")
     assert chooser.wanted.isChecked()
     assert not chooser.wanted.isEnabled()
-    goal = tmp_path / "napari-sen" / "results" / "small_superpixels.sen.zarr"
+    goal = tmp_path / "napari-sen" / "results" / "small_flat-superpixels.sen.zarr"
     assert chooser.path.text() == str(goal)
 
 
@@ -284,7 +302,7 @@ def test_defaults_are_not_in_tiles(opened, path):
     assert not chooser.wanted.isChecked()
     chooser.wanted.setChecked(True)
     assert chooser.tile.value() == 0
-    assert chooser.path.text() == str(path.with_name("slide_superpixels.sen.zarr"))
+    assert chooser.path.text() == str(path.with_name("slide_flat-superpixels.sen.zarr"))
 
 
 def test_a_region_without_shapes_is_said_by_the_button_alone(opened, path):
@@ -292,7 +310,7 @@ def test_a_region_without_shapes_is_said_by_the_button_alone(opened, path):
     opened.viewer.add_shapes(name="nothing")
     opened.dock.part.region_box.setCurrentText("nothing")
     assert chooser.isHidden()
-    assert "no rectangle, ellipse or polygon" in opened.click("superpixels")
+    assert "no rectangle, ellipse or polygon" in opened.click("flat")
     opened.dock.part.region_box.setCurrentText("Whole image")
     assert not chooser.isHidden()
     assert "12 tiles" in chooser.about.text()
@@ -304,8 +322,8 @@ def test_a_folder_is_chosen(opened, path, tmp_path, monkeypatch):
     dialog = store_chooser.QFileDialog
     monkeypatch.setattr(dialog, "getExistingDirectory", lambda *given: str(tmp_path / "elsewhere"))
     chooser.browse.click()
-    goal = tmp_path / "elsewhere" / "slide_superpixels.sen.zarr"
+    goal = tmp_path / "elsewhere" / "slide_flat-superpixels.sen.zarr"
     assert chooser.path.text() == str(goal)
-    assert opened.dock.session.settings().storage["superpixels"].path == str(goal)
+    assert opened.dock.session.settings().storage["flat"].path == str(goal)
     assert chosen_goal(tmp_path / "a.zarr.partial", "x.zarr") == tmp_path / "a.zarr"
     assert chosen_goal(tmp_path / "a.zarr", "x.zarr") == tmp_path / "a.zarr"

@@ -47,7 +47,6 @@ def test_menus_samples_and_single_steps_in_a_viewer(make_napari_viewer, found):
     for menu, command in [
         ("napari/layers/segment", "napari-sen.dock"),
         ("napari/layers/segment", "napari-sen.superpixels"),
-        ("napari/layers/segment", "napari-sen.hierarchy"),
         ("napari/layers/filter", "napari-sen.embed"),
         ("napari/layers/filter", "napari-sen.contours"),
         ("napari/layers/annotate", "napari-sen.pseudo_labels"),
@@ -60,12 +59,11 @@ def test_menus_samples_and_single_steps_in_a_viewer(make_napari_viewer, found):
     assert viewer.layers[0].scale[0] == pytest.approx(2.18)
     for title, step in [
         ("Pseudo-labels", "pseudo_labels"),
-        ("Train SEN", "train"),
+        ("Train a model", "train"),
         ("Embed", "embed"),
         ("Superpixels", "superpixels"),
         ("Contours", "contours"),
-        ("Superpixel hierarchy", "hierarchy"),
-        ("Pick superpixels", "classes"),
+        ("Refine and classify", "classes"),
     ]:
         _, dock = viewer.window.add_plugin_dock_widget("napari-sen", title)
         assert list(dock.panels) == [step]

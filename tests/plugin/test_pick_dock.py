@@ -21,9 +21,10 @@ def dock(opened, rng):
     opened.viewer.window.resize(1400, 950)
     opened.viewer.add_image(image, name="scene", rgb=True, scale=(0.5, 0.5), units="um")
     choose_model(opened.dock, "none (colour only)")
-    opened.dock.panels["superpixels"].size_editor.number.setValue(40)
+    opened.dock.panels["superpixels"].number.setValue(40)
     opened.click("superpixels")
     opened.viewer.reset_view()
+    opened.dock.folds["Refine and classify"].expand(animate=False)
     opened.panel = opened.dock.panels["classes"]
     opened.picking = opened.dock.session.picking
     press(opened, opened.panel.toggle)
@@ -45,6 +46,7 @@ def at(dock, *pixel):
 def test_click_drag_merge_split_undo_by_mouse_and_keys(dock, artifacts):
     layer = labels(dock)
     assert dock.viewer.layers.selection.active is layer
+    press(dock, dock.panel.select)
     before = layer.data.copy()
     drag(dock, layer, (30, 40))
     assert dock.picking.selected == {at(dock, 30, 40)}
@@ -87,9 +89,16 @@ def test_paint_propagate_save_and_load(dock, artifacts, tmp_path, monkeypatch):
     panel.classes.item(1).setText("disc")
     text = dock.click("classes")
     assert text.startswith("Done: 40 superpixels classified from ")
-    found = dock.viewer.layers["scene superpixels propagated"].data
+    found = dock.viewer.layers["scene superpixels predicted"].data
     assert (found == dock.disc + 1).mean() > 0.93
-    assert dock.viewer.layers["scene superpixels p(disc)"].data[30, 40] > 0.7
+    confidence = dock.viewer.layers["scene superpixels confidence"]
+    assert confidence.data[30, 40] > 0.7
+    press(dock, panel.sure)
+    assert confidence.visible
+    press(dock, panel.sure)
+    press(dock, panel.doubt)
+    (unsure,) = dock.picking.selected
+    assert confidence.data[layer.data == unsure].max() == confidence.data.min()
     for theme in ("light", "dark"):
         dock.viewer.theme = theme
         show(dock, panel)
@@ -100,14 +109,14 @@ def test_paint_propagate_save_and_load(dock, artifacts, tmp_path, monkeypatch):
     path = tmp_path / "mine"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(path), ""))
     with dock.qtbot.waitSignal(dock.dock.idle):
-        press(dock, panel.store)
+        press(dock, panel.saving)
     saved = tmp_path / "mine.sen.json"
     assert saved.is_file()
     while dock.picking.pieces.can_undo:
         press(dock, panel.actions_["undo"])
     assert not (dock.viewer.layers["scene superpixels classes"].data > 0).any()
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a: (str(saved), ""))
-    press(dock, panel.load)
+    press(dock, panel.loading)
     np.testing.assert_array_equal(dock.viewer.layers["scene superpixels classes"].data, classes)
     assert "put back" in dock.dock.status.text.text()
 
@@ -122,6 +131,7 @@ def show(dock, widget):
 def test_what_is_missing_is_a_notification(dock):
     text = dock.click("classes")
     assert "paint superpixels of two classes" in text
+    press(dock, dock.panel.select)
     drag(dock, labels(dock), (2, 2))
     key(dock, "M")
     assert "touch each other" in dock.dock.status.text.text()
@@ -131,6 +141,7 @@ def test_what_is_missing_is_a_notification(dock):
 
 def test_it_stops_with_its_layer(dock):
     layer = labels(dock)
+    press(dock, dock.panel.select)
     drag(dock, layer, (2, 2))
     dock.viewer.layers.remove(layer)
     dock.qtbot.waitUntil(lambda: not dock.panel.toggle.isChecked())
@@ -138,7 +149,7 @@ def test_it_stops_with_its_layer(dock):
     assert layer.editable
     dock.qtbot.waitUntil(lambda: "scene superpixels selection" not in dock.viewer.layers)
     press(dock, dock.panel.toggle)
-    assert "make superpixels first" in dock.dock.status.text.text()
+    assert "Make superpixels first" in dock.dock.status.text.text()
     assert not dock.panel.toggle.isChecked()
 
 
@@ -152,18 +163,36 @@ def test_another_press_gives_the_layer_back(dock):
     assert layer.mouse_pan
 
 
-def test_a_level_of_the_tree_is_kept_and_splits_as_the_tree(dock):
-    press(dock, dock.panel.toggle)
-    dock.click("hierarchy")
-    live = dock.dock.session.granularity.layer
-    dock.dock.session.granularity.show(5)
-    dock.panel.box.choose(live)
-    press(dock, dock.panel.toggle)
-    layer = dock.picking.layer
-    assert layer.name == "scene 5 superpixels"
-    assert not live.visible
+def test_pieces_split_as_the_tree_and_follow_the_slider(dock):
+    layer, granularity = labels(dock), dock.dock.session.granularity
+    granularity.show(5)
+    press(dock, dock.panel.select)
     drag(dock, layer, (30, 40))
     key(dock, "S")
     assert len(np.unique(layer.data)) == 6
-    dock.dock.session.granularity.show(9)
-    assert len(np.unique(layer.data)) == 6
+    granularity.show(9)
+    assert dock.picking.layer is layer
+    assert len(np.unique(layer.data)) == 9
+
+
+def test_painting_survives_the_switch(dock):
+    layer = labels(dock)
+    drag(dock, layer, (3, 3), (3, 40))
+    painted = dock.picking.pieces.classes()
+    press(dock, dock.panel.toggle)
+    press(dock, dock.panel.toggle)
+    assert dock.picking.pieces.classes() == painted
+    assert dock.panel.actions_["undo"].isEnabled()
+    press(dock, dock.panel.actions_["undo"])
+    assert dock.picking.pieces.classes() == {}
+
+
+def test_prediction_follows_the_strokes(dock):
+    layer, panel = labels(dock), dock.panel
+    panel.live.setChecked(True)
+    drag(dock, layer, (3, 3), (3, 40))
+    panel.classes.setCurrentRow(1)
+    with dock.qtbot.waitSignal(dock.dock.idle, timeout=30_000):
+        drag(dock, layer, (30, 35), (30, 45))
+    found = dock.viewer.layers["scene superpixels predicted"]
+    assert (found.data == dock.disc + 1).mean() > 0.9

@@ -10,10 +10,9 @@ from napari.layers import Labels
 from napari_sen.core.hierarchy import build
 from napari_sen.core.snic import snic
 from napari_sen.errors import ImageError, ParameterError
+from napari_sen.plugin.layers.made import Made, made_of
 from napari_sen.plugin.layers.pick_tools import PickTools
-from napari_sen.plugin.layers.picking import HELPER, Picking
-from napari_sen.plugin.layers.results import Tree
-from napari_sen.plugin.state.placement import Placement
+from napari_sen.plugin.layers.picking import Picking
 from tests.merging import NATURAL
 
 MAP = np.kron(np.arange(1, 13).reshape(3, 4), np.ones((4, 5), int)).astype(np.uint16)
@@ -63,7 +62,7 @@ def test_helpers_lie_where_the_layer_lies(picking):
     picking.paint()
     for name in ("selection", "classes"):
         helper = named(picking, name)
-        assert helper.metadata[HELPER]
+        assert made_of(helper).what == "helper"
         assert helper.units == picking.layer.units
         np.testing.assert_allclose(
             helper.data_to_world((3, 4)), picking.layer.data_to_world((3, 4))
@@ -90,18 +89,22 @@ def test_classes_are_a_labels_layer_and_a_column(picking):
 
 
 def test_features_stay_right_when_pieces_are_merged(picking):
-    layer = Labels(MAP.copy(), name="map", features={
+    table = {
         "index": np.arange(1, 13), "area (px)": np.full(12, 20), "mean red": np.arange(12.0),
-    })  # fmt: skip
+    }  # fmt: skip
+    about = Made("superpixels", table=table)
+    layer = Labels(MAP.copy(), name="map", metadata={"napari-sen": about})
     picking.layers.append(layer)
     picking.take(layer)
     picking.select([1, 2, 5])
     picking.merge()
-    table = layer.features.set_index("index")
-    assert len(table) == 10
-    assert table.loc[1, "area (px)"] == 60
-    assert table.loc[1, "mean red"] == pytest.approx((0 + 1 + 4) / 3)
-    assert table.loc[12, "mean red"] == 11
+    shown = layer.features.set_index("index")
+    assert list(shown) == ["area (px)", "class"]  # what the status bar tells
+    assert len(shown) == 10
+    assert shown.loc[1, "area (px)"] == 60
+    table = picking.table()
+    assert table["mean red"][0] == pytest.approx((0 + 1 + 4) / 3)
+    assert table["mean red"][-1] == 11
 
 
 def test_what_cannot_be_done_says_why(picking):
@@ -113,7 +116,7 @@ def test_what_cannot_be_done_says_why(picking):
     with pytest.raises(ImageError, match="4 axes"):
         picking.take(Labels(np.ones((2, 2, 3, 4), int), name="time"))
     picking.leave()
-    with pytest.raises(ParameterError, match="start picking first"):
+    with pytest.raises(ParameterError, match="nothing to refine"):
         picking.select([1])
     assert [layer.name for layer in picking.layers] == ["map"]
 
@@ -148,12 +151,45 @@ def test_pieces_of_a_tree_split_down_to_its_finest(picking):
     tree = build(snic(features, 40), features, merging=NATURAL)
     layer = Labels(tree.cut(3).astype(np.uint16), name="cut")
     picking.layers.append(layer)
-    picking.take(layer, Tree(tree, Placement(), "photo"))
+    layer.metadata["napari-sen"] = Made("superpixels", trees=trees_of(tree))
+    picking.take(layer)
     for _ in range(2):
         picking.select(picking.pieces.pieces)
         picking.split()
     assert len(np.unique(layer.data)) >= 6
     assert picking.selected == set(np.unique(layer.data).tolist())
+
+
+def trees_of(tree):
+    return SimpleNamespace(forest=SimpleNamespace(hierarchy=tree))
+
+
+def test_what_was_done_belongs_to_the_layer(picking):
+    """Leaving it, and taking another layer meanwhile, forgets nothing: neither classes nor undo."""
+    layer = picking.layer
+    picking.paint([1, 2], 2)
+    picking.select([2, 3])
+    picking.merge()
+    picking.add_class("debris")
+    before = list(picking.layers)
+    picking.leave()
+    other = Labels(MAP.copy(), name="other")
+    picking.layers.append(other)
+    picking.take(other)
+    assert picking.pieces.classes() == {}
+    picking.take(layer)
+    assert picking.pieces.classes() == {1: 2, 2: 2}
+    assert picking.class_names == ["background", "object", "debris"]
+    picking.paint([7], 1)
+    assert named(picking, "classes") in before  # the same layer, not another on top
+    for _ in range(3):
+        picking.undo()
+    np.testing.assert_array_equal(layer.data, MAP)
+    assert picking.pieces.classes() == {}
+    picking.leave()
+    layer.data = MAP[::-1].copy()  # other labels: what was painted is not theirs
+    picking.take(layer)
+    assert not picking.pieces.can_undo
 
 
 # The mouse and the keys, as napari calls them.
@@ -186,6 +222,7 @@ def drag(picking, *pixels, modifiers=(), button=1):
 
 
 def test_click_drag_and_shift(picking, tools):
+    picking.tool = "select"
     drag(picking, (1, 1))
     assert picking.selected == {1}
     drag(picking, (1, 7), modifiers=("Shift",))
@@ -212,6 +249,7 @@ def test_painting_a_stroke_is_one_step(picking, tools):
 
 
 def test_keys(picking, tools):
+    picking.tool = "select"
     layer = picking.layer
     keymap = {str(key): action for key, action in layer.keymap.items()}
     drag(picking, (1, 1), (1, 7))

@@ -1,9 +1,6 @@
 """What is set in napari's Preferences changes what the dock does."""
 
-import numpy as np
 import pytest
-
-from napari_sen.plugin.layers.preferences import preferences
 
 pytestmark = pytest.mark.gui
 
@@ -13,20 +10,10 @@ def settings(opened):
     from napari.settings import get_plugin_settings
 
     now = get_plugin_settings("napari-sen").dock
-    before = {name: getattr(now, name) for name in ("remember", "memory", "contour")}
+    before = {name: getattr(now, name) for name in ("remember", "memory")}
     yield now
     for name, value in before.items():
         setattr(now, name, value)
-
-
-def test_the_width_of_outlines(opened, photo, settings):
-    opened.dock.session.model = None
-    opened.viewer.add_image(photo, name="photo", rgb=True)
-    for width in (1, 4, 0):
-        settings.contour = width
-        assert preferences().contour == width
-        opened.click("superpixels")
-        assert opened.viewer.layers[-1].contour == width
 
 
 def test_the_memory_for_embeddings(opened, photo, settings, monkeypatch):
@@ -56,4 +43,3 @@ def test_forms_are_not_remembered_if_not_wanted(opened, photo, settings, tmp_pat
     settings.remember = True
     opened.click("superpixels")
     assert _path().exists()
-    assert np.unique(opened.viewer.layers[-1].data).size == 500

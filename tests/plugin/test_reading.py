@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from napari_sen.learn.registry import bundled_models_folder
-from napari_sen.params import SegmentParams
 from napari_sen.plugin.layers.reading import get_reader, inbox
 
 pytestmark = pytest.mark.gui
@@ -57,7 +56,7 @@ def test_a_dropped_annotation_is_loaded(opened, tmp_path):
 def test_a_dropped_annotation_puts_pieces_and_classes_back(opened, photo, tmp_path):
     opened.dock.session.model = None
     opened.viewer.add_image(photo, name="photo", rgb=True)
-    opened.dock.session.set(SegmentParams(n_segments=30))
+    opened.dock.session.ask(30)
     opened.click("superpixels")
     panel, picking = opened.dock.panels["classes"], opened.dock.session.picking
     panel.toggle.click()

@@ -8,8 +8,8 @@ import zarr
 from napari.layers import Image, Labels, Shapes
 
 from napari_sen.errors import ImageError
-from napari_sen.params import SegmentParams
-from napari_sen.plugin.state.source import LayerImage, source_of
+from napari_sen.plugin.state.layer_image import LayerImage
+from napari_sen.plugin.state.source import source_of
 from napari_sen.plugin.steps.session import Session
 
 PLACE = {"scale": (0.5, 2), "translate": (30, -20), "rotate": 20, "shear": [0.3]}
@@ -27,8 +27,9 @@ def run(layer, **chosen):
     session.choose(layer)
     for name, value in chosen.items():
         setattr(session, name, value)
-    session.set(SegmentParams(n_segments=12))
-    return session.run("superpixels")[0].to_layer()
+    session.ask(12)
+    session.run("superpixels")
+    return session.granularity.layer
 
 
 def rectangle(layer, low, high):

@@ -18,7 +18,7 @@ def path():
 
 def test_there_and_back(path):
     session = Session()
-    session.set(SegmentParams(n_segments=77, compactness=3.5), TrainParams(steps=9))
+    session.set(SegmentParams(compactness=3.5), TrainParams(steps=9))
     session.model, session.train_on, session.train_folder = None, "folder", "/data"
     keep(session)
     again = Session()
@@ -33,13 +33,15 @@ def test_there_and_back(path):
     assert again.params == Session().params
 
 
-def test_a_diameter_is_not_kept_for_it_is_in_the_units_of_one_image():
+def test_sizes_are_not_kept_for_they_are_those_of_one_image():
     session = Session()
-    session.set(SegmentParams(size=3.0, compactness=4.0))
+    session.ask(diameter=3.0)
+    session.set(SegmentParams(n_segments=77, size=3.0, compactness=4.0))
     keep(session)
     again = Session()
     recall(again)
     assert again.params[SegmentParams] == SegmentParams(compactness=4.0)
+    assert again.size_by == "image"
 
 
 def test_what_is_not_legal_any_longer_is_left_out(path):
@@ -82,7 +84,7 @@ def test_the_dock_remembers_and_forgets(opened, photo, make_napari_viewer):
     dock = opened.dock
     dock.choices.model.setCurrentText("natural")
     dock.choices.model.setCurrentText("none (colour only)")
-    dock.panels["superpixels"].size_editor.number.setValue(33)
+    dock.panels["flat"].forms[SegmentParams].editors["compactness"].setValue(33)
     dock.panels["train"].name.setText("mine")
     opened.click("superpixels")
     dock.panels["contours"].forms[ContourParams].editors["n_sizes"].setValue(3)
@@ -94,14 +96,15 @@ def test_the_dock_remembers_and_forgets(opened, photo, make_napari_viewer):
 
     again = another()
     assert again.choices.model.currentText() == "none (colour only)"
-    assert again.panels["superpixels"].size_editor.number.value() == 33
+    assert again.panels["flat"].forms[SegmentParams].editors["compactness"].value() == 33
     assert again.panels["contours"].forms[ContourParams].editors["n_sizes"].value() == 3
     again.defaults.click()
-    assert again.panels["superpixels"].size_editor.number.value() == 500
-    assert again.choices.model.currentText() == "auto"
+    compactness = again.panels["flat"].forms[SegmentParams].editors["compactness"]
+    assert compactness.value() is None
+    assert again.choices.model.currentText() == "auto: natural"
     keep(dock.session)
     get_plugin_settings("napari-sen").dock.remember = False
     try:
-        assert another().panels["superpixels"].size_editor.number.value() == 500
+        assert another().choices.model.currentText().startswith("auto")
     finally:
         get_plugin_settings("napari-sen").dock.remember = True

@@ -4,11 +4,14 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from napari.layers import Image, Labels
 
+import napari_sen
 from napari_sen.errors import ImageError, ParameterError
 from napari_sen.params import LossParams, Params, PseudoLabelParams, SegmentParams
+from napari_sen.plugin.layers.made import made_of
 from napari_sen.plugin.layers.results import Loss
 from napari_sen.plugin.steps.losses import Losses
 from napari_sen.plugin.steps.session import Session
@@ -34,28 +37,30 @@ def test_it_needs_no_qt():
     assert done.stdout.strip() == "[]"
 
 
-def test_superpixels_by_number(session):
-    session.set(SegmentParams(n_segments=40))
+def test_flat_superpixels_by_number(session):
+    session.set(SegmentParams(compactness=9))
+    session.ask(40)
     heard = []
     session.finished.connect(lambda step, finished: heard.append(step))
-    (result,) = session.run("superpixels")
-    assert heard == ["superpixels"]
-    assert session.last["superpixels"] == [result]
+    (result,) = session.run("flat")
+    assert heard == ["flat"]
+    assert session.last["flat"] == [result]
     layer = result.to_layer()
     assert isinstance(layer, Labels)
     assert layer.data.dtype == np.uint16
     assert np.unique(layer.data).tolist() == list(range(1, 41))
-    assert list(layer.features["index"]) == list(range(1, 41))
-    assert layer.features["area (px)"].sum() == 96 * 128
+    table = made_of(layer).table
+    assert list(table["index"]) == list(range(1, 41))
+    assert table["area (px)"].sum() == 96 * 128
     np.testing.assert_array_equal(layer.translate, (3, 4))
     assert layer.units == session.layer.units
 
 
 def test_the_table_tells_other_plugins_what_each_superpixel_is(session, monkeypatch):
     session.model = "natural"
-    session.set(SegmentParams(n_segments=30))
-    (result,) = session.run("superpixels")
-    table = result.to_layer().features
+    session.ask(30)
+    (result,) = session.run("flat")
+    table = pd.DataFrame(made_of(result.to_layer()).table)
     assert list(table.columns[:7]) == [
         "index", "area (px)", "area (µm²)", "centroid-0", "centroid-1", "mean red", "mean green",
     ]  # fmt: skip
@@ -80,25 +85,33 @@ def test_the_network_runs_once_for_one_image(session, monkeypatch):
     monkeypatch.setattr(Model, "embed", lambda *a, **k: runs.append(1) or embed(*a, **k))
     session.model = "auto"
     session.run("superpixels")
-    session.set(SegmentParams(n_segments=77))
+    session.ask(77)
     session.run("superpixels")
+    session.granularity.even(0.9)
+    session.run("flat")
     session.run("embed")
     assert len(runs) == 1
 
 
-def test_superpixels_by_diameter(session):
-    session.set(SegmentParams(size=8.0))
-    (result,) = session.run("superpixels")
+def test_flat_superpixels_by_diameter(session):
+    session.ask(diameter=8.0)
+    (result,) = session.run("flat")
     # 8 um are 16 px
     assert result.data.max() == pytest.approx(96 * 128 / 16**2, abs=8)
 
 
-def test_pseudo_labels_are_named_and_only_the_first_is_shown(session):
+def test_pseudo_labels_are_one_layer_with_an_axis(session):
     session.set(PseudoLabelParams(spacings=(9.0, 13.0), compactnesses=(10.0, 40.0)))
-    layers = [result.to_layer() for result in session.run("pseudo_labels")]
-    assert [layer.visible for layer in layers] == [True, False, False, False]
-    assert layers[0].name == "photo pseudo 9 px, m=10"
-    assert len({layer.name for layer in layers}) == 4
+    (result,) = session.run("pseudo_labels")
+    layer = result.to_layer()
+    assert layer.name == "photo pseudo-labels"
+    assert layer.data.shape == (4, 96, 128)
+    assert layer.axis_labels[0] == "scale"
+    assert made_of(layer).extra["scales"][3] == "13 px, compactness 40"
+    expected = napari_sen.pseudo_labels(
+        session.layer.data, spacings=(9.0, 13.0), compactnesses=(10.0, 40.0)
+    )
+    np.testing.assert_array_equal(layer.data, np.stack(list(expected.values())))
 
 
 def test_contours(session):
@@ -136,13 +149,14 @@ def test_the_embedding_itself_on_request(session, stack):
 def test_a_stack_gives_a_stack(session):
     stack = np.random.default_rng(0).integers(0, 255, (3, 32, 40), np.uint16)
     session.choose(Image(stack, name="stack"))
-    session.set(SegmentParams(n_segments=10))
-    session.stack = "each"
-    (result,) = session.run("superpixels")
+    session.ask(10)
+    session.channel_axis, session.stack = None, "each"
+    (result,) = session.run("flat")
     assert result.data.shape == stack.shape
     assert result.data.max() == 30
     session.stack = "slice"
-    (result,) = session.run("superpixels", point=(2, 0, 0))
+    (result,) = session.run("flat", point=(2, 0, 0))
+    assert result.name == "stack flat superpixels, slice 2"
     assert result.data.shape == (1, 32, 40)
     assert result.placement.transform["translate"].tolist() == [2, 0, 0]
 
@@ -153,7 +167,7 @@ def test_without_an_image_nothing_starts():
 
 
 def test_unknown_steps_and_parameters_are_refused(session):
-    with pytest.raises(ParameterError, match="there are pseudo_labels"):
+    with pytest.raises(ParameterError, match="there are superpixels, classes"):
         session.job("superpixel")
     with pytest.raises(ParameterError, match="no use for Params"):
         session.set(Params())
@@ -189,11 +203,12 @@ def test_a_training_that_waited_enough_has_nothing_to_resume(session, monkeypatc
 
 
 def test_a_job_keeps_the_settings_it_began_with(session):
-    session.set(SegmentParams(n_segments=12))
+    session.ask(12)
     from napari_sen.plugin.state.control import Control
 
-    job = session.job("superpixels")
-    session.set(SegmentParams(n_segments=99), LossParams())
+    job = session.job("flat")
+    session.ask(99)
+    session.set(LossParams())
     assert job(Control()).results[0].data.max() == 12
 
 

@@ -7,18 +7,24 @@ from napari.layers import Image
 
 from napari_sen.disk import ATTRIBUTE, make_folder, remove_folder
 from napari_sen.errors import OutputError
-from napari_sen.params import SegmentParams
 from napari_sen.plugin.state import storage
-from napari_sen.plugin.state.source import LayerImage, source_of
+from napari_sen.plugin.state.layer_image import LayerImage
+from napari_sen.plugin.state.source import source_of
 from napari_sen.plugin.state.storage import (
     Storage,
     image_path,
-    plan_embedding,
-    plan_superpixels,
     prepare,
     suggest,
     what_lies_at,
 )
+from napari_sen.plugin.steps.session import Session
+from napari_sen.plugin.steps.steps import STEPS
+
+
+def plan(step, source, tile, goal, **size):
+    session = Session()
+    session.ask(**size)
+    return STEPS[step].tiled.plan(source, session.settings(), tile, goal)
 
 
 @pytest.fixture
@@ -88,27 +94,25 @@ def test_what_is_not_ours_is_not_overwritten(tmp_path):
 
 def test_the_plan_says_how_much_work_and_room_it_takes(layer, tmp_path, monkeypatch):
     source, goal = source_of(layer), tmp_path / "new.zarr"
-    text = plan_superpixels(source, SegmentParams(size=20), None, goal)
+    text = plan("flat", source, None, goal, diameter=20)
     assert text == "77 tiles, at most 213 MB, as a rule below a tenth of it."
-    assert plan_superpixels(source, SegmentParams(size=20), 4096, goal).startswith("4 tiles, ")
+    assert plan("flat", source, 4096, goal, diameter=20).startswith("4 tiles, ")
     monkeypatch.setattr(storage, "_free", lambda goal: 5_000_000)
-    assert "5 MB are free" in plan_superpixels(source, SegmentParams(size=20), None, goal)
+    assert "5 MB are free" in plan("flat", source, None, goal, diameter=20)
     make_folder(goal.with_name("new.zarr.partial"))
-    text = plan_superpixels(source, SegmentParams(size=20), None, goal)
+    text = plan("flat", source, None, goal, diameter=20)
     assert "unfinished run is there: the button goes on" in text
     monkeypatch.undo()
-    text = plan_embedding(source, 16, None, tmp_path / "e.zarr")
+    text = plan("embed", source, None, tmp_path / "e.zarr")
     assert text == "77 tiles, about 3.6 GB."
-    assert "multiple of 32" in plan_embedding(source, 16, 100, tmp_path / "e.zarr")
+    assert "multiple of 32" in plan("embed", source, 100, tmp_path / "e.zarr")
 
 
 def test_the_plan_says_what_cannot_be(layer, tmp_path):
     source, goal = source_of(layer), tmp_path / "new.zarr"
-    text = plan_superpixels(source, SegmentParams(n_segments=1), None, goal)
+    text = plan("flat", source, None, goal, number=1)
     assert "ask for smaller ones" in text
-    assert "tile must be a multiple of 32" in plan_superpixels(
-        source, SegmentParams(size=20), 100, goal
-    )
+    assert "tile must be a multiple of 32" in plan("superpixels", source, 100, goal)
 
 
 def test_tiles_where_asked_for_or_needed(layer, monkeypatch):

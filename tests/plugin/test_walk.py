@@ -1,24 +1,23 @@
-"""All of the dock in one go, as a person goes through it: choose, click, wait, look, cancel, undo.
+"""A newcomer's walk, in one go: open, press, slide, paint two strokes a class, export.
 
-Only the mouse, the keyboard and what stands in the window are used; nothing of ours is called but
-to look at what came of it.
+Only the mouse, the keyboard and what stands in a window of 1280 x 720 are used; nothing of ours
+is called but to look at what came of it.
 """
+
+import csv
 
 import numpy as np
 import pytest
-from napari.layers import Image, Labels
-from qtpy.QtCore import Qt
+from napari.layers import Labels
+from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtWidgets import QApplication, QScrollArea
 
-from napari_sen.params import SegmentParams
-
 from .mouse import drag, key
-from .test_dock import set_tiny
 
 pytestmark = pytest.mark.gui
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
-SIZE = (1400, 950)
+SIZE = (1280, 720)
 
 
 class Person:
@@ -27,6 +26,14 @@ class Person:
     def __init__(self, opened):
         self.viewer, self.dock, self.qtbot = opened.viewer, opened.dock, opened.qtbot
         self.opened, self.panels = opened, opened.dock.panels
+
+    def in_view(self, widget):
+        """Return whether all of a widget is to be seen, without scrolling."""
+        scroll = self.dock.findChild(QScrollArea)
+        corner = widget.mapTo(scroll.viewport(), QPoint(0, 0))
+        return widget.isVisible() and scroll.viewport().rect().contains(
+            QRect(corner, widget.size())
+        )
 
     def click(self, button):
         """Scroll to a button and press it."""
@@ -42,32 +49,23 @@ class Person:
             self.click(button)
         return ended.args[0]
 
-    def type(self, editor, text):
-        """Type into a field."""
-        editor.setFocus()
-        editor.selectAll()
-        self.qtbot.keyClicks(editor, text)
-        self.qtbot.keyClick(editor, Qt.Key.Key_Tab)
-
-    def choose(self, box, text):
-        """Choose an entry of a list by the arrow keys."""
-        box.setFocus()
-        wanted = box.findText(text)
-        assert wanted >= 0, text
-        while box.currentIndex() != wanted:
-            up = wanted < box.currentIndex()
-            self.qtbot.keyClick(box, Qt.Key.Key_Up if up else Qt.Key.Key_Down)
-        assert box.currentText() == text
+    def unfold(self, title):
+        self.click(self.dock.folds[title].toggleButton())
 
     def look(self):
         """Return the picture on the canvas."""
         QApplication.processEvents()
         return self.viewer.window.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
 
+    def settle(self):
+        """Wait until the outlines are drawn, which is a moment later than all else."""
+        self.qtbot.waitUntil(lambda: not self.dock.outlines.is_waiting)
+
     def sees(self, layer):
         """Return the share of the canvas that a layer changes; it is left as it was."""
         was_visible, pictures = layer.visible, []
         for layer.visible in (False, True):
+            self.settle()
             pictures.append(self.look())
         layer.visible = was_visible
         return differs(*pictures)
@@ -81,137 +79,148 @@ def differs(before, after):
     return float((np.abs(before - after).max(axis=-1) > 8).mean())
 
 
-@pytest.mark.usefixtures("one_torch_thread")
-def test_a_person_walks_through_all_steps(opened, errors, monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    person, viewer, dock = Person(opened), opened.viewer, opened.dock
-    panels, session = dock.panels, dock.session
-    viewer.window.resize(*SIZE)
+@pytest.fixture
+def person(opened):
+    opened.viewer.window.resize(*SIZE)
+    return Person(opened)
+
+
+def test_the_first_part_is_in_view_without_scrolling(person):
+    person.viewer.open_sample("napari-sen", "coffee")
+    QApplication.processEvents()
+    panel = person.panels["superpixels"]
+    window = person.viewer.window._qt_window
+    assert (window.width(), window.height()) == SIZE
+    first = [
+        person.dock.image.image, person.dock.image.about, panel.button, panel.slider,
+        panel.number, panel.diameter, panel.evenness, panel.keep, panel.back,
+        *panel.looks.values(), *(fold.toggleButton() for fold in person.dock.folds.values()),
+    ]  # fmt: skip
+    hidden = [each.accessibleName() or each.text() for each in first if not person.in_view(each)]
+    assert hidden == []
+    tops = [each.mapTo(person.dock, QPoint(0, 0)).y() for each in first[:4]]
+    assert tops == sorted(tops)
+
+
+def test_a_newcomer_opens_presses_slides_paints_and_exports(person, errors, tmp_path, monkeypatch):
+    viewer, dock, panels = person.viewer, person.dock, person.panels
+    panel, session = panels["superpixels"], dock.session
 
     # An empty viewer says what to do, and a click without an image does as well.
     assert "File > Open Sample" in dock.image.about.text()
-    assert "there is no image" in person.wait(panels["superpixels"].button)
+    assert "there is no image" in person.wait(panel.button)
     assert len(errors) == 1
+
+    # Open: what was understood, and how large the pieces will be.
     viewer.open_sample("napari-sen", "coffee")
-    viewer.open_sample("napari-sen", "phase")
-    person.choose(dock.image.image, "coffee")
-    assert dock.image.about.text().startswith("RGB, 400 x 600")
-    viewer.layers["phase"].visible = False
+    assert dock.image.about.text() == "colour, 400 x 600; model: natural"
+    assert (panel.number.value(), panel.diameter.text()) == (496, "22 px")
+    dock.choices.model.setCurrentText("none (colour only)")  # as quick as can be
     viewer.reset_view()
 
-    # 1 Pseudo-labels: cancelled first, then with fewer scales.
-    panel = panels["pseudo_labels"]
-    (form,) = panel.forms.values()
-    person.type(form.editors["spacings"], "12, 24")
-    person.type(form.editors["compactnesses"], "10")
-    with person.qtbot.waitSignal(dock.idle, timeout=2000) as ended:
-        person.click(panel.button)
-        person.click(dock.status.button)
-    assert ended.args[0].startswith("Cancelled")
-    assert person.names() == ["coffee", "phase"]
-    assert person.wait(panel.button).startswith("Done: 2 pseudo-label maps")
-    assert person.names()[2:] == ["coffee pseudo 12 px, m=10", "coffee pseudo 24 px, m=10"]
-    assert person.sees(viewer.layers[-1]) > 0.005
-    viewer.layers.selection = viewer.layers[2:]
-    viewer.layers.remove_selected()
+    # Press.
+    assert person.wait(panel.button).startswith("Done: 496 superpixels")
+    layer = viewer.layers["coffee superpixels"]
+    assert isinstance(layer, Labels)
+    assert len(np.unique(layer.data)) == len(layer.features) == 496
+    assert person.sees(layer) > 0.02
 
-    # 2 Train: a name, a look at the curve and the preview, a pause, an early end.
-    panel = panels["train"]
-    set_tiny(panel, steps=100_000)
-    person.type(panel.name, "mine")
-    person.click(panel.button)
-    person.qtbot.waitUntil(lambda: "coffee training preview" in person.names(), timeout=60_000)
-    person.qtbot.waitUntil(lambda: len(session.losses.points) > 3, timeout=60_000)
-    assert panel.curve.isVisible()
-    assert person.sees(viewer.layers["coffee training preview"]) > 0.005
-    person.click(panel.pausing)
-    assert panel.pausing.text() == "Go on"
-    person.click(panel.pausing)
-    assert "model mine is saved after" in person.wait(panel.stop)
-    viewer.layers["coffee training preview"].visible = False
-
-    # 3 Embed with it.
-    person.choose(dock.choices.model, "mine")
-    assert person.wait(panels["embed"].button).startswith("Done: 4 values per pixel")
-    picture = viewer.layers[-1]
-    assert isinstance(picture, Image)
-    assert picture.rgb
-    assert np.ptp(np.asarray(picture.data).reshape(-1, 3), axis=0).min() > 100
-    assert person.sees(picture) > 0.2
-    picture.visible = False
-
-    # 4 Superpixels by their diameter; the number is still there afterwards.
-    panel = panels["superpixels"]
-    person.choose(dock.choices.model, "none (colour only)")
-    person.choose(panel.size_editor.how, "Diameter")
-    person.type(panel.size_editor.diameter.lineEdit(), "40")
-    assert person.wait(panel.button).startswith("Done: 150 superpixels")
-    superpixels = viewer.layers["coffee superpixels"]
-    assert isinstance(superpixels, Labels)
-    assert len(np.unique(superpixels.data)) == len(superpixels.features) == 150
-    assert person.sees(superpixels) > 0.005
-    person.choose(panel.size_editor.how, "Number")
-    assert session.params[SegmentParams].n_segments == 500
-
-    # 5 Contours.
-    superpixels.visible = False
-    assert person.wait(panels["contours"].button).startswith("Done: contours")
-    strength = viewer.layers["coffee contours"]
-    assert strength.data.shape == (400, 600)
-    assert person.sees(strength) > 0.005
-    strength.visible = False
-
-    # The hierarchy, its slider by the keyboard, and a level that stays.
-    panel = panels["hierarchy"]
-    assert person.wait(panel.button).startswith("Done: 1 to 2400 superpixels")
-    live, level = viewer.layers["coffee hierarchy"], panel.level
-    level.slider.setFocus()
-    person.qtbot.keyClick(level.slider, Qt.Key.Key_Home)
+    # Slide, by the keyboard; more even pieces; other looks.
+    panel.slider.setFocus()
+    person.qtbot.keyClick(panel.slider, Qt.Key.Key_Home)
     person.qtbot.waitUntil(lambda: session.granularity.number == 1)
-    for _ in range(60):
-        person.qtbot.keyClick(level.slider, Qt.Key.Key_Right)
-    number = level.number.value()
-    assert number > 10
-    person.qtbot.waitUntil(lambda: len(np.unique(live.data)) == number)
-    assert person.sees(live) > 0.001
-    person.click(level.keep)
-    kept = viewer.layers[f"coffee {number} superpixels"]
-    assert len(np.unique(kept.data)) == number
-    live.visible = False
+    for _ in range(250):
+        person.qtbot.keyClick(panel.slider, Qt.Key.Key_Right)
+    number = panel.number.value()
+    assert 50 < number < 400
+    person.qtbot.waitUntil(lambda: len(np.unique(layer.data)) == number)
+    before = layer.data.copy()
+    panel.evenness.setFocus()
+    person.qtbot.keyClick(panel.evenness, Qt.Key.Key_End)
+    person.qtbot.waitUntil(lambda: session.granularity.evenness == 1)
+    assert len(np.unique(layer.data)) == number
+    assert not np.array_equal(layer.data, before)
+    for look in ("mean", "random"):
+        person.click(panel.looks[look])
+        assert person.sees(layer) > 0.2
+    person.click(panel.looks["none"])
+    assert not layer.visible
+    person.click(panel.looks["outline"])
 
-    # Pick: select by the mouse, merge and undo by keys, paint, propagate.
-    panel, superpixels.visible = panels["classes"], True
-    person.choose(panel.box, "coffee superpixels")
-    person.click(panel.toggle)
-    before = superpixels.data.copy()
-    drag(opened, superpixels, (200, 150), (200, 250))
-    chosen = np.unique(before[200, 150:251])
-    assert session.picking.selected == set(chosen.tolist())
-    key(opened, "M")
-    assert len(np.unique(superpixels.data)) == 150 - len(chosen) + 1
-    key(opened, "Z", CONTROL)
-    np.testing.assert_array_equal(superpixels.data, before)
-    key(opened, "Escape")
-    person.click(panel.paint)
-    panel.classes.setCurrentRow(0)
-    drag(opened, superpixels, (30, 30), (30, 120))
-    panel.classes.setCurrentRow(1)
-    drag(opened, superpixels, (300, 300), (300, 380))
+    # Keep one, run again: one result, not a pile, and back.
+    person.click(panel.keep)
+    assert f"coffee, {number} superpixels" in person.names()
+    even = layer.data.copy()
+    person.qtbot.keyClicks(panel.number, "")
+    panel.number.lineEdit().selectAll()
+    person.qtbot.keyClicks(panel.number.lineEdit(), "150")
+    person.qtbot.keyClick(panel.number.lineEdit(), Qt.Key.Key_Return)
+    assert person.wait(panel.button).startswith("Done: 150 superpixels")
+    assert len(viewer.layers) == 3
+    person.click(panel.back)
+    assert layer.data.max() == even.max() or layer.data.max() == 150
+    person.click(panel.back)
+    assert layer.data.max() == 150
+
+    # Paint two strokes a class, look what is predicted, take one back.
+    person.unfold("Refine and classify")
+    refine = panels["classes"]
+    person.click(refine.toggle)
+    for row, strokes in enumerate([((30, 30), (30, 120), (380, 20), (380, 60)),
+                                   ((200, 150), (200, 200), (330, 300), (330, 360))]):  # fmt: skip
+        refine.classes.setCurrentRow(row)
+        drag(person.opened, layer, *strokes[:2])
+        drag(person.opened, layer, *strokes[2:])
     painted = viewer.layers["coffee superpixels classes"]
-    assert (painted.data[30, 60], painted.data[300, 340]) == (1, 2)
-    assert person.wait(panel.button).startswith("Done: 150 superpixels classified")
-    found = viewer.layers["coffee superpixels propagated"]
+    assert (painted.data[30, 60], painted.data[200, 170]) == (1, 2)
+    assert person.wait(refine.button).startswith("Done: 150 superpixels classified")
+    found = viewer.layers["coffee superpixels predicted"]
     assert set(np.unique(found.data)) == {1, 2}
-    key(opened, "Z", CONTROL)
-    assert painted.data[300, 340] == 0
-    person.click(panel.toggle)
+    assert person.sees(found) > 0.2
+    key(person.opened, "Z", CONTROL)
+    assert painted.data[330, 330] == 0
 
-    # All lies on its image (the preview on its middle); nothing but the one mistake was told.
-    for layer in viewer.layers:
-        if layer.name.startswith("coffee") and "preview" not in layer.name:
-            np.testing.assert_allclose(
-                layer.data_to_world((7, 9)), viewer.layers["coffee"].data_to_world((7, 9))
-            )
+    # Export the table.
+    from qtpy.QtWidgets import QFileDialog
+
+    path = tmp_path / "cup.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *given: (str(path), ""))
+    refine.export.menu_actions["table"].trigger()
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 150
+    assert {row["predicted class"] for row in rows} == {"background", "object"}
+    assert sum(float(row["area (px)"]) for row in rows) == 400 * 600
+    assert "cup.csv" in dock.status.text.text()
+
+    # All lies on its image; nothing but the one mistake was told.
+    for each in viewer.layers:
+        np.testing.assert_allclose(
+            each.data_to_world((7, 9)), viewer.layers["coffee"].data_to_world((7, 9))
+        )
     assert len(errors) == 1
     assert person.wait(dock.defaults).startswith("All settings are back")
-    assert dock.choices.model.currentText() == "auto"
+
+
+def test_outlines_are_as_wide_at_every_zoom_and_seen_in_planes(person):
+    """As many pixels of the screen across a border, far away and close."""
+    viewer = person.viewer
+    stripes = np.zeros((64, 64), np.uint8)
+    stripes[:, 32:] = 200
+    viewer.add_image(stripes, name="stripes", contrast_limits=(0, 255))
+    person.dock.session.model = None
+    person.dock.session.ask(2)
+    person.wait(person.panels["superpixels"].button)
+    widths = []
+    layer = viewer.layers["stripes superpixels"]
+    for zoom in (1.0, 4.0, 10.0):
+        viewer.scene.camera.zoom = zoom
+        viewer.scene.camera.center = (0, 32, 31.5)
+        pictures = []
+        for layer.visible in (False, True):
+            person.settle()
+            pictures.append(person.look())
+        changed = np.abs(pictures[0] - pictures[1]).max(axis=-1) > 40
+        middle = changed[changed.shape[0] // 2]
+        widths.append(int(middle.sum()))
+    assert all(1 <= width <= 3 for width in widths), widths

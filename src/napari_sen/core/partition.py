@@ -45,6 +45,8 @@ class Partition:
     tree : Hierarchy, optional
         Of the same image, whose cut ``labels`` are: pieces can then be split down to its finest
         superpixels.
+    classes : (n,) array of int, optional
+        The class of every leaf, as :meth:`class_table` has it without its first entry.
 
     Raises
     ------
@@ -52,7 +54,12 @@ class Partition:
         If the labels hold no piece, or are no cut of the tree.
     """
 
-    def __init__(self, labels: Any, tree: Hierarchy | None = None) -> None:
+    def __init__(
+        self,
+        labels: Any,
+        tree: Hierarchy | None = None,
+        classes: NDArray[np.integer[Any]] | None = None,
+    ) -> None:
         array, _ = checked_labels(labels)
         self._children: dict[int, tuple[int, ...]] = {}
         self._done: list[_Step] = []
@@ -69,6 +76,10 @@ class Partition:
             self._from_tree(array, tree)
         self._next = max(self._label) + 1
         self._class = np.zeros(len(self._node), np.uint8)
+        if classes is not None:
+            if classes.shape != self._class.shape:
+                raise ImageError("these classes belong to another label image")
+            self._class[:] = classes
         self._boxes: list[tuple[slice, ...]] = ndimage.find_objects(self.base)
         self._edges: NDArray[np.int32] | None = None
 
@@ -225,6 +236,21 @@ class Partition:
         classes = self._class.copy()
         classes[leaves] = value
         return self._do(leaves, self._node, classes)
+
+    def paint_like(self, other: Partition) -> None:
+        """Take over the classes of other pieces of the same image: most of each one's pixels say.
+
+        Raises
+        ------
+        ImageError
+            If they are of another shape.
+        """
+        if other.base.shape != self.base.shape:
+            raise ImageError("these classes belong to another label image")
+        painted = other.class_table()[other.base]
+        votes = np.zeros((self.n_leaves + 1, int(painted.max(initial=0)) + 1), np.int64)
+        np.add.at(votes, (self.base.ravel(), painted.ravel()), 1)
+        self._class[:] = votes[1:].argmax(axis=1)
 
     def restore(
         self, labels: NDArray[np.integer], classes: NDArray[np.integer]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import ParameterError
-from ..params import HierarchyParams, Params, SegmentParams, param
+from ..params import HierarchyParams, Params, SegmentParams, param, shown
 
 __all__ = [
     "CHOSEN",
@@ -169,7 +169,7 @@ class Contender:
 def contender(name: str) -> Contender:
     """Return a method with its frozen settings, or raise ParameterError for a wrong name."""
     if name not in CHOSEN:
-        raise ParameterError(f"method must be one of {', '.join(CHOSEN)}; got {name!r}")
+        raise ParameterError(f"method must be one of {', '.join(CHOSEN)}; got {shown(name)}")
     return Contender(name, name, CHOSEN[name])
 
 

@@ -12,7 +12,7 @@ from ..core.graph import checked_labels
 from ..core.regions import Moments, moments
 from ..errors import ImageError
 from ..options import Reading
-from ..progress import Progress, part, report
+from ..progress import Progress, check_progress, part, report
 from .plan import scenes
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def describe(
     rgb: bool | None = None,
     slices: str | None = None,
     kind: str | None = None,
+    mask: Any = None,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Description:
@@ -79,7 +80,7 @@ def describe(
         The image's shape without channels; regions 1...n without gaps, 0 is none.
     model : Model, name, path or None
         As for :func:`napari_sen.segment`; None describes by colour alone.
-    spacing, channel_axis, rgb, slices, kind, device, progress
+    spacing, channel_axis, rgb, slices, kind, mask, device, progress
         As for :func:`napari_sen.segment`.
 
     Returns
@@ -92,7 +93,8 @@ def describe(
     SenError
         If an argument cannot be used; the message names the remedy.
     """
-    reading = Reading(rgb, channel_axis, slices, spacing, kind)
+    check_progress(progress)
+    reading = Reading(rgb, channel_axis, slices, spacing, kind, mask)
     opened, parts, chosen = scenes(image, reading, model=model, device=device)
     regions, count = np.asarray(labels), int(np.max(labels, initial=0))
     if regions.shape != opened.shape:

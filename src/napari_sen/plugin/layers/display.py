@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 __all__ = ["PYRAMID_ABOVE", "for_display", "pyramid"]
 
 # napari computes contours on the GUI thread: above this side it gets a pyramid to draw from.
-PYRAMID_ABOVE = 4096
+PYRAMID_ABOVE = 2048
 
 
 def for_display(labels: NDArray) -> NDArray:

@@ -1,140 +1,281 @@
-"""The live granularity: a merge tree, the number of superpixels shown, and the layer that shows it.
+"""The live granularity: superpixels of any number and evenness, in one layer for each image.
 
-No Qt in here. A slider binds to it in the dock; in a notebook::
+No Qt in here. Sliders bind to it in the dock; in a notebook::
 
     session.granularity.layers = viewer.layers
-    session.run("hierarchy")
+    session.run("superpixels")
     session.granularity.show(40)
+    session.granularity.even(0.9)
 """
 
 from __future__ import annotations
 
 from collections.abc import MutableSequence
+from dataclasses import replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from ...core.hierarchy import Hierarchy
 from ...errors import ParameterError
-from ...params import SegmentParams
 from .display import pyramid
-from .results import Result, Tree
+from .looks import Looks
+from .made import Made, is_superpixels, made_of, mark, same_layer
+from .picking import Picking
+from .results import Result, Trees
+from .table import add_up, brief
 
 __all__ = ["Granularity", "stops"]
 
 # Positions of the slider; where numbers are few, each of them is one.
 POSITIONS = 400
+EARLIER = 3  # results of one image that can be brought back
 
 
 class Granularity:
-    """One tree, cut at any number of superpixels, live in one Labels layer.
+    """The layer of superpixels that is worked on, cut at any number and evenness.
 
     Attributes
     ----------
     layers : mutable sequence of layers
         Where the layers go: a viewer's ``layers``, or any list.
-    tree : Tree or None
-        The latest tree.
-    number : int
-        How many superpixels are shown.
     layer : napari.layers.Labels or None
-        The layer that shows them. If it was removed, the next :meth:`show` adds another.
+        The layer that the sliders act on.
+    looks : Looks
+        How superpixels are drawn.
     """
 
     changed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, picking: Picking) -> None:
         self.layers: MutableSequence[Any] = []
-        self.tree: Tree | None = None
-        self.number = SegmentParams().n_segments
         self.layer: Any = None
-        self._trees: WeakKeyDictionary[Any, Tree] = WeakKeyDictionary()
+        self.looks = Looks()
+        self._picking = picking
+        self.looks.changed.connect(self._look)
 
     @property
-    def hierarchy(self) -> Hierarchy:
-        """The tree's hierarchy; ParameterError as long as there is none."""
-        if self.tree is None:
-            raise ParameterError('there is no tree yet: press "Hierarchy" first')
-        return self.tree.hierarchy
+    def about(self) -> Made | None:
+        """What is known of the layer; None where there is none, or none in the viewer."""
+        return made_of(self.layer) if same_layer(self.layers, self.layer) else None
+
+    @property
+    def trees(self) -> Trees | None:
+        """What the layer is a cut of."""
+        about = self.about
+        return None if about is None else about.trees
+
+    @property
+    def number(self) -> int:
+        """How many superpixels a slice are shown; 0 without a layer."""
+        about = self.about
+        return 0 if about is None else about.number
 
     @property
     def limits(self) -> tuple[int, int]:
         """Fewest and most superpixels."""
-        return self.hierarchy.n_parts, self.hierarchy.n_leaves
+        return self._there().forest.limits
 
-    def take(self, tree: Tree) -> None:
-        """Take another tree and show it in a layer of its own, at a number as near as can be."""
-        self.tree, self.layer = tree, None
-        low, high = self.limits
-        self.show(min(max(self.number, low), high))
+    @property
+    def evenness(self) -> float | None:
+        """How even the superpixels shown are; None without a layer."""
+        return None if self.trees is None else self.trees.forest.evenness
+
+    def _there(self) -> Trees:
+        if self.trees is None:
+            raise ParameterError('there are no superpixels yet: press "Make superpixels" first')
+        return self.trees
+
+    def take(self, trees: Trees, image: Any = None) -> None:
+        """Show new trees: in place of the earlier ones of that image, which can be brought back."""
+        number = int(max(trees.forest.wanted))
+        before = self.of_image(image) if image is not None else None
+        about = made_of(before)
+        if before is not None and about is not None and about.trees is not None:
+            about.earlier = [*about.earlier, (about.trees, about.number)][-EARLIER:]
+            self.layer = before
+            self._put(trees, number)
+            return
+        self._hide_others(image)
+        options = mark("superpixels", extent=trees.extent, trees=trees)
+        data, groups = self._cut(trees, number)
+        result = Result("labels", _name(trees), data, trees.placement, options, contour=1)
+        layer = self.layer = result.to_layer()
+        new = made_of(layer)
+        assert new is not None
+        new.number, new.source = number, image
+        self._measure(new, groups)
+        layer.features = brief(new.extra["shown"])
+        self.looks.apply(layer)
+        self.layers.append(layer)
+        self.changed.emit()
+
+    def of_image(self, image: Any) -> Any:
+        """Return the live layer of an image; None where there is none."""
+        for layer in self.layers:
+            about = made_of(layer)
+            is_live = about is not None and about.trees is not None and not about.extra.get("kept")
+            if is_live and about is not None and about.source is image:
+                return layer
+        return None
+
+    def follow(self, layer: Any) -> None:
+        """Act on a layer of superpixels, or on that of an image."""
+        found = layer if made_of(layer) is not None else self.of_image(layer)
+        if found is not self.layer:
+            self.layer = found
+            self.changed.emit()
 
     def show(self, number: int) -> None:
         """Show exactly so many superpixels; ParameterError if the tree has no such cut."""
-        data = self._cut(number)
-        self.number = number
-        if any(layer is self.layer for layer in self.layers):
-            self.layer.data = data
-        else:
-            assert self.tree is not None
-            self.layer = self._result(f"{self.tree.name} hierarchy", data).to_layer()
-            self.layers.append(self.layer)
-        self.changed.emit()
+        trees = self._there()
+        low, high = trees.forest.limits
+        if not low <= number <= high:
+            raise ParameterError(
+                f"there are {low} to {high} superpixels to choose from; for more, type the number "
+                'and press "Make superpixels"'
+            )
+        self._put(trees, number)
+
+    def even(self, evenness: float) -> None:
+        """Merge the same leaves with another evenness, 0 (they follow objects) to 1 (even)."""
+        trees, number = self._there(), self.number
+        forest = trees.forest.merged(evenness)
+        low, high = forest.limits
+        self._put(replace(trees, forest=forest), min(max(number, low), high))
+
+    def undo(self) -> None:
+        """Bring the result back that the present one has replaced; do it again to change back."""
+        about = self.about
+        if about is None or not about.earlier:
+            raise ParameterError("there is no earlier result of this image")
+        assert about.trees is not None
+        trees, number = about.earlier.pop()
+        about.earlier.insert(0, (about.trees, about.number))
+        self._put(trees, number)
 
     def keep(self) -> Any:
-        """Add what is shown as a layer of its own, named by its number, and return that.
-
-        It lies hidden below the live layer, so that the two outlines do not mix.
-        """
-        number, data = self.number, self._cut(self.number)
-        assert self.tree is not None
-        kept = self._result(f"{self.tree.name} {number} superpixels", data).to_layer()
-        kept.visible = False
-        self._trees[kept] = self.tree
-        place = [k for k, layer in enumerate(self.layers) if layer is self.layer]
-        self.layers.insert(place[0] if place else len(self.layers), kept)
-        return kept
-
-    def tree_of(self, layer: Any) -> Tree | None:
-        """Return the tree whose cut a kept layer shows; None for other layers."""
-        return self._trees.get(layer)
+        """Add a copy of what is shown, hidden, named by what it is; return that layer."""
+        trees, about = self._there(), self.about
+        assert about is not None
+        data = self.layer.data
+        copied = [np.array(level) for level in data] if self.layer.multiscale else np.array(data)
+        name = _kept_name(trees, self.number)
+        options = mark("superpixels", extent=trees.extent, trees=trees, kept=True)
+        layer = Result("labels", name, copied, trees.placement, options, contour=1).to_layer()
+        new = made_of(layer)
+        assert new is not None
+        new.number, new.source = about.number, about.source
+        new.extra["shown"], layer.features = about.extra.get("shown"), self.layer.features
+        self.looks.apply(layer)
+        layer.visible = False
+        place = [k for k, other in enumerate(self.layers) if other is self.layer]
+        self.layers.insert(place[0] if place else len(self.layers), layer)
+        return layer
 
     def boundary_map(self) -> Any:
         """Add, as an image, at which height each border disappears; return that layer."""
-        heights = self.hierarchy.ultrametric()
-        assert self.tree is not None
+        trees = self._there()
+        tree = trees.forest.hierarchy
+        if tree is None:
+            raise ParameterError("a boundary map is made of one image: choose the current slice")
+        heights = tree.ultrametric()
         options = {
             "contrast_limits": (0.0, float(heights.max()) or 1.0),
             "gamma": 0.5,  # the last merges are far higher than the others
             "colormap": "inferno",
             "blending": "additive",
+            **mark("boundary map"),
         }
-        place = self.tree.placement
-        name = f"{self.tree.name} boundary map"
-        layer = Result("image", name, place.shape(heights), place, options).to_layer()
+        where = f", {trees.where}" if trees.where else ""
+        data = trees.placement.shape(heights.reshape(trees.forest.leaves.shape))
+        name = f"{trees.name} boundary map{where}"
+        layer = Result("image", name, data, trees.placement, options).to_layer()
         self.layers.append(layer)
         return layer
 
     def clear(self) -> None:
-        """Let go of the tree and of the layers."""
-        self.layers, self.tree, self.layer = [], None, None
+        """Let go of the layers."""
+        self.layers, self.layer = [], None
 
-    def _cut(self, number: int) -> Any:
-        """Return a cut as a layer's data, of one dtype for all cuts of a tree."""
-        labels = self.hierarchy.cut(number)
-        assert self.tree is not None
-        few = self.hierarchy.n_leaves <= np.iinfo(np.uint16).max
-        shown: NDArray[Any] = labels.astype(np.uint16) if few else labels
-        return pyramid(self.tree.placement.shape(shown))
+    def _put(self, trees: Trees, number: int) -> None:
+        """Show a cut in the layer, and keep what was painted on the same leaves."""
+        layer, about = self.layer, self.about
+        assert about is not None
+        same = about.trees is not None and about.trees.forest.leaves is trees.forest.leaves
+        data, groups = self._cut(trees, number)
+        about.trees, about.number, about.extent = trees, number, trees.extent
+        painted = about.partition
+        if painted is not None and painted.base.size != trees.forest.leaves.size:
+            self._leave_picking(layer)  # another part of the image: its own file keeps it
+            about.partition = None
+        about.table = trees.table
+        if about.partition is not None:
+            self._picking.recut(layer, trees.forest.hierarchy, data)
+        else:
+            layer.data = data
+        if not same:
+            about.extra.pop("outline", None)
+            for name, value in trees.placement.transform.items():
+                setattr(layer, name, value)
+            layer.name = _name(trees)
+        if about.extra.get("kept"):
+            layer.name = _kept_name(trees, number)
+        self._measure(about, groups)
+        layer.features = self._features(about, layer)
+        if self.looks.look == "mean" and self.looks.displayed == 2:
+            self.looks.apply(layer)
+        self.changed.emit()
 
-    def _result(self, name: str, data: Any) -> Result:
-        assert self.tree is not None
-        return Result("labels", name, data, self.tree.placement, contour=1)
+    def _features(self, about: Made, layer: Any) -> dict[str, NDArray[Any]]:
+        if about.partition is not None and self._picking.layer is layer:
+            return self._picking.features()
+        return brief(about.extra["shown"])
+
+    def _measure(self, about: Made, groups: NDArray[np.int32]) -> None:
+        """Keep what the superpixels shown are like."""
+        assert about.trees is not None
+        about.table = about.trees.table
+        about.extra["shown"] = add_up(about.trees.table, groups[1:])
+        about.extra["groups"] = groups
+
+    def _cut(self, trees: Trees, number: int) -> tuple[Any, NDArray[np.int32]]:
+        """Return a cut as a layer's data, of one dtype for all cuts, and each leaf's superpixel."""
+        groups = trees.forest.groups(number)
+        few = len(groups) <= np.iinfo(np.uint16).max
+        table = groups.astype(np.uint16) if few else groups
+        return pyramid(trees.placement.shape(table[trees.forest.leaves])), groups
+
+    def _leave_picking(self, layer: Any) -> None:
+        if self._picking.layer is layer:
+            self._picking.leave()
+
+    def _hide_others(self, image: Any) -> None:
+        """Hide what would lie over or under the new one: kept copies, other pictures."""
+        for layer in self.layers:
+            about = made_of(layer)
+            if about is not None and about.what in ("superpixels", "embedding", "contours"):
+                layer.visible = False
+
+    def _look(self) -> None:
+        for layer in list(self.layers):
+            about = made_of(layer)
+            if about is None or not is_superpixels(layer) or about.extra.get("kept"):
+                continue
+            self.looks.apply(layer)
+        self.changed.emit()
+
+
+def _name(trees: Trees) -> str:
+    return f"{trees.name} superpixels" + (f", {trees.where}" if trees.where else "")
+
+
+def _kept_name(trees: Trees, number: int) -> str:
+    return f"{trees.name}, {number} superpixels" + (f", {trees.where}" if trees.where else "")
 
 
 def stops(low: int, high: int) -> NDArray[np.int64]:
     """Return the numbers at the slider's positions: rising, logarithmic, with both ends."""
-    numbers = np.rint(np.geomspace(low, high, POSITIONS)).astype(np.int64)
+    numbers = np.rint(np.geomspace(max(low, 1), max(high, 1), POSITIONS)).astype(np.int64)
     return np.unique(numbers)

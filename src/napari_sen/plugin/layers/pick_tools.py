@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from ...errors import SenError
-from .picking import COLOURS, Picking
+from .overlays import COLOURS
+from .picking import Picking
 
 __all__ = ["KEYS", "PickTools"]
 

@@ -19,28 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from ...core.hierarchy import Hierarchy
 from ...core.partition import Partition
 from ...errors import ImageError, ParameterError
 from ...io.memory import require_memory
 from ..state.cut import check_finished
-from ..state.placement import Placement, full_resolution, transform_of
-from .display import pyramid
-from .results import Result, Tree
-from .table import PieceTable
+from ..state.placement import full_resolution
+from .made import KEY, Made, made_of
+from .overlays import COLOURS, SELECTED, Overlays
+from .results import Classes
+from .table import PieceTable, brief
 
-__all__ = ["COLOURS", "HELPER", "Picked", "Picking"]
+__all__ = ["Picked", "Picking"]
 
 Tool = Literal["select", "paint"]
-
-# Told apart with every kind of colour blindness (Okabe & Ito), brightest first.
-COLOURS = (
-    "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#d55e00", "#0072b2", "#f0e442", "#999999",
-    "#ffffff",
-)  # fmt: skip
-SELECTED = "#ffff00"
-
-# The key in a layer's metadata by which the plugin knows layers that are no superpixels.
-HELPER = "napari-sen helper"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +58,8 @@ class Picked:
 class Picking:
     """The pieces of one Labels layer, the selection, the classes.
 
+    What was done to a layer belongs to it: it is there again when the layer is taken again.
+
     Attributes
     ----------
     layers : mutable sequence of layers
@@ -82,24 +76,28 @@ class Picking:
         Names of the classes 1, 2, ...
     current : int
         The class that is painted.
+    overlays : Overlays or None
+        The layers over it.
     remove : callable
         Removes a layer, now or soon.
     """
 
     changed = Signal()
+    edited = Signal()  # merged, split, painted, named
 
     def __init__(self) -> None:
         self.layers: MutableSequence[Any] = []
         self.layer: Any = None
         self.partition: Partition | None = None
         self.selected: set[int] = set()
-        self._tool: Tool = "select"
+        self._tool: Tool = "paint"
         self.class_names = ["background", "object"]
         self._current = 1
-        self.remove: Callable[[Any], None] = self._remove_now
-        self._helpers: dict[str, Any] = {}
+        self.overlays: Overlays | None = None
+        self.remove: Callable[[Any], None] = lambda layer: self.layers.remove(layer)
         self._table: PieceTable | None = None
         self._pieces: NDArray[np.int64] = np.zeros(1, np.int64)
+        self._squeezed: tuple[int, ...] = ()
 
     @property
     def tool(self) -> Tool:
@@ -125,11 +123,21 @@ class Picking:
     def pieces(self) -> Partition:
         """The partition; ParameterError as long as there is none."""
         if self.partition is None:
-            raise ParameterError("choose a Labels layer of superpixels and start picking first")
+            raise ParameterError("there is nothing to refine: make superpixels, then press Refine")
         return self.partition
 
-    def take(self, layer: Any, tree: Tree | None = None) -> None:
-        """Work on a Labels layer; with the tree whose cut it shows, pieces split as that does.
+    @property
+    def about(self) -> Made:
+        """What is known of the layer."""
+        found = made_of(self.layer)
+        assert found is not None
+        return found
+
+    def take(self, layer: Any) -> None:
+        """Work on a Labels layer, as it was left.
+
+        Superpixels of the tree split down to its finest ones; those that were edited otherwise
+        since are taken as they are.
 
         Raises
         ------
@@ -145,19 +153,58 @@ class Picking:
             raise ImageError(
                 f"layer {layer.name!r} has {array.ndim} axes: superpixels are picked in 2-D or 3-D"
             )
+        about = made_of(layer)
+        if about is None:
+            about = layer.metadata[KEY] = Made("labels")
+        partition = about.partition
+        if partition is None or not _shows(array, partition):
+            tree = None if about.trees is None else about.trees.forest.hierarchy
+            partition = _partition(array, tree)
         self.leave()
-        self.partition = Partition(array, None if tree is None else tree.hierarchy)
+        self.partition = about.partition = partition
         self.layer, self.selected = layer, set()
         self._squeezed = tuple(axis for axis in range(data.ndim - 2) if data.shape[axis] == 1)
+        self.overlays = Overlays(
+            self.layers, layer, self._squeezed, about.extra.setdefault("helpers", {}), self._drop
+        )
         self._pieces = self.partition.table()
-        self._table = None if tree is not None else PieceTable.of(layer, self.partition)
+        self._table = PieceTable.of(layer, self.partition, about.table)
+        if about.class_names:
+            self.class_names = list(about.class_names)
+            self._current = min(self._current, len(self.class_names))
+        self.changed.emit()
+
+    def recut(self, layer: Any, tree: Hierarchy | None, data: Any) -> None:
+        """Show another cut of the same tree in a layer; what was painted stays painted."""
+        about = made_of(layer)
+        assert about is not None
+        assert about.partition is not None
+        array = np.asarray(data[0] if isinstance(data, list) else data)
+        array = array[tuple(0 if length == 1 else slice(None) for length in array.shape[:-2])]
+        before = about.partition
+        partition = _partition(array, tree)
+        if np.array_equal(partition.base, before.base):
+            partition = Partition(array, tree, before.class_table()[1:])
+        else:
+            partition.paint_like(before)
+        layer.data, about.partition = data, partition
+        if self.layer is not layer:
+            return
+        self.partition, self.selected = partition, set()
+        self._pieces = partition.table()
+        self._table = PieceTable.of(layer, partition, about.table)
+        self._show_selection(set())
+        self._show_classes(np.arange(partition.n_leaves))
         self.changed.emit()
 
     def leave(self) -> None:
-        """Let go of the layer; what was made of it stays."""
-        self._remove("selection")
-        self.layer, self.partition, self._table = None, None, None
-        self.selected, self._helpers = set(), {}
+        """Let go of the layer; what was done to it stays with it."""
+        if self.layer is not None:
+            self.about.class_names = list(self.class_names)
+        if self.overlays is not None:
+            self.overlays.remove(["selection"])
+        self.layer, self.partition, self._table, self.overlays = None, None, None, None
+        self.selected = set()
         self.changed.emit()
 
     def index_of(self, position: Sequence[float]) -> tuple[int, ...]:
@@ -170,6 +217,14 @@ class Picking:
     def point(self) -> tuple[float, ...]:
         """Return the place of the layer's first pixel, in world coordinates."""
         return tuple(float(x) for x in self.layer.data_to_world((0,) * self.layer.ndim))
+
+    def centre(self, label: int) -> tuple[float, ...]:
+        """Return the middle of a piece, in world coordinates."""
+        box = self.pieces.box(self.pieces.leaves_of([label]))
+        place = [(part.start + part.stop - 1) / 2 for part in box]
+        for axis in self._squeezed:
+            place.insert(axis, 0.0)
+        return tuple(float(x) for x in self.layer.data_to_world(place))
 
     def along(self, start: Sequence[int], stop: Sequence[int]) -> set[int]:
         """Return the pieces on the straight line between two pixels."""
@@ -220,13 +275,14 @@ class Picking:
             raise ParameterError(f"there are {len(COLOURS)} classes already, which is the limit")
         self.class_names.append(name or f"class {len(self.class_names) + 1}")
         self.current = len(self.class_names)
-        self.changed.emit()
+        self.edited.emit()
         return self.current
 
     def rename_class(self, number: int, name: str) -> None:
         """Give class ``number`` (from 1) another name."""
         self.class_names[number - 1] = name.strip() or f"class {number}"
         self.changed.emit()
+        self.edited.emit()
 
     def restore(
         self,
@@ -245,39 +301,24 @@ class Picking:
         table, classes = pieces.table()[1:], pieces.class_table()[1:]
         return Picked(pieces.base, table, classes.astype(np.int64), tuple(self.class_names))
 
-    def show(self, results: Iterable[Result]) -> None:
-        """Show layers, replacing those of the same kind from an earlier time."""
-        for result in results:
-            new = result.to_layer()
-            new.metadata[HELPER] = True
-            old = self._helper(result.name)
-            if old is not None:
-                old.data = new.data
-            else:
-                self._helpers[result.name] = new
-                self._add(new)
+    def table(self) -> dict[str, NDArray[Any]]:
+        """Return what every piece is like, with its class, and the predicted one and how sure."""
+        assert self._table is not None
+        found = self._table.merged(self.pieces, self.class_names)
+        classes: Classes | None = self.about.extra.get("prediction")
+        if classes is not None and classes.base is self.pieces.base:
+            piece, first = np.unique(self.pieces.table()[1:], return_index=True)
+            if np.array_equal(piece, found["index"]):
+                sure = classes.probability[first]
+                names = np.array(["", *self.class_names])
+                found["predicted class"] = names[classes.numbers[sure.argmax(axis=1)]]
+                found["confidence"] = sure.max(axis=1)
+        return found
 
-    def result(self, suffix: str, data: NDArray[Any], **options: Any) -> Result:
-        """Return a result of the layer's shape and place; ``data`` is without axes of length 1."""
-        placement = Placement(self._squeezed, transform_of(self.layer))
-        name = f"{self.layer.name} {suffix}"
-        kind: Literal["labels", "image"] = "image" if data.dtype.kind == "f" else "labels"
-        return Result(kind, name, pyramid(placement.shape(data)), placement, options)
-
-    def class_result(self, suffix: str, data: NDArray[np.uint8]) -> Result:
-        """Return a label map of classes, in their colours."""
-        return self.result(suffix, data, colormap=_colormap(COLOURS), opacity=0.5)
-
-    def probability_result(self, number: int, data: NDArray[np.float32]) -> Result:
-        """Return an image of how likely class ``number`` is, in its colour."""
-        return self.result(
-            f"p({self.class_names[number - 1]})",
-            data,
-            colormap=["#000000", COLOURS[number - 1]],
-            contrast_limits=(0.0, 1.0),
-            blending="additive",
-            visible=False,
-        )
+    def features(self) -> dict[str, NDArray[Any]]:
+        """Return what the status bar shows of every piece."""
+        assert self._table is not None
+        return brief(self._table.merged(self.pieces, self.class_names))
 
     # What is seen follows what is known.
 
@@ -295,79 +336,55 @@ class Picking:
         chosen = np.isin(before[1:], list(self.selected))
         self.selected = set(self._pieces[1:][chosen].tolist()) & there
         self._show_selection(set(touched.tolist()) & there)
-        if self._table is not None:
-            self.layer.features = self._table.merged(self.pieces, self.class_names)
+        self.layer.features = self.features()
         self.changed.emit()
+        self.edited.emit()
 
     def _show_pieces(self, leaves: NDArray[np.intp]) -> None:
         dtype = full_resolution(self.layer).dtype
         if self._pieces.max() > np.iinfo(dtype).max:
             dtype = np.dtype(np.int32)
-        self._repaint(self.layer, self._pieces.astype(dtype), leaves)
+        assert self.overlays is not None
+        box = self.pieces.box(leaves)
+        self.overlays.repaint(self.layer, self._pieces.astype(dtype), self.pieces.base, box)
 
     def _show_classes(self, leaves: NDArray[np.intp]) -> None:
         table = self.pieces.class_table()
-        if table.any() or self._helper("classes") is not None:
+        assert self.overlays is not None
+        if table.any() or self.overlays.helper("classes") is not None:
             self._overlay("classes", COLOURS, table, leaves)
 
     def _show_selection(self, labels: set[int]) -> None:
-        if self.selected or self._helper("selection") is not None:
+        assert self.overlays is not None
+        if self.selected or self.overlays.helper("selection") is not None:
             table = np.isin(self._pieces, list(self.selected)).astype(np.uint8)
             leaves = np.flatnonzero(np.isin(self._pieces[1:], list(labels)))
+            if not labels and not self.selected:
+                leaves = np.arange(self.pieces.n_leaves)
             self._overlay("selection", (SELECTED,), table, leaves)
 
     def _overlay(
         self, key: str, colours: Sequence[str], table: NDArray[Any], leaves: NDArray[np.intp]
     ) -> None:
-        """Show ``table[base]`` over the superpixels; only ``leaves`` if the layer is there."""
-        layer = self._helper(key)
-        if layer is None:
-            data = table[self.pieces.base]
-            layer = self.result(key, data, colormap=_colormap(colours), opacity=0.5).to_layer()
-            layer.metadata[HELPER] = True
-            self._helpers[key] = layer
-            self._add(layer)
-        elif len(leaves):
-            self._repaint(layer, table, leaves)
+        assert self.overlays is not None
+        box = self.pieces.box(leaves) if len(leaves) else None
+        self.overlays.paint(key, colours, table, self.pieces.base, box)
 
-    def _repaint(self, layer: Any, table: NDArray[Any], leaves: NDArray[np.intp]) -> None:
-        """Show ``table[base]`` in a layer, where ``leaves`` are."""
-        base, data = self.pieces.base, layer.data
-        if layer.multiscale or not isinstance(data, np.ndarray) or data.dtype != table.dtype:
-            layer.data = pyramid(np.expand_dims(table[base], self._squeezed))
-            return
-        box = self.pieces.box(leaves)
-        place = list(box)
-        for axis in self._squeezed:
-            place.insert(axis, slice(0, 1))
-        data[tuple(place)] = np.expand_dims(table[base[box]], self._squeezed)
-        layer.refresh(extent=False)
-
-    def _helper(self, key: str) -> Any:
-        """Return a layer of ours, None if it is not there (yet, or any longer)."""
-        layer = self._helpers.get(key)
-        return layer if any(other is layer for other in self.layers) else None
-
-    def _add(self, layer: Any) -> None:
-        """Add a layer; the superpixels stay the active one, which mouse and keys go to."""
-        self.layers.append(layer)
-        selection = getattr(self.layers, "selection", None)
-        if selection is not None and any(other is self.layer for other in self.layers):
-            selection.active = self.layer
-
-    def _remove_now(self, layer: Any) -> None:
-        self.layers.remove(layer)
-
-    def _remove(self, key: str) -> None:
-        layer = self._helper(key)
-        if layer is not None:
-            self.remove(layer)
+    def _drop(self, layer: Any) -> None:
+        self.remove(layer)
 
 
-def _colormap(colours: Sequence[str]) -> Any:
-    """Return the colours of labels 1, 2, ...; all else is transparent."""
-    from napari.utils.colormaps import DirectLabelColormap
+def _shows(array: NDArray[Any], partition: Partition) -> bool:
+    """Return whether an array shows the pieces of a partition still."""
+    base = partition.base
+    return array.shape == base.shape and np.array_equal(partition.table()[base], array)
 
-    colour_of: dict[int | None, str] = {None: "transparent", 0: "transparent"}
-    colour_of |= {k + 1: colour for k, colour in enumerate(colours)}
-    return DirectLabelColormap(color_dict=colour_of)
+
+def _partition(array: NDArray[Any], tree: Hierarchy | None) -> Partition:
+    """Return the pieces of labels: a cut of the tree, unless they were edited since."""
+    if tree is not None and tree.labels.size == array.size:
+        try:
+            return Partition(array, tree)
+        except ImageError:
+            pass  # edited since: its pieces are no cut of the tree any more
+    return Partition(array)

@@ -17,13 +17,10 @@ class Preferences:
         Whether forms keep their values between runs of napari.
     memory : int
         Megabytes of embeddings that each model keeps, so that they need not be computed again.
-    contour : int
-        Width of the outlines of new superpixels, in pixels; 0 fills them.
     """
 
     remember: bool = True
     memory: int = 1000
-    contour: int = 1
 
 
 def preferences() -> Preferences:
@@ -31,4 +28,4 @@ def preferences() -> Preferences:
     from napari.settings import get_plugin_settings
 
     now = get_plugin_settings("napari-sen").dock
-    return Preferences(bool(now.remember), int(now.memory), int(now.contour))
+    return Preferences(bool(now.remember), int(now.memory))

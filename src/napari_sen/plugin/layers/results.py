@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from ..state.catalogue import Found
 from ..state.placement import Placement
+from ..state.sizes import Extent
 
 if TYPE_CHECKING:
-    from ...core.hierarchy import Hierarchy
+    from ...pipeline.live import Forest
 
-__all__ = ["Classes", "Finished", "Loss", "Preview", "Result", "Tree"]
+__all__ = ["Classes", "Finished", "Loss", "Preview", "Result", "Trees"]
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,29 @@ class Result:
         return layer
 
 
-@dataclass(frozen=True)
-class Tree:
-    """The merge tree of an image, the place of its cuts, and the image's name."""
+@dataclass(frozen=True, eq=False)
+class Trees:
+    """The merge trees of an image: what superpixels of any number are cut from.
 
-    hierarchy: Hierarchy
+    Attributes
+    ----------
+    forest : Forest
+    placement : Placement
+        Of the cuts.
+    name, where : str
+        Of the image; which part of its stack.
+    extent : Extent
+        How much a tree cuts.
+    table : dict of arrays
+        What each leaf is like; "index" is its label.
+    """
+
+    forest: Forest
     placement: Placement
     name: str
+    where: str
+    extent: Extent
+    table: dict[str, NDArray[Any]] = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,15 +104,16 @@ class Classes:
 class Finished:
     """The results of a step and one sentence about them.
 
-    With them, where the step made such: the models there are now, a merge tree, and the classes
-    of superpixels.
+    With them, where the step made such: the models there are now, merge trees, and the classes
+    of superpixels; and the layer of the image that it worked on.
     """
 
     results: list[Result]
     message: str
     found: Found | None = None
-    tree: Tree | None = None
+    trees: Trees | None = None
     classes: Classes | None = None
+    image: Any = None
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""The features of a Labels layer, kept right while its superpixels are merged and split."""
+"""What superpixels are like, one row each, kept right while they are cut, merged and split."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,44 +11,67 @@ from numpy.typing import NDArray
 from ...core.partition import Partition
 from ...core.regions import region_table
 
-__all__ = ["PieceTable"]
+__all__ = ["PieceTable", "add_up", "brief"]
+
+Table = dict[str, NDArray[Any]]
+
+
+def size_column(table: Mapping[str, Any]) -> str:
+    """Return the name of the column that holds the size in pixels."""
+    return next(name for name in table if name in ("area (px)", "volume (px)"))
+
+
+def add_up(table: Mapping[str, NDArray[Any]], group: NDArray[np.integer[Any]]) -> Table:
+    """Return the table of unions: row r belongs to label ``group[r]``; those of 0 are left out.
+
+    Sizes add up; all else is the mean over the pixels.
+    """
+    weight = np.asarray(table[size_column(table)], float)
+    count = int(group.max(initial=0)) + 1
+    there = np.flatnonzero(np.bincount(group, minlength=count))
+    index = there[there > 0]
+    sizes = np.bincount(group, weight, count)[index]
+    found: Table = {"index": index}
+    for name, column in table.items():
+        if name == "index":
+            continue
+        values = np.asarray(column, float)
+        if name.startswith(("area", "volume")):
+            found[name] = np.bincount(group, values, count)[index]
+        else:
+            found[name] = np.bincount(group, values * weight, count)[index] / sizes
+    return found
+
+
+def brief(table: Mapping[str, NDArray[Any]]) -> Table:
+    """Return what the status bar shows: the label, its size, its class."""
+    return {
+        name: np.asarray(column)
+        for name, column in table.items()
+        if name in ("index", "class") or name.startswith(("area", "volume"))
+    }
 
 
 class PieceTable:
-    """One row per leaf; sizes add up over the leaves of a piece, all else is their mean."""
+    """One row per leaf of a partition, and from them those of its pieces."""
 
-    def __init__(self, columns: dict[str, NDArray[np.float64]], size: str) -> None:
-        self.columns, self.size = columns, size
+    def __init__(self, columns: Table) -> None:
+        self.columns = columns
 
     @classmethod
-    def of(cls, layer: Any, partition: Partition) -> PieceTable:
-        """Take a layer's features where they are of its labels, else measure size and place."""
+    def of(cls, layer: Any, partition: Partition, known: Mapping[str, NDArray[Any]] | None) -> Any:
+        """Return the table of a partition's leaves: what is known of them, else size and place."""
         labels = partition.table()[1:]
-        features = layer.features
-        size = next((name for name in features if name in ("area (px)", "volume (px)")), None)
-        if size is not None and "index" in features and np.isin(labels, features["index"]).all():
-            rows = features.set_index("index").loc[labels]
-            numbers = rows.select_dtypes("number")
-            return cls({name: numbers[name].to_numpy(float) for name in numbers}, size)
-        found = region_table(partition.base, spacing=(1.0,) * partition.base.ndim)
-        del found["index"]
-        return cls(
-            {name: np.asarray(column, float) for name, column in found.items()}, next(iter(found))
-        )
+        if known is not None and len(known["index"]) == len(labels):
+            return cls({name: np.asarray(column) for name, column in known.items()})
+        return cls(region_table(partition.base, spacing=(1.0,) * partition.base.ndim))
 
-    def merged(self, partition: Partition, class_names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    def merged(self, partition: Partition, class_names: Sequence[str]) -> Table:
         """Return one row per piece, with the name of its class ("" for none)."""
-        labels = partition.table()[1:]
-        index, group = np.unique(labels, return_inverse=True)
-        weight = self.columns[self.size]
-        sizes = np.bincount(group, weight)
-        table: dict[str, NDArray[Any]] = {"index": index}
-        for name, column in self.columns.items():
-            if name.startswith(("area", "volume")):
-                table[name] = np.bincount(group, column)
-            else:
-                table[name] = np.bincount(group, column * weight) / sizes
+        table = add_up(self.columns, partition.table()[1:])
         classes = partition.classes()
         names = ["", *class_names]
-        table["class"] = np.array([names[classes.get(label, 0)] for label in index.tolist()])
+        table["class"] = np.array(
+            [names[classes.get(label, 0)] for label in table["index"].tolist()]
+        )
         return table

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, Qt, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QEvent, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from ...errors import SenError
-from ...io.annotation_file import SUFFIX as ANNOTATION
-from ..layers.growing import Growth
 from ..layers.preferences import preferences
-from ..layers.reading import inbox
-from ..layers.results import Finished, Preview, Result
+from ..layers.results import Finished
 from ..state.catalogue import Found, catalogue, look_up
 from ..state.control import Control
 from ..state.observed import follow
@@ -22,62 +19,39 @@ from ..steps.remembered import forget, keep, recall
 from ..steps.session import Session
 from ..steps.steps import STEPS
 from .activity import Activity
-from .choosers import ImageChooser, ModelChooser
-from .growing_layer import GrowingLayers
-from .panels import (
-    ContoursPanel,
-    EmbedPanel,
-    HierarchyPanel,
-    StatusPanel,
-    StepPanel,
-    SuperpixelsPanel,
-    VerticalScroll,
-    hint,
-)
+from .folding import folded
+from .image_chooser import ImageChooser
+from .incoming import Incoming
+from .make_panel import MakePanel
+from .model_chooser import ModelChooser
+from .outlines import Outlines
+from .panel import StepPanel
 from .part_chooser import PartChooser
 from .pick_panel import PickPanel
+from .scroll import VerticalScroll
+from .sections import folds, large_images, map_button
+from .shown_results import ShownResults
+from .status import StatusPanel
+from .step_panels import EmbedPanel
 from .train_panel import TrainPanel
 from .workers import JobRunner
 
 if TYPE_CHECKING:
     import napari
 
-__all__ = [
-    "ContoursDock",
-    "EmbedDock",
-    "HierarchyDock",
-    "PickDock",
-    "PseudoLabelsDock",
-    "SenDock",
-    "SuperpixelsDock",
-    "TrainDock",
-]
-
-FIRST_HINT = (
-    "New here? Choose an image and press <b>4&nbsp;&nbsp;Superpixels</b>. "
-    "Steps 1 and 2 are for teaching a model of your own."
-)
-
+__all__ = ["SenDock"]
 
 PANELS: dict[str, type[StepPanel]] = {
-    "train": TrainPanel,
-    "embed": EmbedPanel,
-    "superpixels": SuperpixelsPanel,
-    "hierarchy": HierarchyPanel,
-    "contours": ContoursPanel,
+    "superpixels": MakePanel,
     "classes": PickPanel,
+    "embed": EmbedPanel,
+    "train": TrainPanel,
 }
-
-
-def import_file(path: Path) -> str:
-    """Copy a model file among the user's models; imports torch, so not for the GUI thread."""
-    from ...learn.registry import import_model
-
-    return import_model(path)
+LEAVE_OUT = "Leave these pixels out"
 
 
 class SenDock(QWidget):
-    """The steps on one image: pseudo-labels, train, embed, superpixels, hierarchy, contours.
+    """Superpixels of an image at once, and all else folded below.
 
     ``idle`` is emitted when a step has ended in whatever way and its layers are in the viewer.
     """
@@ -90,28 +64,29 @@ class SenDock(QWidget):
         self.viewer = napari_viewer
         self.session = session or Session()
         self._owned = session is None
-        self.session.granularity.layers = napari_viewer.layers
-        self.session.picking.layers = napari_viewer.layers
+        self.session.show_in(napari_viewer.layers)
         self.runner = JobRunner(self)
         self._searcher = JobRunner(self)
-        self._importer = JobRunner(self)
         # A child: it does not outlive the dock, as a static single shot would.
         self._adder = QTimer(self)
         self._adder.setSingleShot(True)
         self._adder.timeout.connect(self._add_next)
-        self._step = ""
-        self._pending: list[Result] = []
-        self._preview: Any = None
+        self._step = self._last = ""
         self._message = ""
-        self.growing = GrowingLayers(napari_viewer, self)
+        self._predict_again = False
+        self.results = ShownResults(napari_viewer, self.session, self)
+        self.growing = self.results.growing
         self.image = ImageChooser(napari_viewer, self.session)
         self.part = PartChooser(napari_viewer, self.session)
         self.choices = ModelChooser(self.session)
         self.panels = {
             key: PANELS.get(key, StepPanel)(key, self.session, napari_viewer) for key in self.steps
         }
+        self.outlines = Outlines(napari_viewer, self.session, self)
         self.status = StatusPanel()
         self.activity = Activity(self)
+        self.incoming = Incoming(self.panels.get("classes"), self)
+        self.incoming.failed.connect(self._fail)
         self._lay_out()
         self._bind()
         for panel in self.panels.values():
@@ -121,33 +96,39 @@ class SenDock(QWidget):
             recall(self.session)
         if catalogue.found is None:
             self._searcher.start(lambda control: look_up())
-        follow(self, inbox.arrived, self._open)
-        for path in inbox.take():
-            self._open(path)
+        self.incoming.begin()
 
     def _lay_out(self) -> None:
-        inside = QWidget()
-        column = QVBoxLayout(inside)
+        inside, options = QWidget(), QWidget()
+        column, chosen = QVBoxLayout(inside), QVBoxLayout(options)
         column.setContentsMargins(2, 2, 8, 2)
-        column.setSpacing(6)
-        if len(self.panels) > 1:
-            first = hint(FIRST_HINT)
-            first.setTextFormat(Qt.TextFormat.RichText)
-            column.addWidget(first)
+        column.setSpacing(4)
+        chosen.setContentsMargins(8, 0, 0, 4)
+        chosen.addWidget(self.choices)
+        chosen.addWidget(self.part)
+        self.options = folded("Kind, model, region, mask", options)
         column.addWidget(self.image)
-        column.addWidget(self.part)
-        column.addWidget(self.choices)
-        for panel in self.panels.values():
-            column.addWidget(panel)
-        defaults = self.defaults = QPushButton("Defaults")
-        defaults.setToolTip("Set everything in this dock back to its default")
-        defaults.clicked.connect(self._reset)
-        column.addWidget(defaults)
+        column.addWidget(self.options)
+        self.map = map_button(self.session.granularity)
+        if len(self.panels) == 1:
+            for panel in self.panels.values():
+                column.addWidget(panel)
+            self.folds = {}
+        else:
+            column.addWidget(self.panels["superpixels"])
+            self.folds = folds(self.panels, {"Other outputs": self.map})
+            self.folds["Large images"] = large_images(self.panels["superpixels"])
+            for fold in self.folds.values():
+                column.addWidget(fold)
+        self.defaults = QPushButton("Defaults")
+        self.defaults.setToolTip("Set everything in this dock back to its default")
+        self.defaults.clicked.connect(self._reset)
+        column.addWidget(self.defaults)
         column.addStretch()
-        scroll = VerticalScroll(inside)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(4, 4, 4, 4)
-        layout.addWidget(scroll, 1)
+        layout.setContentsMargins(4, 2, 4, 2)
+        layout.setSpacing(2)
+        layout.addWidget(VerticalScroll(inside), 1)
         layout.addWidget(self.status)
 
     def _bind(self) -> None:
@@ -157,25 +138,26 @@ class SenDock(QWidget):
                 panel.save.connect(self._save)
                 panel.told.connect(self._end)
                 panel.failed.connect(self._fail)
+                panel.predict.connect(self._predict)
             if isinstance(panel, TrainPanel):
                 panel.pause.connect(self._pause)
                 panel.finish.connect(self._finish)
         self.status.cancel.connect(self.cancel)
+        self.status.remedy.connect(self._leave_out)
         self.image.changed.connect(self._image_changed)
         follow(self, self.session.changed, self._follow)
         self.runner.progressed.connect(self.status.progress)
         self.runner.progressed.connect(self.activity.show)
-        self.runner.live.connect(self._show_live)
+        self.runner.live.connect(self.results.live)
         self.runner.succeeded.connect(self._take)
         self.runner.failed.connect(self._fail)
         self.runner.cancelled.connect(self._cancelled)
         self._searcher.succeeded.connect(catalogue.update)
         self._searcher.failed.connect(self._fail)
-        self._importer.succeeded.connect(self._imported)
-        self._importer.failed.connect(self._fail)
 
     def start(self, key: str) -> None:
         """Run a step; what is wrong with its input is said at once, before any work."""
+        self._last = key
         try:
             for each in (*STEPS[key].uses, key):
                 if each in self.panels:
@@ -189,26 +171,22 @@ class SenDock(QWidget):
         except SenError as error:
             self._fail(str(error))
 
+    def _predict(self) -> None:
+        """Carry what was painted to all others, once nothing else runs."""
+        self._predict_again = self.runner.is_busy
+        if not self._predict_again and self.session.picking.partition is not None:
+            self.start("classes")
+
+    def _leave_out(self) -> None:
+        """Do the last step again without the pixels that are no numbers."""
+        self.session.finite_only = True
+        self.start(self._last)
+
     def _reset(self) -> None:
         """Set all forms back to the defaults, and forget what was remembered."""
         forget()
         self.session.reset()
         self._end("All settings are back at their defaults.")
-
-    def _open(self, path: Path) -> None:
-        """Take a file that was dropped: an annotation, or a model."""
-        panel = self.panels.get("classes")
-        if path.name.endswith(ANNOTATION):
-            if isinstance(panel, PickPanel):
-                panel.open(path)
-        elif not self._importer.is_busy:
-            self._importer.start(lambda control: (import_file(path), look_up()))
-
-    def _imported(self, outcome: tuple[str, Found]) -> None:
-        from napari.utils.notifications import show_info
-
-        catalogue.update(outcome[1])
-        show_info(f"Model {outcome[0]} can be chosen now.")
 
     def _save(self, path: Path) -> None:
         """Write the annotation to a file."""
@@ -221,8 +199,7 @@ class SenDock(QWidget):
         if self.runner.is_busy:
             raise SenError("a step is running already: wait for it, or cancel it first")
         self._step = key
-        self._preview = None
-        self.growing.begin()
+        self.results.begin()
         self._enable(False)
         self.status.begin(STEPS[key].title)
         self.activity.begin(STEPS[key].title)
@@ -249,61 +226,30 @@ class SenDock(QWidget):
             panel.set_running(not on and panel.key == self._step)
 
     def _follow(self, name: str) -> None:
-        if name in ("region", "mask", "channels"):
+        if name in ("region", "mask", "channels", "finite_only"):
             self._image_changed()
 
     def _image_changed(self) -> None:
         for panel in self.panels.values():
             panel.image_changed()
 
-    def _show_live(self, item: object) -> None:
-        if isinstance(item, Preview):
-            self._show_preview(item)
-        elif isinstance(item, Growth):
-            self.growing.show(item)
-        elif isinstance(item, Result):
-            self.growing.complete(item)
-        else:
-            self.session.live(item)
-
-    def _show_preview(self, item: Preview) -> None:
-        """Show what the model sees while it is trained, in a layer of its own."""
-        new = item.result.to_layer()
-        if self._preview is not None and self._preview in self.viewer.layers:
-            self._preview.data = new.data
-        else:
-            self._preview = self.viewer.add_layer(new)
-
-    def _drop_preview(self) -> None:
-        if self._preview is not None and self._preview in self.viewer.layers:
-            self.viewer.layers.remove(self._preview)
-        self._preview = None
-
     def _take(self, finished: Finished) -> None:
         self.session.take(self._step, finished)
-        self._preview = None  # the last picture stays
         if isinstance(finished.found, Found):
             catalogue.update(finished.found)
-        self._pending, self._message = list(finished.results), finished.message
+        self.results.queue(finished)
+        self._message = finished.message
         self._add_next()
 
     def _add_next(self) -> None:
         """Add one layer and let the window breathe before the next."""
-        if not self._pending:
-            self._end(f"Done: {self._message}.")
-            return
-        result = self._pending.pop(0)
-        if result.store is not None:
-            self.growing.complete(result)
+        if self.results.add_one():
+            self._adder.start(0)
         else:
-            layer = result.to_layer()
-            if getattr(layer, "contour", 0):
-                layer.contour = preferences().contour
-            self.viewer.add_layer(layer)
-        self._adder.start(0)
+            self._end(f"Done: {self._message}.")
 
     def _cancelled(self) -> None:
-        self._drop_preview()
+        self.results.drop_preview()
         self._end(self.growing.stopped() or "Cancelled; nothing was kept.")
 
     def _fail(self, message: str) -> None:
@@ -311,8 +257,10 @@ class SenDock(QWidget):
 
         show_error(message)
         if not self.runner.is_busy:
-            self._drop_preview()
+            self.results.drop_preview()
         self._end(f"Not done: {message}.")
+        if self.results.has_gaps():
+            self.status.offer(LEAVE_OUT)
 
     def _end(self, text: str) -> None:
         if not self.runner.is_busy:
@@ -321,6 +269,8 @@ class SenDock(QWidget):
             self._enable(True)
             self.activity.end()
             self.idle.emit(text)
+            if self._predict_again:
+                self._predict()
 
     def event(self, event: QEvent | None) -> bool:
         """Stop, let go and be deleted when napari takes us out of the dock (X was clicked)."""
@@ -334,9 +284,9 @@ class SenDock(QWidget):
         """Stop the running step and follow neither viewer nor catalogue any longer."""
         self.runner.cancel()
         self._searcher.cancel()
-        self._importer.cancel()
-        self._pending = []
-        self.growing.leave()
+        self.incoming.leave()
+        self.results.leave()
+        self.outlines.leave()
         self.activity.close()
         self.image.leave()
         self.part.leave()
@@ -345,45 +295,3 @@ class SenDock(QWidget):
             panel.leave()
         if self._owned:
             self.session.close()
-
-
-class PickDock(SenDock):
-    """Picking, merging and classes alone."""
-
-    steps = ("classes",)
-
-
-class PseudoLabelsDock(SenDock):
-    """Step 1 alone."""
-
-    steps = ("pseudo_labels",)
-
-
-class TrainDock(SenDock):
-    """Step 2 alone."""
-
-    steps = ("train",)
-
-
-class EmbedDock(SenDock):
-    """Step 3 alone."""
-
-    steps = ("embed",)
-
-
-class SuperpixelsDock(SenDock):
-    """Step 4 alone."""
-
-    steps = ("superpixels",)
-
-
-class HierarchyDock(SenDock):
-    """The merge tree and its slider alone."""
-
-    steps = ("hierarchy",)
-
-
-class ContoursDock(SenDock):
-    """The contours alone."""
-
-    steps = ("contours",)

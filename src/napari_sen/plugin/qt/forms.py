@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
-    QHBoxLayout,
     QLineEdit,
     QSizePolicy,
     QSpinBox,
     QWidget,
 )
 
-from ...errors import ParameterError
-from ...params import Params, SegmentParams
+from ...params import Params
+from .editors import INT_LIMIT, ListEdit, NumberBox, OptionalBox
 
-__all__ = ["ParamsForm", "SizeEditor", "label_of"]
-
-INT_LIMIT = 2**31 - 1
+__all__ = ["ParamsForm", "label_of"]
 
 # Where the field's name alone would not be understood.
 LABELS = {
@@ -43,83 +37,6 @@ LABELS = {
     "batch": "Crops in a step",
     "crop": "Crop side",
 }
-
-
-class NumberBox(QDoubleSpinBox):
-    """A spin box that shows 10 as "10" and 0.002 as "0.002", and takes 1e-4 as well."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setDecimals(9)
-        self.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
-
-    def textFromValue(self, value: float) -> str:
-        """Return the shortest text of ``value``."""
-        return f"{value:.6g}"
-
-    def valueFromText(self, text: str | None) -> float:
-        """Return the number in ``text``, which may carry the unit."""
-        return float((text or "").removesuffix(self.suffix()).strip().replace(",", "."))
-
-    def validate(self, text: str | None, position: int) -> tuple[QValidator.State, str, int]:
-        """Accept what Python reads as a number; anything else may still become one."""
-        try:
-            value = self.valueFromText(text)
-        except ValueError:
-            return QValidator.State.Intermediate, text or "", position
-        inside = self.minimum() <= value <= self.maximum()
-        state = QValidator.State.Acceptable if inside else QValidator.State.Intermediate
-        return state, text or "", position
-
-
-class OptionalBox(NumberBox):
-    """A number, or at the low end of the range "auto": the value that suits the image."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setSpecialValueText("auto")
-
-    def value(self) -> float | None:  # type: ignore[override]
-        """Return the number; None for "auto"."""
-        number = super().value()
-        return None if number == self.minimum() else number
-
-    def setValue(self, value: float | None) -> None:
-        """Show ``value``."""
-        super().setValue(self.minimum() if value is None else value)
-
-    def validate(self, text: str | None, position: int) -> tuple[QValidator.State, str, int]:
-        """Accept "auto" beside the numbers."""
-        if text == self.specialValueText():
-            return QValidator.State.Acceptable, text, position
-        return super().validate(text, position)
-
-    def valueFromText(self, text: str | None) -> float:
-        """Return the number in ``text``; the lowest one for "auto"."""
-        return self.minimum() if text == self.specialValueText() else super().valueFromText(text)
-
-
-class ListEdit(QLineEdit):
-    """A comma-separated list of numbers."""
-
-    def __init__(self, name: str, kind: type) -> None:
-        super().__init__()
-        self._name, self._kind = name, kind
-
-    def value(self) -> tuple[Any, ...]:
-        """Return the numbers; ParameterError if the text is no such list."""
-        words = self.text().replace(";", ",").replace(",", " ").split()
-        try:
-            return tuple(self._kind(word) for word in words)
-        except ValueError:
-            raise ParameterError(
-                f"{self._name} must be numbers separated by commas, such as 6, 9, 13; "
-                f"got {self.text()!r}"
-            ) from None
-
-    def setValue(self, value: Sequence[float]) -> None:
-        """Show ``value``."""
-        self.setText(", ".join(f"{entry:g}" for entry in value))
 
 
 def label_of(name: str) -> str:
@@ -266,71 +183,3 @@ class ParamsForm:
         """Show ``params``."""
         for name, editor in self.editors.items():
             _write(editor, getattr(params, name))
-
-
-class SizeEditor(QWidget):
-    """Superpixel size: as a number of superpixels, or as their diameter in the layer's units."""
-
-    NUMBER, DIAMETER = 0, 1
-    changed = Signal()
-
-    def __init__(self) -> None:
-        super().__init__()
-        meta = {item.name: item for item in fields(SegmentParams)}
-        self.how = QComboBox()
-        self.how.addItems(["Number", "Diameter"])
-        self.how.setToolTip("Say how many superpixels you want, or how large each should be")
-        self.how.setAccessibleName("Superpixel size given as")
-        self.number = _int_box(meta["n_segments"].metadata, "n_segments")
-        self.diameter = _float_box(meta["size"].metadata, "size")
-        for box, name in ((self.number, "n_segments"), (self.diameter, "size")):
-            box.setToolTip(_tooltip(meta[name]))
-            box.setAccessibleName(label_of(name))
-            box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            # Beside the text there are two buttons, whose width the theme does not tell Qt.
-            box.setMinimumWidth(box.fontMetrics().horizontalAdvance("0000 µm") + 80)
-        _write(self.number, meta["n_segments"].default)
-        self._edited = False
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.how)
-        layout.addWidget(self.number, 1)
-        layout.addWidget(self.diameter, 1)
-        self.how.currentIndexChanged.connect(self._show)
-        self.diameter.valueChanged.connect(self._mark)  # type: ignore[attr-defined]
-        self.how.currentIndexChanged.connect(self.changed)
-        for box in (self.number, self.diameter):
-            box.valueChanged.connect(self.changed)  # type: ignore[attr-defined]
-        self.set_pixel(1.0, "px")
-        self._show()
-
-    def set_pixel(self, pixel: float, unit: str) -> None:
-        """Follow the layer's unit; propose 20 pixels as long as nobody has typed a diameter."""
-        box = self.diameter
-        assert isinstance(box, NumberBox)
-        box.setSuffix(f" {unit}")
-        if not self._edited:
-            blocker = QSignalBlocker(box)
-            box.setValue(float(f"{20 * pixel:.3g}") if math.isfinite(pixel) else 20.0)
-            blocker.unblock()
-
-    def set_value(self, params: SegmentParams) -> None:
-        """Show the size that parameters ask for."""
-        _write(self.number, params.n_segments)
-        if params.size is not None:
-            _write(self.diameter, params.size)
-        self.how.setCurrentIndex(self.NUMBER if params.size is None else self.DIAMETER)
-
-    def value(self) -> dict[str, Any]:
-        """Return ``n_segments`` and ``size``, which is None where the number counts."""
-        by_number = self.how.currentIndex() == self.NUMBER
-        size = None if by_number else _read(self.diameter)
-        return {"n_segments": _read(self.number), "size": size}
-
-    def _show(self, *_: object) -> None:
-        by_number = self.how.currentIndex() == self.NUMBER
-        self.number.setVisible(by_number)
-        self.diameter.setVisible(not by_number)
-
-    def _mark(self, *_: object) -> None:
-        self._edited = True

@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import QCoreApplication, QObject, QTimer
 
 from ..layers.growing import Growth
-from ..layers.preferences import preferences
+from ..layers.made import KEY, Made
 from ..layers.results import Result
 
 __all__ = ["GrowingLayers"]
@@ -116,6 +116,5 @@ def as_layer(result: Result) -> Any:
     layer = result.to_layer()
     layer.metadata[STORE] = str(result.store)
     layer.editable = False
-    if getattr(layer, "contour", 0):
-        layer.contour = preferences().contour
+    layer.metadata[KEY] = Made("stored")
     return layer

@@ -1,19 +1,22 @@
-"""The panel of picked superpixels: buttons, classes, files; what they do is in picking.py."""
+"""The panel Refine and classify: buttons, classes, prediction, files; what they do is elsewhere."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtCore import (  # type: ignore[attr-defined]
+    QCoreApplication,
+    QSignalBlocker,
+    QTimer,
+    Signal,
+)
 from qtpy.QtWidgets import (
     QButtonGroup,
+    QCheckBox,
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
-    QListWidget,
-    QListWidgetItem,
     QPushButton,
     QRadioButton,
     QVBoxLayout,
@@ -22,25 +25,23 @@ from qtpy.QtWidgets import (
 
 from ...errors import SenError
 from ...io.annotation_file import SUFFIX
+from ..layers.made import is_superpixels
 from ..layers.pick_tools import KEYS, PickTools
-from ..layers.picking import COLOURS, HELPER
 from ..state.observed import follow
-from ..steps.session import Session
+from ..steps.classing import least_certain
+from .class_list import ClassList
+from .export_button import ExportButton
 from .layer_box import LayerBox
-from .panels import StepPanel, hint
+from .panel import StepPanel
+from .scroll import hint
 
 __all__ = ["PickPanel"]
 
 REMOVE_AFTER = 300  # ms
+SAVE_AFTER = 700  # ms: what is painted is saved by itself so soon
+PREDICT_AFTER = 60  # ms
 FILES = f"Annotations (*{SUFFIX})"
-ABOUT = (
-    "Click a superpixel to select it, drag to select many, Shift+click to add or take out. Then "
-    "merge, split or paint."
-)
-
-
-def _is_superpixels(layer: Any) -> bool:
-    return type(layer).__name__ == "Labels" and not layer.metadata.get(HELPER)
+ABOUT = "Drag over superpixels to paint them with a class, or to select them; then merge or split."
 
 
 def _button(text: str, tooltip: str) -> QPushButton:
@@ -50,79 +51,96 @@ def _button(text: str, tooltip: str) -> QPushButton:
 
 
 class PickPanel(StepPanel):
-    """Starts and stops picking; merges, splits, paints; the classes; Propagate; Save and Load.
+    """Starts and stops refining; merges, splits, paints; classes; prediction; files.
 
-    ``save`` is emitted with the path of a file to write, ``told`` with one sentence.
+    ``save`` is emitted with the path of a file to write, ``told`` with one sentence, ``predict``
+    when what was painted is to be carried to all others as soon as that can be.
     """
 
     save = Signal(Path)
     told = Signal(str)
     failed = Signal(str)
+    predict = Signal()
 
-    def __init__(self, key: str, session: Session, viewer: Any) -> None:
-        super().__init__(key, session, viewer)
+    def _build(self) -> None:
+        session = self._session
         self._picking = session.picking
         self._picking.remove = self._remove_later
-        # A child: it does not outlive the panel, as a static single shot would.
-        self._stopper = QTimer(self)
-        self._stopper.setSingleShot(True)
-        self._stopper.timeout.connect(self._stop)
+        # Children: they do not outlive the panel, as static single shots would.
+        self._stopper = self._timer(0, self._stop)
+        self._saver = self._timer(SAVE_AFTER, self._save_now)
+        self._predictor = self._timer(PREDICT_AFTER, self.predict.emit)
         self._tools = PickTools(self._picking, self.failed.emit)
-        self.toggle = _button("Pick superpixels", "Pick by mouse and keys in the layer below")
+        self.toggle = _button("Refine", "Work on superpixels by mouse and keys; press again to end")
         self.toggle.setCheckable(True)
-        self.toggle.setFont(self.button.font())
         self.box = LayerBox(
-            viewer,
-            _is_superpixels,
-            "Superpixels",
-            "The Labels layer whose superpixels are picked",
-            newest=True,
-        )
-        self.select, self.paint = QRadioButton("Select"), QRadioButton("Paint class")
-        self.select.setToolTip("A click selects (key T)")
-        self.paint.setToolTip("A click gives a superpixel the current class (key T)")
+            self._viewer, is_superpixels, "Superpixels",
+            "The Labels layer whose superpixels are refined", newest=True,
+        )  # fmt: skip
+        self.paint, self.select = QRadioButton("Paint a class"), QRadioButton("Select")
+        self.select.setToolTip("Click or drag selects (key T)")
+        self.paint.setToolTip("Click or drag gives superpixels the chosen class (key T)")
         self._group = QButtonGroup(self)
-        self._group.addButton(self.select)
         self._group.addButton(self.paint)
+        self._group.addButton(self.select)
         self.actions_ = {
             "merge": _button("Merge", "Merge the selected superpixels that touch (key M)"),
             "split": _button("Split", "Split into what it was merged of (key S)"),
             "undo": _button("Undo", "Take back the last change (Ctrl+Z)"),
             "redo": _button("Redo", "Do it again (Ctrl+Shift+Z)"),
         }
-        self.classes = QListWidget()
-        self.classes.setAccessibleName("Classes")
-        self.classes.setToolTip("The class to paint; double-click to rename (keys 1 to 9, 0: none)")
-        self.classes.setIconSize(QSize(14, 14))
+        self.classes = ClassList(self._picking)
         self.add = _button("Add class", "Add another class")
-        self.give = _button("Paint selected", "Give the selected superpixels the current class")
-        self.store = _button("Save ...", "Save pieces, classes and examples as a JSON file")
-        self.load = _button("Load ...", "Load such a file; on another image it gives examples")
+        self.give = _button("Paint selected", "Give the selected superpixels the chosen class")
+        self.live = QCheckBox("while I paint")
+        self.live.setToolTip("Predict again after every stroke, once two classes are painted")
+        self.doubt = _button("Least certain", "Show the superpixel whose class is least certain")
+        self.sure = _button("Confidence", "Show or hide how sure the prediction is")
+        self.saving = _button("Save ...", "Save classes and examples as a file, to go on later")
+        self.loading = _button("Load ...", "Load such a file; on another image it gives examples")
+        self.export = ExportButton(session, self._viewer)
         self.tools_widget = QWidget()
         self._arrange()
         self._connect()
         self._show()
 
+    def _timer(self, interval: int, act: Any) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(interval)
+        timer.timeout.connect(act)
+        return timer
+
     def _arrange(self) -> None:
-        tools, row, files = QGridLayout(self.tools_widget), QHBoxLayout(), QHBoxLayout()
-        tools.setContentsMargins(6, 0, 0, 0)
+        tools, row = QGridLayout(self.tools_widget), QHBoxLayout()
+        tools.setContentsMargins(0, 0, 0, 0)
         tools.setVerticalSpacing(3)
-        row.addWidget(self.select)
-        row.addWidget(self.paint, 1)
+        row.setSpacing(18)
+        row.addWidget(self.paint)
+        row.addWidget(self.select, 1)
         tools.addLayout(row, 0, 0, 1, 2)
+        tools.addWidget(self.classes, 1, 0, 1, 2)
+        tools.addWidget(self.add, 2, 0)
+        tools.addWidget(self.give, 2, 1)
         for place, button in enumerate(self.actions_.values()):
-            tools.addWidget(button, 1 + place // 2, place % 2)
-        tools.addWidget(self.classes, 3, 0, 1, 2)
-        tools.addWidget(self.give, 4, 0)
-        tools.addWidget(self.add, 4, 1)
-        tools.addWidget(hint(" · ".join(text for _, _, text in KEYS) + " · 1-9: class"), 5, 0, 1, 2)
-        files.addWidget(self.store)
-        files.addWidget(self.load)
-        layout = self.layout()
-        assert isinstance(layout, QVBoxLayout)
-        for place, widget in enumerate((self.toggle, hint(ABOUT), self.box, self.tools_widget)):
-            layout.insertWidget(place, widget)
+            tools.addWidget(button, 3 + place // 2, place % 2)
+        tools.addWidget(self.button, 5, 0)
+        tools.addWidget(self.live, 5, 1)
+        tools.addWidget(self.doubt, 6, 0)
+        tools.addWidget(self.sure, 6, 1)
+        tools.addWidget(hint(" · ".join(text for _, _, text in KEYS) + " · 1-9: class"), 7, 0, 1, 2)
+        files = QHBoxLayout()
+        for button in (self.saving, self.loading):
+            files.addWidget(button, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 2, 0, 4)
+        layout.setSpacing(3)
+        layout.addWidget(self.box)
+        layout.addWidget(self.toggle)
+        layout.addWidget(hint(ABOUT))
+        layout.addWidget(self.tools_widget)
         layout.addLayout(files)
+        layout.addWidget(self.export)
 
     def _connect(self) -> None:
         self.toggle.toggled.connect(self._toggle)
@@ -131,18 +149,30 @@ class PickPanel(StepPanel):
         self.paint.clicked.connect(lambda: self._set_tool("paint"))
         for name, button in self.actions_.items():
             button.clicked.connect(lambda _=False, name=name: self._tools.do(name))
-        self.classes.currentRowChanged.connect(self._set_class)
-        self.classes.itemChanged.connect(self._rename)
         self.add.clicked.connect(self._add)
         self.give.clicked.connect(lambda: self._tools.paint(self._picking.current))
-        self.store.clicked.connect(self._ask_save)
-        self.load.clicked.connect(self._ask_load)
+        self.doubt.clicked.connect(self._show_doubt)
+        self.sure.clicked.connect(self._show_confidence)
+        self.saving.clicked.connect(self._ask_save)
+        self.loading.clicked.connect(self._ask_load)
+        self.export.told.connect(self.told)
+        self.export.failed.connect(self.failed)
         follow(self, self._picking.changed, self._show)
+        follow(self, self._picking.edited, self._edited_pieces)
+        follow(self, self._session.granularity.changed, self._show)
+        app = QCoreApplication.instance()
+        if app is not None:
+            app.aboutToQuit.connect(self._save_now)
 
     def leave(self) -> None:
-        """Give mouse and keys back, and let go of the viewer and of the session."""
+        """Save what was painted, give mouse and keys back, let go of viewer and session."""
         super().leave()
+        self._save_now()
         self._tools.detach()
+        self._picking.changed.disconnect(self._show, missing_ok=True)
+        self._picking.edited.disconnect(self._edited_pieces, missing_ok=True)
+        self._session.granularity.changed.disconnect(self._show, missing_ok=True)
+        self.classes.leave()
         self.box.leave()
 
     def open(self, path: Path) -> None:
@@ -158,7 +188,7 @@ class PickPanel(StepPanel):
             return
         try:
             if self.box.layer is None:
-                raise SenError("there is no Labels layer: make superpixels first")
+                raise SenError("there are no superpixels: press Make superpixels first")
             self._session.pick(self.box.layer)
         except SenError as error:
             self._stop()
@@ -166,12 +196,12 @@ class PickPanel(StepPanel):
             return
         layer = self._picking.layer
         self._tools.attach(layer)
-        self.box.choose(layer)
         selection = getattr(self._picking.layers, "selection", None)
         if selection is not None:
             selection.active = layer
 
     def _stop(self) -> None:
+        self._save_now()
         self._tools.detach()
         self._picking.leave()
         blocker = QSignalBlocker(self.toggle)
@@ -182,7 +212,19 @@ class PickPanel(StepPanel):
         """Stop when another layer is chosen, or ours was removed from the viewer."""
         if self._picking.layer is not None and layer is not self._picking.layer:
             # Not now: napari may be in the middle of removing ours, and we remove one too.
-            self._stopper.start(0)
+            self._stopper.start()
+
+    def _edited_pieces(self) -> None:
+        """Save soon what was painted, and predict anew where that is wanted."""
+        self._saver.start()
+        painted = set(self._picking.pieces.class_table().tolist()) - {0}
+        if self.live.isChecked() and len(painted) > 1:
+            self._predictor.start()
+
+    def _save_now(self) -> None:
+        if self._saver.isActive():
+            self._saver.stop()
+            self._session.classifying.keep(self._picking)
 
     def _remove_later(self, layer: Any) -> None:
         """Remove a layer once the canvas was drawn.
@@ -197,15 +239,27 @@ class PickPanel(StepPanel):
 
         QTimer.singleShot(REMOVE_AFTER, remove)
 
+    def _show_doubt(self) -> None:
+        try:
+            label = least_certain(self._picking)
+        except SenError as error:
+            self.failed.emit(str(error))
+            return
+        self._picking.select([label])
+        place = self._picking.centre(label)
+        self._viewer.dims.set_point(range(len(place))[:-2], place[:-2])
+        self._viewer.scene.camera.center = (0, *place[-2:])
+
+    def _show_confidence(self) -> None:
+        overlays = self._picking.overlays
+        layer = None if overlays is None else overlays.helper("confidence")
+        if layer is None:
+            self.failed.emit("nothing is predicted yet: paint two classes and press Predict")
+        else:
+            layer.visible = not layer.visible
+
     def _set_tool(self, tool: Any) -> None:
         self._picking.tool = tool
-
-    def _set_class(self, row: int) -> None:
-        if row >= 0:
-            self._picking.current = row + 1
-
-    def _rename(self, item: QListWidgetItem) -> None:
-        self._picking.rename_class(self.classes.row(item) + 1, item.text())
 
     def _add(self) -> None:
         try:
@@ -224,29 +278,8 @@ class PickPanel(StepPanel):
         self.give.setEnabled(bool(picking.selected))
         self.select.setChecked(picking.tool == "select")
         self.paint.setChecked(picking.tool == "paint")
-        self._fill_classes()
-
-    def _fill_classes(self) -> None:
-        blocker = QSignalBlocker(self.classes)
-        names = self._picking.class_names
-        while self.classes.count() > len(names):
-            self.classes.takeItem(self.classes.count() - 1)
-        for number, name in enumerate(names):
-            item = self.classes.item(number)
-            if item is None:
-                pixmap = QPixmap(14, 14)
-                pixmap.fill(QColor(COLOURS[number]))
-                icon = QIcon(pixmap)
-                for mode in (QIcon.Mode.Selected, QIcon.Mode.Disabled):
-                    icon.addPixmap(pixmap, mode)  # the same colour always
-                item = QListWidgetItem(icon, name)
-                item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-                self.classes.addItem(item)
-            item.setText(name)
-        self.classes.setCurrentRow(self._picking.current - 1)
-        height = self.classes.sizeHintForRow(0) * len(names) + 2 * self.classes.frameWidth() + 2
-        self.classes.setFixedHeight(height)
-        blocker.unblock()
+        if picking.layer is not None and self.box.layer is not picking.layer:
+            self.box.choose(picking.layer)
 
     def _ask_save(self) -> None:
         name, _ = QFileDialog.getSaveFileName(self, "Save annotation", "", FILES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +22,13 @@ from qtpy.QtWidgets import (
 
 from ...errors import SenError
 from ...tiles.geometry import LATTICE
+from ..state.layer_image import LayerImage
 from ..state.observed import follow
 from ..state.placement import full_resolution
-from ..state.source import LayerImage
-from ..state.storage import STORED, Storage, is_tiled
+from ..state.storage import Storage, is_tiled
 from ..steps.session import Session
+from ..steps.steps import STEPS
+from .folding import folded
 
 __all__ = ["StoreChooser"]
 
@@ -43,26 +44,25 @@ class StoreChooser(QWidget):
         Its ``storage`` is edited.
     step : str
         Of the step.
-    plan : callable
-        From the image, the side of a tile and the place to what is to be said; may raise
-        ParameterError.
     """
 
-    def __init__(
-        self, session: Session, step: str, plan: Callable[[LayerImage, int | None, Path], str]
-    ) -> None:
+    def __init__(self, session: Session, step: str) -> None:
         super().__init__()
-        self._session, self._step, self._plan = session, step, plan
+        self._session, self._step = session, step
+        tiled = STEPS[step].tiled
+        assert tiled is not None
+        self._tiled = tiled
         self._suggested = ""
         self._running = False
-        self.wanted = QCheckBox("Tile by tile, into a store on disk")
+        self.always = False  # also where the image is in memory and fits
+        self.wanted = QCheckBox("Tile by tile, into a folder on disk")
         self.wanted.setToolTip(
             "The memory needed is that of one tile; the result is shown while it grows, is kept, "
             "and goes on after a stop. Images that do not fit in memory are always done so"
         )
         self.path = QLineEdit()
         self.path.setToolTip("A new folder NAME.zarr for the result (OME-Zarr)")
-        self.path.setAccessibleName("Store")
+        self.path.setAccessibleName("Folder of the result")
         self.browse = QPushButton("…")
         self.browse.setToolTip("Choose the folder in which the store is made, or an unfinished one")
         self.browse.setAccessibleName("Choose a folder")
@@ -86,7 +86,7 @@ class StoreChooser(QWidget):
         form = QFormLayout(self.rows)
         form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(3)
-        form.addRow("Store", row)
+        form.addRow("Into", row)
         form.addRow("Tile", self.tile)
         form.addRow(self.overwrite)
         form.addRow(self.about)
@@ -94,7 +94,8 @@ class StoreChooser(QWidget):
         layout.setContentsMargins(6, 0, 0, 0)
         layout.setSpacing(3)
         layout.addWidget(self.wanted)
-        layout.addWidget(self.rows)
+        self.fold = folded("Folder of the result", self.rows)
+        layout.addWidget(self.fold)
         self.wanted.toggled.connect(self._edited)
         self.overwrite.toggled.connect(self._edited)
         self.tile.valueChanged.connect(self._edited)
@@ -127,7 +128,7 @@ class StoreChooser(QWidget):
         elif name == "storage":
             if self._session.storage[self._step] != self._value():
                 self.write()
-        elif name in ("model", "SegmentParams"):
+        elif name in ("model", "SegmentParams", "number", "diameter", "size_by"):
             self.refresh()
 
     def write(self) -> None:
@@ -152,23 +153,24 @@ class StoreChooser(QWidget):
         if layer is None or source is None:
             self.hide()
             return
-        with_model = self._session.model is not None
-        forced = is_tiled(source, STORED[self._step], with_model, Storage())
-        self.setVisible(forced or not isinstance(full_resolution(layer), np.ndarray))
+        with_model = self._tiled.needs_model or self._session.model is not None
+        forced = is_tiled(source, self._tiled.product, with_model, Storage())
+        self.setVisible(self.always or forced or not isinstance(full_resolution(layer), np.ndarray))
         self.wanted.setEnabled(not forced)
         blocker = QSignalBlocker(self.wanted)
         if forced:
             self.wanted.setChecked(True)
         blocker.unblock()
-        self.rows.setVisible(self.wanted.isChecked())
+        self.fold.setVisible(self.wanted.isChecked())
         if not self.wanted.isChecked():
             return
         self.read()
         storage = self._session.storage[self._step]
         if not storage.path:
-            self._suggested = str(storage.goal(layer, STORED[self._step]))
+            self._suggested = str(storage.goal(layer, self._tiled.suffix))
             self.path.setText(self._suggested)
             self.path.setCursorPosition(len(self._suggested))
+        self.fold.setText(f"Into {Path(self.path.text()).name}")
         self.about.setText(self._told(source))
 
     def show_path(self, path: str) -> None:
@@ -193,7 +195,8 @@ class StoreChooser(QWidget):
     def _told(self, source: LayerImage) -> str:
         goal = Path(self.path.text().strip()).expanduser()
         try:
-            return self._plan(source, self.tile.value() or None, goal)
+            tile = self.tile.value() or None
+            return self._tiled.plan(source, self._session.settings(), tile, goal)
         except SenError as error:
             return f"Not possible: {error}."
 

@@ -16,12 +16,13 @@ from qtpy.QtWidgets import (
 )
 
 from ..state.catalogue import Found, catalogue
+from ..state.choices import TRAIN_ON
 from ..state.observed import follow
-from ..steps.session import TRAIN_ON, Session
+from ..steps.session import Session
 from ..steps.training import unfinished
 from .curve import LossCurve
 from .layer_box import fill, named_combo
-from .panels import StepPanel
+from .panel import StepPanel
 
 __all__ = ["TrainPanel"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .source import LayerImage
+from .layer_image import LayerImage
 
 if TYPE_CHECKING:
     from ...learn.remember import RememberingModel

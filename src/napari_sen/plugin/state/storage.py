@@ -13,28 +13,26 @@ from platformdirs import user_data_path
 
 from ...disk import is_ours
 from ...errors import OutputError, SenError
-from ...params import SegmentParams
+from ...io.memory import available_memory
 from ...tiles.geometry import TileGrid, tile_sides
-from .source import LayerImage
+from .layer_image import LayerImage
 
 __all__ = [
-    "STORED",
+    "EMBEDDING",
     "SUFFIX",
     "Storage",
     "colours_beside",
     "image_path",
     "is_tiled",
-    "plan_contours",
-    "plan_embedding",
-    "plan_superpixels",
+    "plan_plain",
+    "plan_tiles",
     "prepare",
     "suggest",
     "what_lies_at",
+    "why_tiled",
 ]
 
-# Steps that work in tiles, and what their stores are called.
-STORED = {"superpixels": "superpixels", "embed": "embedding", "contours": "contours"}
-
+EMBEDDING = "embedding"  # what the stores of embeddings are called: their colours lie beside them
 SUFFIX = ".sen.zarr"  # of suggestions: napari opens such folders with our reader
 _SUFFIXES = (".zarr", ".sen", ".ome", ".tif", ".tiff", ".npy", ".png", ".jpg", ".jpeg")
 
@@ -68,6 +66,14 @@ class Storage:
 def is_tiled(source: LayerImage, product: str, with_model: bool, storage: Storage) -> bool:
     """Return whether a step works in tiles: where that is wanted, or memory does not suffice."""
     return storage.wanted or not source.fits(product, with_model)
+
+
+def why_tiled(source: LayerImage, product: str, with_model: bool) -> str:
+    """Return one line: why an image is worked on in tiles; empty where it need not be."""
+    if source.fits(product, with_model):
+        return ""
+    needed, free = _bytes(source.needs(product, with_model)), _bytes(available_memory() or 0)
+    return f"This needs {needed} of memory, {free} are free: it is made in tiles, on disk."
 
 
 def image_path(layer: Any) -> Path | None:
@@ -104,7 +110,7 @@ def suggest(layer: Any, what: str) -> Path:
         folder = results_folder()
         stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in layer.name)
     goal, number = folder / f"{stem}_{what}{SUFFIX}", 1
-    while goal.exists() and (what != STORED["embed"] or colours_beside(goal).exists()):
+    while goal.exists() and (what != EMBEDDING or colours_beside(goal).exists()):
         number += 1
         goal = folder / f"{stem}_{what}_{number}{SUFFIX}"
     return goal
@@ -142,47 +148,17 @@ def prepare(goal: Path, overwrite: bool) -> None:
         goal.parent.mkdir(parents=True, exist_ok=True)
 
 
-def plan_superpixels(
-    source: LayerImage, params: SegmentParams, tile: int | None, goal: Path
-) -> str:
-    """Return one or two sentences: how many tiles, how large the result, what lies there."""
-    from ...pipeline.superpixels import planned_tiles
-
-    n = 3 if source.slices == "volume" else 2
-    leading, spatial = source.shape[:-n], source.shape[-n:]
-    try:
-        if params.method == "snic":
-            size = source.spacing if source.is_scaled else (1.0,) * len(spatial)
-            grid = planned_tiles(params, spatial, size, tile)
-        else:
-            grid = TileGrid(spatial, tile_sides(tile, spatial, n_spatial=len(spatial)))
-    except SenError as error:
-        return f"Not possible: {error}."
-    size_text = "at most {}, as a rule below a tenth of it"
-    return _plan(len(grid) * prod(leading), prod(source.shape) * 4, size_text, goal)
-
-
-def plan_embedding(source: LayerImage, dim: int, tile: int | None, goal: Path) -> str:
-    """Return as much of an embedding of ``dim`` values a pixel, with its colours."""
-    return _plan_plain(source, 3 if source.slices == "volume" else 2, 4 * dim + 3, tile, goal)
-
-
-def plan_contours(source: LayerImage, tile: int | None, goal: Path) -> str:
-    """Return as much of contours, which are made slice by slice."""
-    return _plan_plain(source, 2, 4, tile, goal)
-
-
-def _plan_plain(source: LayerImage, n: int, pixel: int, tile: int | None, goal: Path) -> str:
+def plan_plain(source: LayerImage, n: int, pixel: int, tile: int | None, goal: Path) -> str:
     """Return the plan of a result of so many bytes a pixel, of slices with n axes."""
     leading, spatial = source.shape[:-n], source.shape[-n:]
     try:
         grid = TileGrid(spatial, tile_sides(tile, spatial, n_spatial=n))
     except SenError as error:
         return f"Not possible: {error}."
-    return _plan(len(grid) * prod(leading), prod(source.shape) * pixel, "about {}", goal)
+    return plan_tiles(len(grid) * prod(leading), prod(source.shape) * pixel, "about {}", goal)
 
 
-def _plan(tiles: int, finest: int, size_text: str, goal: Path) -> str:
+def plan_tiles(tiles: int, finest: int, size_text: str, goal: Path) -> str:
     """Return the sentences; ``finest`` are the bytes of the finest level."""
     most = finest * 4 / 3  # a quarter for each level more
     text = f"{tiles} tile{'s' * (tiles != 1)}, {size_text.format(_bytes(most))}."

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from platformdirs import user_data_path
 
-from ...errors import ParameterError
-from ...io.annotation_file import Annotation, digest_of, load_annotation, save_annotation
+from ...errors import ImageError, OutputError, ParameterError
+from ...io.annotation_file import SUFFIX, Annotation, digest_of, load_annotation, save_annotation
 from ...learn.classes import Examples, propagate
 from ...pipeline.describe import Description, describe
-from ..layers.picking import COLOURS, Picked, Picking
-from ..layers.results import Classes, Finished, Result
+from ..layers.overlays import COLOURS, class_colours
+from ..layers.picking import Picked, Picking
+from ..layers.results import Classes, Finished
 from ..state.control import Control
-from ..state.source import LayerImage
+from ..state.layer_image import LayerImage
 from .settings import Settings
+from .step import DockStep, by_slice
 
-__all__ = ["Classifying"]
+__all__ = ["CLASSES", "Classifying", "autosaved", "least_certain", "results"]
+
+log = logging.getLogger("napari_sen")
+
+
+def autosaved(digest: str) -> Path:
+    """Return where the annotation of these superpixels is saved by itself."""
+    return user_data_path("napari-sen", appauthor=False) / "annotations" / f"{digest[:24]}{SUFFIX}"
 
 
 class Classifying:
@@ -76,8 +87,40 @@ class Classifying:
         picking.current = 1
         return (
             f"{path.name} is of other superpixels: its {len(self.others.classes)} painted ones "
-            "serve as examples when you press Propagate."
+            "serve as examples when you press Predict."
         )
+
+    def keep(self, picking: Picking) -> None:
+        """Save what was painted, merged and named to a file of its own, by itself."""
+        if picking.partition is None:
+            return
+        picked = picking.picked()
+        path = autosaved(digest_of(picked.base))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_annotation(
+                path,
+                Annotation(
+                    picked.class_names, digest_of(picked.base), picked.pieces, picked.classes,
+                    Examples.none(), self.others,
+                ),
+            )  # fmt: skip
+        except (OSError, OutputError) as error:
+            log.warning("what was painted is not saved by itself: %s", error)
+
+    def restore(self, picking: Picking) -> None:
+        """Put back what was saved by itself on the very same superpixels, if nothing is painted."""
+        partition = picking.partition
+        if partition is None or partition.can_undo or partition.class_table().any():
+            return
+        path = autosaved(digest_of(partition.base))
+        if path.is_file():
+            try:
+                found = load_annotation(path)
+                if found.classes.any():
+                    picking.restore(partition.table()[1:], found.classes, found.class_names)
+            except (ImageError, ParameterError) as error:
+                log.warning("what was saved by itself cannot be put back: %s", error)
 
     def _examples(
         self, picked: Picked, source: LayerImage, settings: Settings, control: Control
@@ -98,7 +141,7 @@ class Classifying:
         self, picked: Picked, source: LayerImage, settings: Settings, control: Control
     ) -> Description:
         """Return what the leaves look like; the last description if nothing has changed."""
-        model = settings.models.get(settings.model, source)
+        model = settings.model_of(source)
         key = (picked.base, source.data, source.index, source.channel_axis, model)
         same = len(self._described) == len(key) and all(
             old is new or (isinstance(new, tuple | int) and old == new)
@@ -109,7 +152,9 @@ class Classifying:
             self._description = describe(
                 source.load(control),
                 labels,
-                **(source.reading | ({"slices": "each"} if source.slices else {})),
+                **(source.reading | by_slice(source)),
+                mask=source.load_mask(control),
+                kind=source.kind,
                 model=model,
                 device=settings.device,
                 progress=control.progress,
@@ -118,17 +163,50 @@ class Classifying:
         return self._description
 
 
-def results(classes: Classes, picking: Picking) -> list[Result]:
-    """Return the layers of a classification: the classes, and how likely each is."""
+def results(classes: Classes, picking: Picking) -> None:
+    """Show a classification: the class of every superpixel, and hidden how sure that is."""
     table = np.concatenate([[0], classes.numbers[classes.probability.argmax(axis=1)]])
-    found = [picking.class_result("propagated", table.astype(np.uint8)[classes.base])]
-    for column, number in enumerate(classes.numbers.tolist()):
-        shown = np.concatenate([[0], classes.probability[:, column]]).astype(np.float32)
-        found.append(picking.probability_result(number, shown[classes.base]))
-    return found
+    sure = np.concatenate([[0], classes.probability.max(axis=1)]).astype(np.float32)
+    overlays = picking.overlays
+    assert overlays is not None
+    picking.about.extra["prediction"] = classes
+    predicted = overlays.result(
+        "predicted", table.astype(np.uint8)[classes.base], colormap=class_colours(), opacity=0.5
+    )
+    overlays.show("predicted", predicted)
+    confidence = overlays.result(
+        "confidence", sure[classes.base], colormap="viridis",
+        contrast_limits=(1 / len(classes.numbers), 1.0), visible=False,
+    )  # fmt: skip
+    overlays.show("confidence", confidence)
+
+
+def least_certain(picking: Picking) -> int:
+    """Return the superpixel whose class is the least certain, of those that are not painted."""
+    classes: Classes | None = picking.about.extra.get("prediction")
+    if classes is None or classes.base is not picking.pieces.base:
+        raise ParameterError("nothing is predicted yet: paint two classes and press Predict")
+    pieces, first = np.unique(picking.pieces.table()[1:], return_index=True)
+    sure = classes.probability[first].max(axis=1)
+    painted = picking.pieces.classes()
+    sure[[label in painted for label in pieces.tolist()]] = np.inf
+    return int(pieces[sure.argmin()])
 
 
 def _picked(settings: Settings) -> Picked:
     if settings.picked is None:
-        raise ParameterError("choose a Labels layer of superpixels and start picking first")
+        raise ParameterError("press Refine and paint superpixels of two classes first")
     return settings.picked
+
+
+def classes(source: LayerImage, settings: Settings, control: Control) -> Finished:
+    """Carry the classes of the painted superpixels to all others."""
+    return settings.classify(source, settings, control)
+
+
+CLASSES = DockStep(
+    "Predict",
+    "Give every superpixel the class of the painted ones that look like it.",
+    classes,
+    at_picks=True,
+)

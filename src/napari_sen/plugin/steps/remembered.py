@@ -11,13 +11,16 @@ from platformdirs import user_config_path
 
 from ...disk import atomic, remove_file
 from ...errors import SenError
-from .session import KINDS, TRAIN_ON, Session
+from ..state.choices import TRAIN_ON
+from .session import Session
+from .steps import kinds
 
 __all__ = ["forget", "keep", "recall"]
 
 log = logging.getLogger("napari_sen")
 
 CHOICES = ("model", "device", "new_model", "train_on", "train_folder", "start_model")
+SIZES = ("size", "n_segments")
 LARGEST = 1_000_000
 
 
@@ -27,7 +30,7 @@ def _path() -> Path:
 
 def keep(session: Session) -> None:
     """Write the session's parameters and choices; what cannot be written is logged."""
-    content: dict[str, Any] = {kind.__name__: session.params[kind].to_dict() for kind in KINDS}
+    content: dict[str, Any] = {kind.__name__: session.params[kind].to_dict() for kind in kinds()}
     content["choices"] = {name: getattr(session, name) for name in CHOICES}
     path = _path()
     try:
@@ -49,12 +52,12 @@ def recall(session: Session) -> None:
         return
     if not isinstance(content, dict):
         return
-    for kind in KINDS:
+    for kind in kinds():
         values = content.get(kind.__name__)
         if isinstance(values, dict):
             try:
-                # A diameter is in the units of the image that it was meant for.
-                session.set(kind.from_dict({k: v for k, v in values.items() if k != "size"}))
+                # Sizes are those of the image that they were meant for.
+                session.set(kind.from_dict({k: v for k, v in values.items() if k not in SIZES}))
             except (SenError, TypeError):
                 log.info("%s in %s are not legal: defaults are used", kind.__name__, path)
     choices = content.get("choices")

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...options import Execution
 from ...params import Params
 from ..layers.picking import Picked
 from ..layers.results import Finished
+from ..state.choices import SizeBy
 from ..state.control import Control
+from ..state.layer_image import LayerImage
 from ..state.shelf import ModelShelf
-from ..state.source import LayerImage
 from ..state.storage import Storage
 
 __all__ = ["Settings", "TrainingChoice"]
@@ -60,7 +62,38 @@ class Settings:
     training: TrainingChoice = field(repr=False)
     all_channels: bool = False
     storage: Mapping[str, Storage] = field(default_factory=dict)
+    size_by: SizeBy = "image"
+    number: int = 500
+    diameter: float = 20.0
+    evenness: float | None = None
+    image: Any = field(default=None, repr=False)
 
     def __getitem__(self, kind: type[Params]) -> Any:
         """Return the parameters of one class."""
         return self.params[kind]
+
+    def model_of(self, source: LayerImage) -> Any:
+        """Return the model, loaded, that is used for an image; None for colour alone."""
+        return self.models.get(self.model, source)
+
+    def reading(self, source: LayerImage) -> dict[str, Any]:
+        """Return the keyword arguments that tell the API how to read an image, and the model."""
+        model = self.model_of(source)
+        spacing = source.spacing if source.is_scaled else None
+        return {
+            **source.reading, "spacing": spacing, "kind": source.kind, "model": model,
+            "device": self.device,
+        }  # fmt: skip
+
+    def execution(self, step: str) -> Execution:
+        """Return where a run goes: it goes on with what is at its goal, or overwrites it."""
+        storage = self.storage[step]
+        return Execution(
+            self.device, storage.tile, out=Path(storage.path), resume=not storage.overwrite,
+            overwrite=storage.overwrite,
+        )  # fmt: skip
+
+    def model_note(self, source: LayerImage) -> str:
+        """Return which model is used, for people."""
+        model = self.model_of(source)
+        return "colour alone, no model" if model is None else f"model {model.name}"

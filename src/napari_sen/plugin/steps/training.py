@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from ...core.image import interpret
 from ...disk import discard_folder, make_folder, write_durably
@@ -21,16 +22,18 @@ from ...params import (
     TrainParams,
     check_model_name,
 )
+from ..layers.made import mark
 from ..layers.results import Finished, Loss, Preview, Result
 from ..state.control import Control
-from ..state.source import LayerImage
+from ..state.layer_image import LayerImage
 from .settings import Settings, TrainingChoice
+from .step import DockStep
 
 if TYPE_CHECKING:
     from ...learn.model import Model
     from ...learn.training import TrainingStep
 
-__all__ = ["check", "train", "unfinished"]
+__all__ = ["TRAIN", "check", "train", "unfinished"]
 
 KINDS: tuple[type[Params], ...] = (
     TrainParams, NetworkParams, MeanShiftParams, LossParams, PseudoLabelParams,
@@ -191,6 +194,7 @@ class _Preview:
         self._source, self._device, self._control = source, device, control
         self._next = 0.0
         self._image: np.ndarray | None = None
+        self._last: np.ndarray | None = None
 
     def is_due(self, step: TrainingStep) -> bool:
         return self._source is not None and time.monotonic() >= self._next
@@ -212,9 +216,44 @@ class _Preview:
             device=self._device,
             progress=lambda done, total, stage: self._control.check(),
         )
-        picture = source.placement.shape(pca_rgb(embedding))
+        colours = pca_rgb(embedding)
+        if self._last is not None:
+            colours = aligned(colours, self._last)
+        self._last = colours
+        picture = source.placement.shape(colours)
         name = f"{source.name} training preview"
-        result = Result("image", name, picture, source.placement, {"rgb": True})
+        options = {"rgb": True, **mark("training preview")}
+        result = Result("image", name, picture, source.placement, options)
         self._control.live(Preview(step, result))
         now = time.monotonic()
         self._next = now + max(PREVIEW_EVERY, (now - start) / PREVIEW_SHARE)
+
+
+def aligned(picture: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Return a picture with its colours exchanged and inverted so that they are most like the last.
+
+    Main directions come in any order and sign: without this, colours flip from one to the next.
+    """
+    flat = [each.reshape(-1, 3).astype(float) for each in (picture, last)]
+    centred = [each - each.mean(axis=0) for each in flat]
+    length = [np.maximum(np.linalg.norm(each, axis=0), 1e-12) for each in centred]
+    alike = (centred[0] / length[0]).T @ (centred[1] / length[1])
+    own, theirs = linear_sum_assignment(-np.abs(alike))
+    result = np.empty_like(picture)
+    for mine, channel in zip(own, theirs, strict=True):
+        values = picture[..., mine]
+        result[..., channel] = values if alike[mine, channel] >= 0 else 255 - values
+    return result
+
+
+TRAIN = DockStep(
+    "Train a model",
+    "Teach a new model this image, without any labels of yours.",
+    train,
+    (TrainParams, NetworkParams, MeanShiftParams, LossParams),
+    ("steps",),
+    check,
+    hidden=("planes",),
+    uses=("pseudo_labels",),
+    own_images=True,
+)

@@ -1,0 +1,76 @@
+"""Borders between the pieces of a label map, as line segments; no Qt and no napari in here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["plane_borders", "world_lines"]
+
+
+def plane_borders(plane: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the borders between different labels of a plane, straight runs as one segment.
+
+    Parameters
+    ----------
+    plane : (Y, X) array of int
+
+    Returns
+    -------
+    (N, 2, 2) float32 array
+        Two ends, each row and column; the pixel (i, j) reaches from i - 0.5 to i + 0.5.
+    """
+    found = [_runs(plane[1:] != plane[:-1])]
+    found.append(_runs((plane[:, 1:] != plane[:, :-1]).T)[..., ::-1])
+    return np.concatenate(found)
+
+
+def _runs(differ: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the runs of True along the rows, each at the lower edge of its row."""
+    edge = np.zeros((differ.shape[0], 1), bool)
+    before = np.concatenate([edge, differ[:, :-1]], axis=1)
+    after = np.concatenate([differ[:, 1:], edge], axis=1)
+    starts, ends = np.argwhere(differ & ~before), np.argwhere(differ & ~after)
+    lines = np.stack([starts, ends], axis=1).astype(np.float32)
+    lines[:, :, 0] += 0.5
+    lines[:, 0, 1] -= 0.5
+    lines[:, 1, 1] += 0.5
+    return lines
+
+
+def world_lines(
+    layer: Any, axes: tuple[int, int], index: dict[int, int], displayed: Sequence[int]
+) -> NDArray[np.float32]:
+    """Return the borders of one plane of a layer in the world, as pairs of points (x, y, z).
+
+    Where two axes are drawn, z is 0.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+        Of one level.
+    axes : tuple of int
+        Of the plane.
+    index : dict
+        Where it lies along the other axes.
+    displayed : sequence of int
+        Axes of the layer that are drawn, z before y before x.
+    """
+    key = tuple(index.get(axis, slice(None)) for axis in range(layer.ndim))
+    plane = np.asarray(layer.data[key])
+    lines = plane_borders(plane if axes[0] < axes[1] else plane.T).reshape(-1, 2)
+    points = np.zeros((len(lines), layer.ndim))
+    points[:, list(axes)] = lines
+    for axis, place in index.items():
+        points[:, axis] = place
+    origin = np.asarray(layer.data_to_world((0,) * layer.ndim))
+    steps = np.stack(
+        [np.asarray(layer.data_to_world(unit)) - origin for unit in np.eye(layer.ndim)]
+    )
+    world = points @ steps + origin
+    drawn = np.zeros((len(points), 3), np.float32)
+    drawn[:, : len(displayed)] = world[:, list(displayed)[::-1]]
+    return drawn

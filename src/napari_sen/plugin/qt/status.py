@@ -1,0 +1,110 @@
+"""The line that says how the work goes: progress, Cancel, and how the last step ended."""
+
+from __future__ import annotations
+
+import time
+
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+__all__ = ["StatusPanel"]
+
+
+class StatusPanel(QWidget):
+    """Progress bar, Cancel, and one line: what is going on, or how the last step ended.
+
+    ``cancel`` is emitted by its button, ``remedy`` by the button that :meth:`offer` shows.
+    """
+
+    cancel = Signal()
+    remedy = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bar = QProgressBar()
+        self.bar.setAccessibleName("Progress")
+        self.bar.setTextVisible(False)
+        self.button = QPushButton("Cancel")
+        self.button.setToolTip("Stop the running step; only finished tiles are kept")
+        self.button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self.button.clicked.connect(self.cancel)
+        self.offered = QPushButton()
+        self.offered.clicked.connect(self.remedy)
+        self.offered.hide()
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        row = QHBoxLayout()
+        row.addWidget(self.bar)
+        row.addWidget(self.button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 2, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(row)
+        layout.addWidget(self.text)
+        layout.addWidget(self.offered)
+        self._stage: tuple[str, float] = ("", 0.0)
+        self._is_stopping = False
+        self.idle("Ready.")
+
+    def begin(self, title: str) -> None:
+        """Show that ``title`` has begun."""
+        self._stage, self._is_stopping = ("", 0.0), False
+        self.offered.hide()
+        self.bar.setRange(0, 0)
+        self.button.setEnabled(True)
+        self.text.setText(f"{title}: starting ...")
+
+    def progress(self, done: int, total: int, stage: str) -> None:
+        """Move the bar, name the stage, and estimate the time left in it."""
+        if self._is_stopping:
+            return  # what is on its way still must not say that the work goes on
+        now = time.monotonic()
+        if stage != self._stage[0]:
+            self._stage = (stage, now)
+        self.bar.setRange(0, max(total, 0))
+        self.bar.setValue(done)
+        count = f" {done} of {total}" if stage == "training" and total else ""
+        left = self._left(done, total, now)
+        self.text.setText(f"{stage[:1].upper()}{stage[1:]}{count} ...{left}")
+
+    def _left(self, done: int, total: int, now: float) -> str:
+        elapsed = now - self._stage[1]
+        if elapsed < 1 or done <= 0 or total <= done:
+            return ""
+        seconds = elapsed * (total - done) / done
+        if seconds < 90:
+            return f" about {max(round(seconds), 1)} s left"
+        return f" about {round(seconds / 60)} min left"
+
+    def stopping(self) -> None:
+        """Show that Cancel or Stop was heard, until the work has ended."""
+        self._is_stopping = True
+        self.bar.setRange(0, 0)
+        self.button.setEnabled(False)
+        self.text.setText("Stopping ...")
+
+    def paused(self, on: bool) -> None:
+        """Show that the work waits, or goes on."""
+        self.text.setText("Paused." if on else "Going on ...")
+
+    def idle(self, text: str) -> None:
+        """Show how it ended."""
+        self._is_stopping = False
+        self.bar.setRange(0, 1)
+        self.bar.setValue(0)
+        self.button.setEnabled(False)
+        self.text.setText(text)
+
+    def offer(self, text: str) -> None:
+        """Show a button with a remedy for what went wrong, until the next step begins."""
+        self.offered.setText(text)
+        self.offered.show()
