@@ -10,6 +10,7 @@ from ..options import Execution, Reading
 from ..params import ContourParams
 from ..progress import Progress
 from .plan import contour_run
+from .renamed import renamed
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["contours"]
 
 
+@renamed(size_exponent="evenness")
 def contours(
     image: Any,
     *,

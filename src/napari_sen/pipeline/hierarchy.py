@@ -12,6 +12,7 @@ from ..options import Execution, Reading
 from ..params import HierarchyParams
 from ..progress import Progress
 from .plan import tree_run
+from .renamed import renamed
 from .stored import StoredTree
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["hierarchy"]
 
 
+@renamed(size_exponent="evenness")
 def hierarchy(
     image: Any,
     n_fine: int | None = None,

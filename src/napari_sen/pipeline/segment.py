@@ -11,6 +11,7 @@ from ..options import Execution, Reading
 from ..params import SegmentParams
 from ..progress import Progress
 from .plan import superpixel_run
+from .renamed import renamed
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["segment"]
 
 
+@renamed(mode="method", size_exponent="evenness")
 def segment(
     image: Any,
     n_segments: int | None = None,
