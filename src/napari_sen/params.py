@@ -600,10 +600,6 @@ class ContourParams(Params):
 
     suited: ClassVar[Suited] = {"natural": {"texture": 30.0}, "microscopy": {"texture": 10.0}}
 
-    level: float | None = param(
-        None, "method tree: cut where merging costs more than this, instead of at a number; see "
-        "the levels of a hierarchy", low=0, high=1e12, advanced=True,
-    )  # fmt: skip
     method: str = param(
         "trees", "trees: all cuts of merge trees, weighed by the boundary strength; sizes: flat "
         "superpixels of several sizes, as in the paper (Fig. 11)", choices=("trees", "sizes"),
