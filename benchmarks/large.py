@@ -3,7 +3,8 @@
     python benchmarks/large.py [--quick] [--sizes 2048 4096 8192 16384] [--threads 2]
     python benchmarks/large.py --first 64 --sizes 65536         # only so many tiles
     python benchmarks/large.py --model microscopy --first 4 --sizes 16384
-    python benchmarks/large.py --tree 5.18 --sizes 16384        # ten million leaves of this size
+    python benchmarks/large.py --method snic                    # flat superpixels
+    python benchmarks/large.py --reach 250 --sizes 2048         # merged around each tile
     python benchmarks/large.py --contours --sizes 4096          # contours instead
     python benchmarks/large.py --size 24 --sizes 4096           # larger superpixels
     python benchmarks/large.py --ndim 3 --sizes 384             # a volume
@@ -13,8 +14,9 @@ The image is a photograph's green channel (uint16), mirrored without end, with n
 repeat, made where it is read: nothing is measured of a disk's reading. Every size runs in a
 process of its own; memory is the peak of its resident set beyond what it holds after importing
 all libraries.
-Agreement: share of pixels with the label that the whole image, in memory, gives them (up to 4096,
-volumes up to 192).
+Agreement: share of pixels with the label that the whole image, in memory, gives them, and share of
+those whose superpixel is the same set of pixels there (up to 4096, volumes up to 192). Trees of up
+to a million leaves are merged as a whole; with ``--reach`` they are merged around each tile.
 Seams: how often labels change on tile borders, over how often they do on lines at the same place
 of the picture, which repeats, and of the seed lattice: other lines differ by nature; with the
 standard error that the choice of lines brings. Up to 4096 also over how often the labels of the
@@ -82,11 +84,11 @@ def resident(key: str) -> float:
 
 def measure(side: int, options: argparse.Namespace) -> dict[str, Any]:
     """Segment one size; return its row of the table."""
-    threads, first, model, leaf = options.threads, options.first, options.model, options.tree
+    threads, first, model = options.threads, options.first, options.model
     import dask.array  # noqa: F401
 
     from napari_sen.options import Execution, Reading
-    from napari_sen.params import ContourParams, HierarchyParams, SegmentParams
+    from napari_sen.params import ContourParams, SegmentParams
     from napari_sen.pipeline.plan import contour_run, superpixel_run
     from napari_sen.pipeline.stored import open_result
 
@@ -96,10 +98,7 @@ def measure(side: int, options: argparse.Namespace) -> dict[str, Any]:
         load_model(model)
     held = resident("VmRSS")
     image = Endless(side, options.ndim)
-    params, tree = SegmentParams(size=options.size), None
-    if leaf is not None:
-        params = SegmentParams(size=options.size, method="tree")
-        tree = HierarchyParams(fine_size=leaf)
+    params = SegmentParams(size=options.size, method=options.method)
     with tempfile.TemporaryDirectory() as folder:
         execution = Execution(scheduler=threads, out=Path(folder, "result.zarr"))
         reading = Reading(slices="volume" if options.ndim == 3 else None)
@@ -107,7 +106,7 @@ def measure(side: int, options: argparse.Namespace) -> dict[str, Any]:
         if options.contours:
             run = contour_run(image, ContourParams(), **how)
         else:
-            run = superpixel_run(image, params, tree=tree, **how)
+            run = superpixel_run(image, params, reach=options.reach, **how)
         start = last = time.perf_counter()
         stages: dict[str, float] = {}
         tiles, total = 0, 0
@@ -130,17 +129,17 @@ def measure(side: int, options: argparse.Namespace) -> dict[str, Any]:
             "stages": stages,
             "peak": resident("VmHWM") - held,
         }
-        if first is None and leaf is None and not options.contours:
+        if first is None and not options.contours:
             labels = open_result(run.path)[0]
             row["labels"] = int(labels.max().compute())
             ratio = seam_ratio(labels, options.size) if labels.ndim == 2 else None
             row |= {} if ratio is None else {"seams": ratio}
             if side <= COMPARED[labels.ndim] and model is None:
-                row |= compare(image, labels, options.size)
+                row |= compare(image, labels, options)
     return row
 
 
-def compare(image: Endless, labels: Any, size: float) -> dict[str, float]:
+def compare(image: Endless, labels: Any, options: argparse.Namespace) -> dict[str, float]:
     """Return the share of equal pixels, and the seconds that the whole takes in memory."""
     import dask.array as da
 
@@ -149,18 +148,31 @@ def compare(image: Endless, labels: Any, size: float) -> dict[str, float]:
     whole = image[tuple(slice(0, n) for n in image.shape)]
     how = {"slices": "volume"} if whole.ndim == 3 else {}
     start = time.perf_counter()
-    expected = segment(whole, size=size, model=None, **how)
+    size = options.size
+    expected = segment(whole, size=size, method=options.method, model=None, **how)
     seconds = time.perf_counter() - start
     equal = sum(
         int((labels[k : k + 512].compute() == expected[k : k + 512]).sum())
         for k in range(0, len(whole), 512)
     )
     found = {"whole": seconds, "agreement": equal / expected.size}
+    found["equal sets"] = in_equal_sets(labels.compute(), expected)
     if whole.ndim == 2:
         borders, _ = border_lines(len(whole), labels.chunks[0][0], size)
         ours, theirs = (changes(these, borders) for these in (labels, da.from_array(expected)))
         found["same borders"] = float(ours.sum() / theirs.sum())
     return found
+
+
+def in_equal_sets(found: np.ndarray, expected: np.ndarray) -> float:
+    """Return the share of pixels whose superpixel is the same set of pixels in both."""
+    key = found.ravel().astype(np.int64) << 32 | expected.ravel()
+    pairs, counts = np.unique(key, return_counts=True)
+    sizes = (
+        np.bincount(found.ravel())[pairs >> 32],
+        np.bincount(expected.ravel())[pairs & 0xFFFFFFFF],
+    )
+    return float(counts[(sizes[0] == counts) & (sizes[1] == counts)].sum() / found.size)
 
 
 def border_lines(side: int, tile: int, size: float) -> tuple[np.ndarray, np.ndarray]:
@@ -210,7 +222,8 @@ def main() -> None:
     parser.add_argument("--first", type=int, help="stop after so many tiles")
     parser.add_argument("--model", help="compare the embedding of this model, too")
     parser.add_argument("--size", type=float, default=10.0, help="diameter of the superpixels, px")
-    parser.add_argument("--tree", type=float, metavar="DIAMETER", help="cut a tree of such leaves")
+    parser.add_argument("--method", choices=("tree", "snic"), default="tree")
+    parser.add_argument("--reach", type=float, help="px around a tile in which leaves are merged")
     parser.add_argument("--ndim", type=int, choices=(2, 3), default=2, help="3: a volume")
     parser.add_argument("--contours", action="store_true", help="contours, no superpixels")
     parser.add_argument("--halo", type=float, help="seed spacings around a tile")
@@ -222,7 +235,8 @@ def main() -> None:
     sizes = [1024, 2048] if options.quick else options.sizes
     rows = []
     columns = ["side, px", "tiles", "seconds", "of it superpixels, seams", "Mpx / s", "peak, MB",
-               "agreement", "seams", "over those of the whole", "seconds in memory"]  # fmt: skip
+               "agreement", "seams", "in equal sets", "over those of the whole",
+               "seconds in memory"]  # fmt: skip
     print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     for side in sizes:
         command = [sys.executable, __file__, "--one", "--sizes", str(side), "--threads",
@@ -232,13 +246,17 @@ def main() -> None:
         command += ["--model", options.model] if options.model else []
         command += ["--contours"] * options.contours
         command += ["--halo", str(options.halo)] if options.halo else []
-        command += ["--tree", str(options.tree)] if options.tree else []
+        command += ["--method", options.method]
+        command += ["--reach", str(options.reach)] if options.reach else []
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         row = json.loads(output)
         rows.append(row)
         stages = row["stages"]
         pixels = side**options.ndim * row["tiles"] / row["of"] / 1e6
-        shown = [f"{row[key]:.5f}" if key in row else "" for key in ("agreement", "same borders")]
+        shown = [
+            f"{row[key]:.5f}" if key in row else ""
+            for key in ("agreement", "equal sets", "same borders")
+        ]
         if "seams" in row:
             shown.insert(1, "{:.3f} +- {:.3f}".format(*row["seams"]))
         else:
@@ -252,10 +270,6 @@ def main() -> None:
         if options.contours:
             shown = ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in stages.items())
             print(f"\nSeconds: {shown}.\n")
-        if options.tree:
-            shown = ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in stages.items())
-            print(f"\n{round(side * side / options.tree**2) / 1e6:.2f} million leaves; seconds: "
-                  f"{shown}.\n")  # fmt: skip
     if options.contours:
         return  # the trees of a terabyte fit into no memory
     hours = 5e11 / (1e6 * pixels / busy / options.threads) / 3600

@@ -1,6 +1,6 @@
 """Memory of work on an image in memory, as Markdown: what a process gains at its peak (Linux).
 
-    python benchmarks/memory.py [--sides 1024 2048 4096] [--products flat adaptive ...] [--models]
+    python benchmarks/memory.py [--sides 1024 2048 4096] [--products snic tree ...] [--models]
 
 A photograph, mirrored to fill the size, RGB uint8. Every figure is a process of its own, which has
 loaded its code and its model on a small image before it is measured; the image is not counted, the
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-PRODUCTS = ("flat", "adaptive", "hierarchy", "contours", "embedding")
+PRODUCTS = ("snic", "tree", "hierarchy", "contours", "embedding")
 SMALL = 96  # px, side of the image that loads the code
 
 
@@ -35,8 +35,8 @@ def make(product: str, image: np.ndarray, model: Any) -> None:
     """Make a product with the defaults."""
     import napari_sen
 
-    if product in ("flat", "adaptive"):
-        napari_sen.segment(image, size=20, mode=product, model=model)
+    if product in ("snic", "tree"):
+        napari_sen.segment(image, size=20, method=product, model=model)
     elif product == "embedding":
         napari_sen.embed(image, model=model)
     else:

@@ -35,7 +35,7 @@ def main() -> None:
     """Write the model with its figures; weights in 16 bits."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
-    parser.add_argument("scores", type=Path, nargs="+", help="scores.csv of napari-sen evaluate")
+    parser.add_argument("scores", type=Path, nargs="*", help="scores.csv of napari-sen evaluate")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument(
         "--command", nargs="+", required=True, help="what the model was trained by, stage by stage"

@@ -27,7 +27,6 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np
 import torch
-from napari_sen.pipeline.embedding import embed_slice
 from scipy import sparse
 from scipy.sparse.linalg import eigsh
 
@@ -35,13 +34,12 @@ from napari_sen.core.graph import Regions, region_graph
 from napari_sen.core.hierarchy import Hierarchy, merge_regions
 from napari_sen.core.metrics import score
 from napari_sen.core.snic import snic
-from napari_sen.core.strength import gradient_magnitude, half_disc_difference
+from napari_sen.core.strength import gradient_magnitude
 from napari_sen.core.walk import walk_costs
 from napari_sen.evaluation.datasets import Dataset, Item, open_bsds, open_folder
-from napari_sen.evaluation.methods import prepare_item
+from napari_sen.evaluation.methods import scene_of
 from napari_sen.learn.model import Model, load_model
 from napari_sen.params import HierarchyParams, MergeSettings
-from napari_sen.pipeline.features import weighted
 
 FEWEST = 4  # images of a microscopy set
 WEIGHT = 0.3  # of the walk, where it is on
@@ -99,13 +97,12 @@ class Graph:
 def measure(item: Item, kind: str, model: Model) -> list[Leaves]:
     """Return the fine superpixels of every size."""
     params = HierarchyParams().settled(kind)
-    prepared = prepare_item(item)
-    colour = prepared.colour((), params.smoothing)
-    rows = embed_slice(prepared, (), model, False, "cpu")
-    features = weighted(colour, rows, params)
-    both = np.concatenate([colour, rows], axis=-1)
-    gradient = gradient_magnitude(prepared.colour((), params.boundary_smoothing))
-    halves = half_disc_difference(prepared.colour((), 0.0))
+    scene = scene_of(item, model)
+    colour = scene.colour(scene.whole, params.smoothing)
+    features = scene.features(scene.whole, params.tree(kind).leaves.features)
+    both = np.concatenate([colour, scene.embedding(scene.whole)], axis=-1)
+    gradient = gradient_magnitude(scene.colour(scene.whole, params.boundary_smoothing))
+    halves = scene.half_discs(scene.whole)
     found = []
     for size in LEAVES:
         count = round(colour[..., 0].size / size**2)
@@ -280,8 +277,11 @@ def tree_of(labels: Array, graph: Graph, added: Array | None) -> Hierarchy:
 def cuts_of(leaves: Leaves, trial: Trial, kind: str, exponent: float) -> Iterator[Array]:
     """Yield the cuts at every number of superpixels."""
     params = replace(
-        HierarchyParams().settled(kind), evenness=exponent, walk_weight=WEIGHT
-    )  # fmt: skip
+        HierarchyParams().settled(kind),
+        evenness=exponent,
+        walk_weight=WEIGHT,
+        border_exponent=0.0,
+    )
     graph = graph_of(leaves, replace(params, **trial.changed))
     added = None if trial.walk is None else trial.walk(graph)
     tree = tree_of(leaves.labels, graph, added)
@@ -373,6 +373,10 @@ def trials(kind: str) -> list[Trial]:
     if kind == "natural":  # elsewhere graphs nearly fall apart, and eigenvectors do not converge
         lines.append(Trial("16 eigenvectors instead", spectral()))
     tree = HierarchyParams().settled(kind)
+    lines += [
+        Trial(f"border exponent {value:g}", changed={"border_exponent": value})
+        for value in (0.0625, 0.125, 0.25)
+    ]
     for key, what, factors in (
         ("embedding_weight", "embedding", (0.5, 2)),
         ("boundary_weight", "boundary", (0.5, 2)),

@@ -105,7 +105,6 @@ IMAGES = {
     "structured": (np.zeros((8, 9), "i4,i4"), "f0"),
     "nan": (np.where(GREY > 0.99, np.nan, GREY), "NaN or infinite values at"),
     "inf": (np.where(GREY > 0.99, -np.inf, GREY), "the first at ("),
-    "masked array": (np.ma.masked_less(GREY, 0.1), "masked array"),
     "ambiguous colour": (COLOUR.astype(np.uint16), "may be colour or not"),
     "none": (None, "NoneType"),
     "dictionary": ({}, "dict"),
@@ -119,6 +118,27 @@ IMAGES = {
 def test_images(case, function, model):
     image, words = IMAGES[case]
     refused(lambda: FUNCTIONS[function](image, model=model, progress=never), ImageError, words)
+
+
+@pytest.mark.parametrize("function", sorted({*FUNCTIONS} - {"train"}))
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        ([GREY, GREY[:9, :30], GREY[:9]], "no levels of one image"),
+        ([GREY, GREY], "channel_axis=0 for channels"),
+        (["a.png", "b.png"], "list of 2 paths"),
+    ],
+)
+def test_a_list_of_images_is_no_image(function, images, words, model):
+    call = FUNCTIONS[function]
+    refused(lambda: call(images, model=model, progress=never), ImageError, words)
+
+
+@pytest.mark.parametrize("function", sorted({*FUNCTIONS} - {*MASKED}))
+def test_a_masked_array_where_no_mask_is_taken(function, model):
+    image = np.ma.masked_less(GREY, 0.1)
+    call = FUNCTIONS[function]
+    refused(lambda: call(image, model=model, progress=never), ImageError, "masked array")
 
 
 @pytest.mark.parametrize("function", MASKED)
@@ -246,8 +266,8 @@ def test_parameters(function, options, words, model):
         ({"overwrite": True}, ParameterError, "out="),
         ({"scheduler": 0}, ParameterError, "at least 1"),
         ({"scheduler": 2.5}, ParameterError, "an address or a Client"),
-        ({"tile": 64, "size": 9, "n_segments": None, "mask": np.zeros(GREY.shape)}, ImageError,
-         "float64"),
+        ({"tile": 64, "size": 9, "n_segments": None, "mask": np.zeros(GREY.shape, complex)},
+         ImageError, "complex128"),
         ({"tile": 64, "mask": np.ones((3, 3), bool)}, ImageError, "shape"),
         ({"tile": 64, "n_segments": 793}, ImageError, "792 pixels"),
         ({"tile": 64, "spacing": (1, 0)}, ParameterError, "greater than 0"),
@@ -398,7 +418,7 @@ def folder(tmp_path, monkeypatch, model):
     np.save(tmp_path / "colours.npy", COLOUR.astype(np.uint16))
     tifffile.imwrite(tmp_path / "empty_mask.tif", np.zeros(GREY.shape, np.uint8))
     tifffile.imwrite(tmp_path / "small_mask.tif", np.ones((3, 3), np.uint8))
-    tifffile.imwrite(tmp_path / "float_mask.tif", np.ones(GREY.shape, np.float32))
+    tifffile.imwrite(tmp_path / "float_mask.tif", np.full(GREY.shape, 0.5, np.float32))
     zarr.create_group(tmp_path / "hollow.zarr")
     (tmp_path / "some").mkdir()
     (tmp_path / "some" / "precious.txt").write_text("precious")
@@ -539,7 +559,7 @@ def odd_images():
         "one pixel inside": (plain, {"mask": np.arange(plain.size).reshape(plain.shape) == 99}),
         "1 x 1 colour": (np.zeros((1, 1, 3), np.uint8), {}),
         "strided colour": (COLOUR[::-1, :, ::-1], {}),
-        "RGBA": (np.concatenate([COLOUR, COLOUR[..., :1]], -1), {}),
+        "RGBA": (np.concatenate([COLOUR, COLOUR[..., :1] | 1], -1), {}),
         "big-endian colour": ((COLOUR * 257.0).astype(">u2"), {"rgb": True}),
         "half-float colour": ((COLOUR / 255).astype(np.float16), {"rgb": True}),
     }  # fmt: skip

@@ -8,12 +8,14 @@ Links are never followed, and a store that holds anything which is not of zarr i
 from __future__ import annotations
 
 import atexit
+import errno
 import json
 import os
 import re
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,16 +25,22 @@ from .errors import OutputError
 
 __all__ = [
     "ATTRIBUTE",
+    "LOCK",
     "MARK",
     "atomic",
     "check_apart",
+    "check_plain",
     "check_removable",
     "discard_folder",
+    "empty_folder",
     "exists",
     "is_ours",
+    "left_in",
     "make_folder",
     "open_inside",
     "output_place",
+    "read_plain",
+    "refused",
     "remove_file",
     "remove_folder",
     "remove_inside",
@@ -45,9 +53,12 @@ __all__ = [
 
 ATTRIBUTE = "napari-sen"  # of a store: that it is ours, and how it was made
 MARK = "napari-sen.json"  # file in a working folder: that it is ours
+LOCK = "lock"  # file in a working folder: who is at work there
 _MARKS = ("zarr.json", MARK)
 _PARTIAL = ".partial"
 _OWN_PARTIAL = re.compile(r"\..+\.\d+\.partial\.[^.]+")  # as `atomic` names them
+_LONGEST = 200  # bytes of a name: temporary ones are longer
+_PATIENCE = 40  # looks, 50 ms each
 _LARGEST_MARK = 1 << 24  # bytes
 
 _PathLike = str | os.PathLike[str]
@@ -62,18 +73,35 @@ def output_place(path: _PathLike) -> Path:
         If the path has no plain name at its end (``.``, ``..``), is a link, or is or holds the
         folder that one works in.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise OutputError(f"an output is given by its path, not by a {type(path).__name__}")
     text = os.fspath(path)
+    if len(os.fsencode(os.path.basename(text))) > _LONGEST:
+        raise OutputError(f"cannot write {text[:40]}...: the name is too long")
     name = os.path.basename(text.rstrip(_SEPARATORS))
     if name in ("", ".", "..") or "\0" in text:
         raise OutputError(f"cannot write {text!r}: end the path in the name of a new file or store")
     if name.endswith(_PARTIAL):
         raise OutputError(f"cannot write {text}: names that end in {_PARTIAL} are unfinished runs")
-    goal = Path(os.path.realpath(os.path.dirname(text.rstrip(_SEPARATORS)) or "."), name)
+    try:
+        goal = Path(os.path.realpath(os.path.dirname(text.rstrip(_SEPARATORS)) or "."), name)
+    except FileNotFoundError as error:
+        raise OutputError(
+            f"cannot write {text}: the folder that you work in is gone; give a full path"
+        ) from error
     if goal.is_symlink():
         raise OutputError(f"cannot write {text}: it is a link; name the place that is meant")
-    if goal.is_dir() and _holds(goal, Path.cwd()):
+    if goal.is_dir() and _is_working_folder(goal):
         raise OutputError(f"cannot write {text}: it is or holds the folder that you work in")
     return goal
+
+
+def _is_working_folder(goal: Path) -> bool:
+    """Return whether a folder is, or holds, the one that one works in, if that still is."""
+    try:
+        return _holds(goal, Path.cwd())
+    except FileNotFoundError:
+        return False
 
 
 _SEPARATORS = os.sep + (os.altsep or "")
@@ -111,7 +139,9 @@ def exists(path: Path) -> OutputError:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that carries our mark, or mark an empty one; its parent exists.
+    """Make a folder that carries our mark, or mark one that holds a lock at most.
+
+    Its parent exists.
 
     Raises
     ------
@@ -130,7 +160,9 @@ def _is_blank(folder: Path) -> bool:
     """Return whether a real folder is empty, as a kill before it was marked leaves it."""
     if folder.is_symlink() or not folder.is_dir():
         return False
-    return all(_OWN_PARTIAL.fullmatch(entry.name) for entry in _entries(folder))
+    return all(
+        entry.name == LOCK or _OWN_PARTIAL.fullmatch(entry.name) for entry in _entries(folder)
+    )
 
 
 def _mark(folder: Path) -> None:
@@ -151,12 +183,25 @@ def is_ours(folder: Path) -> bool:
 
 def _read_json(path: Path) -> Any:
     try:
-        about = path.lstat()
-        if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST_MARK:
-            return None
-        return json.loads(path.read_bytes())
+        return None if path.is_symlink() else json.loads(read_plain(path, _LARGEST_MARK))
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def check_plain(path: _PathLike, largest: int | None = None) -> None:
+    """Raise OSError unless a path names a plain file (not a device, nor a pipe) up to a size."""
+    about = os.stat(path)
+    if not stat.S_ISREG(about.st_mode):
+        raise OSError(errno.EINVAL, "it is no plain file", str(path))
+    if largest is not None and about.st_size > largest:
+        raise OSError(errno.EFBIG, f"it is larger than {largest} bytes", str(path))
+
+
+def read_plain(path: _PathLike, largest: int) -> bytes:
+    """Return the content of a plain file of at most so many bytes; raise OSError for others."""
+    check_plain(path, largest)
+    with open(path, "rb") as file:
+        return file.read(largest)
 
 
 def check_removable(folder: Path) -> None:
@@ -230,22 +275,37 @@ def remove_folder(folder: Path) -> None:
     """Remove a folder of ours; see :func:`check_removable`. What is not there is removed."""
     if os.path.lexists(folder):
         check_removable(folder)
-        if _is_blank(folder):
-            for entry in _entries(folder):
-                os.unlink(entry.path)
         _remove_mark_last(folder)
 
 
-def _remove_mark_last(folder: Path) -> None:
-    """Remove a folder so that one that is left half removed by a kill is still known as ours."""
-    for entry in _entries(folder):
+def left_in(folder: Path) -> list[os.DirEntry[str]]:
+    """Return what a folder of ours holds beside its marks and its lock."""
+    return [entry for entry in _entries(folder) if entry.name not in (*_MARKS, LOCK)]
+
+
+def empty_folder(folder: Path) -> None:
+    """Remove what a folder of ours holds, but its marks and its lock; see `check_removable`."""
+    check_removable(folder)
+    for entry in left_in(folder):
         if entry.is_dir(follow_symlinks=False):
             shutil.rmtree(entry.path)
-        elif entry.name not in _MARKS:
+        else:
             os.unlink(entry.path)
-    for name in _MARKS:
+
+
+def _remove_mark_last(folder: Path) -> None:
+    """Remove a folder so that one that is left half removed by a kill is still known as ours.
+
+    The lock goes last of all: whoever finds none may begin here anew, and then keeps the folder.
+    """
+    empty_folder(folder)
+    for name in (*_MARKS, LOCK):
         (folder / name).unlink(missing_ok=True)
-    folder.rmdir()
+    try:
+        folder.rmdir()
+    except OSError:
+        if not (folder / LOCK).exists():
+            raise
 
 
 def remove_inside(owner: Path, path: Path) -> None:
@@ -298,8 +358,9 @@ def discard_folder(folder: Path) -> None:
 
 
 def open_inside(path: Path, mode: str) -> IO[Any]:
-    """Open a file of ours for writing or appending; never through a link at its end."""
+    """Open a file of ours for writing or appending; never through a link at its end, or a pipe."""
     flags = {"w": os.O_TRUNC, "a": os.O_APPEND}[mode[0]] | os.O_WRONLY | os.O_CREAT
+    flags |= getattr(os, "O_NONBLOCK", 0)  # else a pipe would wait for its reader
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     return os.fdopen(os.open(path, flags, 0o666), mode)
 
@@ -331,11 +392,25 @@ def atomic(path: _PathLike, *, overwrite: bool = False) -> Iterator[Path]:
             raise exists(goal)
         replace(partial, goal)
     finally:
-        # Whatever is there came into being in this block.
-        if partial.is_dir() and not partial.is_symlink():
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            remove_file(partial)
+        _clear(partial)
+
+
+def _clear(partial: Path) -> None:
+    """Remove what a block that failed has made, and what its threads are still making."""
+    if not partial.is_dir() or partial.is_symlink():
+        remove_file(partial)
+        return
+    for _ in range(_PATIENCE):
+        shutil.rmtree(partial, ignore_errors=True)
+        time.sleep(0.05)  # a writer of zarr's that has not heard of the failure makes it anew
+        if not partial.exists():
+            return
+
+
+def refused(path: _PathLike, error: OSError) -> str:
+    """Return why a file could not be written, as one sentence with its remedy."""
+    reason = error.strerror or " ".join(str(error).split())
+    return f"cannot write {path} ({reason}): make room there, or choose another place"
 
 
 def replace(partial: Path, goal: Path) -> None:

@@ -11,6 +11,7 @@ __all__ = [
     "Cancelled",
     "DataError",
     "DeviceError",
+    "DeviceMemoryError",
     "ImageError",
     "ModelError",
     "OutputError",
@@ -50,6 +51,10 @@ class DeviceError(SenError):
 
 class WorkError(SenError):
     """The input was legal, but the work failed: training diverged, the device's memory is full."""
+
+
+class DeviceMemoryError(WorkError):
+    """The device's memory does not hold what it was given."""
 
 
 class Cancelled(Exception):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from os import PathLike
 from typing import Any
 
 from .errors import ParameterError
-from .params import KINDS
+from .params import KINDS, require, shown
 
 __all__ = ["Execution", "Reading"]
 
@@ -29,8 +30,13 @@ class Reading:
         Pixel size along the spatial axes.
     kind : {"natural", "microscopy"} or None
         What the image shows; decides the model and the parameters that suit it.
-    mask : array, path or None
-        Where 0, pixels stay outside.
+    mask : array, path, "nan" or None
+        Where 0, pixels stay outside; "nan": those that are NaN or infinite.
+    nodata : float or None
+        The value of pixels without data, which stay outside: of any channel, or of all three
+        colours.
+    series : int or None
+        Which image, counted from 0, where a file holds several.
     """
 
     rgb: bool | None = None
@@ -39,12 +45,20 @@ class Reading:
     spacing: Sequence[float] | None = None
     kind: str | None = None
     mask: Any = None
+    nodata: float | None = None
+    series: int | None = None
 
     def __post_init__(self) -> None:
-        """Check the kind; the rest is checked against the image."""
-        if self.kind is not None and self.kind not in KINDS:
+        """Check what needs no image; the rest is checked against it."""
+        if self.nodata is not None and (
+            isinstance(self.nodata, bool) or not isinstance(self.nodata, Real)
+        ):
+            raise ParameterError(f"nodata must be a number, got {shown(self.nodata)}")
+        if self.series is not None:
+            require("series", self.series, int, {"low": 0})
+        if self.kind is not None and not (isinstance(self.kind, str) and self.kind in KINDS):
             known = " or ".join(map(repr, KINDS))
-            raise ParameterError(f"kind must be {known}, got {self.kind!r}")
+            raise ParameterError(f"kind must be {known}, got {shown(self.kind)}")
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ __all__ = [
     "TreeSettings",
     "check_model_name",
     "require",
+    "shown",
 ]
 
 
@@ -72,26 +73,43 @@ def require(name: str, value: Any, kind: type, limits: Mapping[str, Any]) -> Non
     what = {int: "a whole number", float: "a finite number", bool: "True or False"}[kind]
     is_bool = isinstance(value, bool | np.bool_)
     is_number = isinstance(value, int | float | np.integer | np.floating) and not is_bool
-    legal = is_bool if kind is bool else is_number and math.isfinite(value)
+    legal = is_bool if kind is bool else is_number and _is_finite(value)
     if not legal or (kind is int and int(value) != value):
-        raise ParameterError(f"{name} must be {what}, got {value!r}")
+        raise ParameterError(f"{name} must be {what}, got {shown(value)}")
     if kind is bool:
         return
     low, high, above = (limits.get(key) for key in ("low", "high", "above"))
     if above is not None and value <= above:
-        raise ParameterError(f"{name} must be greater than {above:g}, got {value!r}")
+        raise ParameterError(f"{name} must be greater than {above:g}, got {shown(value)}")
     if low is not None and value < low:
-        raise ParameterError(f"{name} must be at least {low:g}, got {value!r}")
+        raise ParameterError(f"{name} must be at least {low:g}, got {shown(value)}")
     if high is not None and value > high:
-        raise ParameterError(f"{name} must be at most {high:g}, got {value!r}")
+        raise ParameterError(f"{name} must be at most {high:g}, got {shown(value)}")
+
+
+def _is_finite(value: Any) -> bool:
+    """Return whether a number is finite, and no integer beyond what a float can hold."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def shown(value: Any) -> str:
+    """Return a value as messages show it, on one line and not too long."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # noqa: BLE001  (an int of very many digits, or any object of a user's)
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def check_model_name(name: str) -> str:
     """Return a name under which a model can be kept and found, or raise ParameterError."""
-    if not re.fullmatch(r"\w[\w.-]*", name) or name in ("auto", "none"):
+    if not (isinstance(name, str) and re.fullmatch(r"\w[\w.-]*", name)) or name in ("auto", "none"):
         raise ParameterError(
-            f"{name!r} is no name for a model: begin with a letter, a digit or '_', go on with "
-            "these, '-' and '.', and take neither 'auto' nor 'none'"
+            f"{shown(name)} is no name for a model: begin with a letter, a digit or '_', go on "
+            "with these, '-' and '.', and take neither 'auto' nor 'none'"
         )
     return name
 
@@ -112,14 +130,16 @@ class Params:
             if value is None and item.default is None:
                 continue
             if limits.get("choices"):
-                if value not in limits["choices"]:
+                if not isinstance(value, str) or value not in limits["choices"]:
                     known = ", ".join(map(repr, limits["choices"]))
-                    raise ParameterError(f"{item.name} must be one of {known}; got {value!r}")
+                    raise ParameterError(f"{item.name} must be one of {known}; got {shown(value)}")
                 continue
             if isinstance(item.default, tuple):
                 value = value.tolist() if isinstance(value, np.ndarray) else value
                 if not isinstance(value, tuple | list) or len(value) == 0:
-                    raise ParameterError(f"{item.name} must be a list of numbers, got {value!r}")
+                    raise ParameterError(
+                        f"{item.name} must be a list of numbers, got {shown(value)}"
+                    )
                 object.__setattr__(self, item.name, tuple(value))
                 for entry in value:
                     require(item.name, entry, type(item.default[0]), limits)
@@ -128,6 +148,8 @@ class Params:
             if item.type in ("int", "int | None"):
                 kind = int
             require(item.name, value, kind, limits)
+            if kind is int:
+                object.__setattr__(self, item.name, int(value))  # 3.0, or NumPy's own kind
 
     def settled(self, kind: str) -> Self:
         """Return the parameters with what suits a kind of image where nothing was chosen."""
@@ -462,6 +484,13 @@ class NetworkParams(Params):
     base_width: int = param(16, "channels of the first level", low=4, high=256)
     width_cap: int = param(128, "largest number of channels of a level", low=4, high=1024)
     levels: int = param(5, "number of halvings", low=1, high=5, advanced=True)
+    design: str = param(
+        "paper", "paper: all levels of the paper; lean: works at half the resolution, for a "
+        "quarter of the time", choices=("paper", "lean"), advanced=True,
+    )  # fmt: skip
+    growth: float = param(
+        2.0, "so many times as many channels from level to level", low=1, high=4, advanced=True
+    )
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,33 @@ The callable may raise :class:`~napari_sen.errors.Cancelled`; whoever reports le
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from typing import Any
 
-__all__ = ["Progress", "part", "report"]
+from .errors import ParameterError
+
+__all__ = ["Progress", "check_progress", "part", "report"]
 
 Progress = Callable[[int, int, str], None]
+
+
+def check_progress(progress: Any) -> None:
+    """Raise ParameterError unless this can be a progress callable, or None."""
+    if progress is None:
+        return
+    good = callable(progress)
+    try:
+        inspect.signature(progress).bind(0, 1, "stage") if good else None
+    except TypeError:
+        good = False
+    except ValueError:  # a callable that does not tell what it takes
+        pass
+    if not good:
+        raise ParameterError(
+            f"progress must be a callable that takes (done, total, stage), got a "
+            f"{type(progress).__name__}"
+        )
 
 
 def report(progress: Progress | None, done: int, total: int, stage: str) -> None:

@@ -83,6 +83,57 @@ def test_volume_with_spacing_from_the_file_and_mask(shell, rng):
     np.testing.assert_array_equal(labels.data > 0, mask > 0)
 
 
+@pytest.mark.parametrize("more", [[], ["--tile", "32"]])
+def test_the_pixel_size_is_said_with_where_it_is_from(shell, rng, more):
+    """A stack without a z step keeps what it has: so many superpixels as slice by slice."""
+    stack = rng.integers(0, 4000, (3, 40, 48), dtype=np.uint16)
+    tifffile.imwrite(
+        shell.folder / "v.tif", stack, imagej=True, resolution=(2, 2),
+        metadata={"axes": "ZYX", "unit": "um"},
+    )  # fmt: skip
+    options = [
+        "segment",
+        "v.tif",
+        "--slices",
+        "each",
+        "--size",
+        4,
+        "--method",
+        "snic",
+        *COLOUR,
+        *more,
+    ]
+    done = shell(*options, "-o", "a.zarr", "--json")
+    found = json.loads(done.stdout)
+    assert found["pixel_size"] == {
+        "spacing": [0.5, 0.5], "unit": "micrometer", "source": "ImageJ's calibration",
+    }  # fmt: skip
+    one = segment(stack[0], size=4, spacing=(0.5, 0.5), model=None, method="snic")
+    assert found["superpixels"] == 3 * one.max()
+    done = shell(*options, "-o", "b.zarr")
+    assert "pixel size   0.5 x 0.5 micrometer, from ImageJ's calibration\n" in done.stdout
+    done = shell(*options, "-o", "c.zarr", "--spacing", 0.25)
+    assert "0.25 x 0.25 micrometer, from spacing\n" in done.stdout
+    done = shell("segment", "in.png", "-o", "d.tif", *COLOUR)
+    assert "pixel size   not given\n" in done.stdout
+
+
+def test_no_data_and_nan_on_the_shell(shell, rng):
+    image = rng.random((40, 48)).astype(np.float32)
+    inside = np.arange(48) < 30
+    for name, value, options in (
+        ("n", np.nan, ["--mask", "nan"]), ("m", -9999, ["--nodata", "-9999"]),
+    ):  # fmt: skip
+        np.save(shell.folder / f"{name}.npy", np.where(inside, image, value).astype(np.float32))
+        for tool in (["segment", "-o"], ["hierarchy", "--cut", "9"]):
+            done = shell(
+                tool[0], f"{name}.npy", *options, *COLOUR, *tool[1:], f"{tool[0]}{name}.npy"
+            )
+            assert done.returncode == 0, done.stderr
+            labels = np.load(shell.folder / f"{tool[0]}{name}.npy")
+            np.testing.assert_array_equal(labels > 0, np.broadcast_to(inside, labels.shape))
+
+
 def test_channels_of_a_file_are_used(shell, rng):
     channels = rng.integers(0, 4000, (2, 20, 24), dtype=np.uint16)
     tifffile.imwrite(shell.folder / "c.tif", channels, metadata={"axes": "CYX"})

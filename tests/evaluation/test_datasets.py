@@ -2,6 +2,7 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 from scipy.io import savemat
 
 from napari_sen.errors import DataError, ParameterError
@@ -142,3 +143,36 @@ def test_the_data_pack(shared_data):
     for path in sets:
         item = open_folder(path)[0]
         assert item.ground_truths[0].ndim in (2, 3)
+
+
+def labels_as(folder, kind):
+    """Write a label map of four squares with a palette, or by colours; return its labels."""
+    labels = np.kron(np.array([[0, 1], [2, 255]]), np.ones((4, 5))).astype(np.uint8)
+    picture = Image.fromarray(labels, mode="P")
+    picture.putpalette(np.random.default_rng(0).integers(0, 256, 768).tolist())
+    picture = picture if kind == "palette" else picture.convert(kind)
+    for name, array in (("images", np.zeros((8, 10, 3), np.uint8)), ("labels", None)):
+        (folder / name).mkdir()
+        (Image.fromarray(array) if array is not None else picture).save(folder / name / "a.png")
+    return labels
+
+
+@pytest.mark.parametrize("kind", ["palette", "RGB", "RGBA"])
+def test_labels_with_a_palette_or_by_colours(tmp_path, kind):
+    """As PASCAL VOC, DAVIS and COCO have them; no volume of three colours."""
+    labels = labels_as(tmp_path, kind)
+    item = open_folder(tmp_path)[0]
+    (found,) = item.ground_truths
+    assert item.channel_axis == -1
+    if kind == "palette":
+        np.testing.assert_array_equal(found, labels)
+    pairs = set(zip(found.ravel().tolist(), labels.ravel().tolist(), strict=True))
+    assert len(pairs) == len(np.unique(labels)) == len(np.unique(found))
+
+
+def test_labels_in_jpeg_are_refused(tmp_path):
+    labels_as(tmp_path, "RGB")
+    (tmp_path / "labels/a.png").unlink()
+    Image.fromarray(np.zeros((8, 10), np.uint8)).save(tmp_path / "labels/a.jpg")
+    with pytest.raises(DataError, match="JPEG blurs labels"):
+        open_folder(tmp_path)[0]

@@ -20,11 +20,19 @@ from napari_sen.pipeline.segment import segment
 from tests.evaluation.conftest import save_model
 
 OPENCV = [name for name, peer in PEERS.items() if peer.needs == peers.OPENCV]
+
+
+def is_missing(name):
+    """Return whether a method needs a package of the extra bench that is not there."""
+    needs = PEERS[name].needs if name in PEERS else None
+    return needs in (peers.OPENCV, peers.HIGRA) and peers.find_spec(needs[0]) is None
+
+
 CLASSICAL = [
     pytest.param(
         name,
         marks=pytest.mark.skipif(
-            name in OPENCV and peers.find_spec("cv2") is None, reason="OpenCV is not installed"
+            is_missing(name), reason="a package of the extra bench is not installed"
         ),
     )
     for name in METHODS
@@ -171,10 +179,22 @@ def test_unknown_methods_and_missing_packages(monkeypatch):
     with pytest.raises(ParameterError, match=r"one of snic.*'snicc'"):
         make_method("snicc")
     monkeypatch.setattr(peers, "find_spec", lambda name: None)
-    for name in [*OPENCV, "fast-slic"]:
+    for name in [*OPENCV, "higra-area", "higra-volume", "fast-slic"]:
         with pytest.raises(ParameterError, match="not installed: pip install"):
             make_method(name)
     make_method("slic")
+
+
+@pytest.mark.parametrize("name", ["higra-area", "higra-volume"])
+def test_the_cuts_of_higra_are_nested_and_each_is_as_large_as_asked(name, rng):
+    pytest.importorskip("higra")
+    cut = make_method(name)(scene(rng))
+    coarse, fine = cut(7), cut(60)
+    assert (count_components(coarse), count_components(fine)) == (7, 60)
+    pairs = np.unique(np.stack([fine.ravel(), coarse.ravel()]), axis=1)
+    assert pairs.shape[1] == 60  # every fine superpixel lies in one coarse superpixel
+    square = coarse[21:39, 31:59]
+    assert (square == square[0, 0]).all()
 
 
 def test_fast_slic_is_called_as_its_readme_says(monkeypatch, rng):

@@ -44,6 +44,20 @@ def test_round_trip(saved):
         assert part in card
 
 
+def test_a_file_says_which_design_it_holds(saved, tmp_path):
+    lean = tiny_model(design="lean", growth=1.5, base_width=16, width_cap=32)
+    again = load_model(lean.save(tmp_path / "lean.safetensors"))
+    assert again.network.params == lean.network.params
+    planes = blobs(0)[0]
+    np.testing.assert_array_equal(again.embed(planes), lean.embed(planes))
+
+    def forget(metadata, _):  # as files were before there were two designs
+        del metadata["network"]["design"], metadata["network"]["growth"]
+
+    old = load_model(rewrite(saved, tmp_path / "old.safetensors", forget))
+    np.testing.assert_array_equal(old.embed(planes), tiny_model().embed(planes))
+
+
 def test_half_precision_halves_the_file_and_keeps_the_embedding(saved, tmp_path):
     model = tiny_model(base_width=16, width_cap=32)
     full = model.save(tmp_path / "full.safetensors")

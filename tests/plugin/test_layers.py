@@ -198,3 +198,12 @@ def test_large_labels_become_a_pyramid():
     assert [level.shape[1] for level in levels] == [4098, 2049, 1025]
     assert pyramid(flat[:, :PYRAMID_ABOVE]) is not None
     assert isinstance(pyramid(flat[:, :PYRAMID_ABOVE]), np.ndarray)
+
+
+def test_nanometres_beside_micrometres_are_made_equal():
+    stack = np.zeros((3, 4, 5), np.uint8)
+    layer = Image(stack, scale=(300, -0.25, 0.25), units=("nm", "um", "um"))
+    source = source_of(layer, stack="volume")
+    assert (source.spacing, source.unit) == ((0.3, 0.25, 0.25), "µm")
+    assert source.asked.spacing == (0.3, 0.25, 0.25)
+    assert source_of(Image(stack)).unit == "px"

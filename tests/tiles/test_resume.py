@@ -1,5 +1,6 @@
 """Runs that were killed, stopped or hindered go on and end as if nothing had happened."""
 
+import json
 import multiprocessing
 import resource
 import shutil
@@ -16,7 +17,6 @@ from napari_sen.options import Execution, Reading
 from napari_sen.params import SegmentParams
 from napari_sen.pipeline.plan import superpixel_run
 from napari_sen.pipeline.superpixels import Superpixels
-from napari_sen.tiles.journal import Journal
 from napari_sen.tiles.output import Place
 
 SIDE, TILE = 288, 32
@@ -201,7 +201,7 @@ def test_another_image_is_refused(image, tmp_path):
     out = tmp_path / "out.zarr"
     stopped(copy, out)
     zarr.open_array(copy)[:9, :9] = 0
-    with pytest.raises(OutputError, match="checksum was"):
+    with pytest.raises(OutputError, match=r"image\.zarr was changed since"):
         narrow_run(copy, out, resume=True).run()
 
 
@@ -223,21 +223,10 @@ def test_half_written_shards_and_torn_lines(image, expected, tmp_path):
         assert_ended_well(out, expected)
 
 
-def test_two_processes_at_one_output(image, tmp_path):
-    out = tmp_path / "out.zarr"
-    stopped(image, out)
-    run = narrow_run(image, out, resume=True)
-    with (
-        Journal(run.place.journal, run.identity(), retry=""),
-        pytest.raises(OutputError, match="another process is working"),
-    ):
-        narrow_run(image, out, resume=True).run()
-
-
 class Unmoved(Place):
     """A place of which a run is killed before it moves the result."""
 
-    def finish(self, *, overwrite):
+    def finish(self, lock, *, overwrite):
         pass
 
 
@@ -323,3 +312,102 @@ def test_a_source_that_changed_is_not_gone_on_with(tmp_path):
     source, out = changed_in_the_middle(tmp_path)
     with pytest.raises(OutputError, match="exists"):
         narrow_run(source, out, resume=True).run()
+
+
+def test_a_source_that_was_written_anew_is_refused(image, tmp_path):
+    """Its values may be the same where they are looked at: sizes and times are not."""
+    copy, out = tmp_path / "image.zarr", tmp_path / "out.zarr"
+    shutil.copytree(image, copy)
+    stopped(copy, out)
+    before = contents(out.with_name("out.zarr.partial"))
+    chunk = copy / "c" / "1" / "2"
+    chunk.write_bytes(chunk.read_bytes())
+    with pytest.raises(OutputError, match=r"image\.zarr was changed since"):
+        narrow_run(copy, out, resume=True).run()
+    assert contents(out.with_name("out.zarr.partial")) == before
+    narrow_run(copy, out, overwrite=True).run()
+    assert out.exists()
+
+
+def test_a_source_that_is_written_while_it_is_read_gives_no_result(image, tmp_path):
+    copy, out = tmp_path / "image.zarr", tmp_path / "out.zarr"
+    shutil.copytree(image, copy)
+
+    def write(done, total, stage):
+        if stage == "superpixels" and done == 5:
+            zarr.open_array(copy)[:9, 200:] = 0
+
+    with pytest.raises(WorkError, match=r"image\.zarr was changed while it was read"):
+        narrow_run(copy, out).run(write)
+    assert not out.exists()
+    with pytest.raises(OutputError, match=r"image\.zarr was changed since"):
+        narrow_run(copy, out, resume=True).run()
+
+
+def test_labels_beside_an_image_change_nothing_of_it(tmp_path):
+    """The labels of an image are made in its own store: that is no change of the source."""
+    source = tmp_path / "image.zarr"
+    group = zarr.create_group(source, zarr_format=3)
+    group.create_array("0", data=np.eye(64, dtype=np.uint8), chunks=(32, 32))
+    scale = [{"type": "scale", "scale": [1, 1]}]
+    levels = [{"path": "0", "coordinateTransformations": scale}]
+    axes = [{"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": levels}]}
+    for name in ("one", "two"):
+        narrow_run(source, source / "labels" / name, size=16).run()
+    assert zarr.open_group(source)["labels"].attrs["ome"]["labels"] == ["one", "two"]
+
+
+def test_stores_keep_no_path(expected, image):
+    about = json.loads(expected["zarr.json"])["attributes"]["napari-sen"]["run"]
+    assert about["image"]["name"] == image.name
+    for name, content in expected.items():
+        assert str(image.parent).encode() not in content, name
+
+
+def edits(path, rng):
+    """Return ways to damage a file."""
+    content = path.read_bytes()
+    place = int(rng.integers(len(content)))
+    flipped = bytearray(content)
+    flipped[place] ^= 1 << int(rng.integers(8))
+    return {
+        "removed": path.unlink,
+        "emptied": lambda: path.write_bytes(b""),
+        "cut off": lambda: path.write_bytes(content[:place]),
+        "flipped": lambda: path.write_bytes(bytes(flipped)),
+        "longer": lambda: path.write_bytes(content + b"x"),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["superpixels", "mending"])
+def test_whatever_is_damaged_is_made_again_or_refused(stage, image, expected, tmp_path):
+    """Of an unfinished run one file is removed, cut off or changed: no other bytes result."""
+    begun = tmp_path / "begun" / "out.zarr"
+    begun.parent.mkdir()
+    steps = narrow_run(image, begun).steps()
+    for step in steps:
+        if step.stage == stage and step.done > 0 and step.done >= step.total // 2:
+            steps.close()
+    names = sorted(p.relative_to(begun.parent) for p in begun.parent.rglob("*") if p.is_file())
+    rng = np.random.default_rng(3)
+    ends, said = {"whole": 0, "refused": 0}, []
+    special = [name for name in names if name.suffix != ""]
+    chosen = [*special, *rng.choice([n for n in names if n.suffix == ""], 8, replace=False)]
+    for number, name in enumerate(chosen):
+        out = tmp_path / str(number) / "out.zarr"
+        shutil.copytree(begun.parent, out.parent)
+        ways = edits(out.parent / name, rng)
+        ways[rng.choice([*ways])]()
+        try:
+            narrow_run(image, out, resume=True).run()
+        except OutputError as error:
+            ends["refused"] += 1
+            said.append(str(error))
+        else:
+            ends["whole"] += 1
+            assert_ended_well(out, expected)
+        shutil.rmtree(out.parent)
+    assert not any("\n" in text for text in said)
+    assert ends["whole"] > 4 * ends["refused"]

@@ -34,6 +34,7 @@ from napari_sen.pipeline.superpixels import (
 )
 from napari_sen.tiles.geometry import as_slices
 from napari_sen.tiles.journal import Journal
+from napari_sen.tiles.lock import Lock
 from napari_sen.tiles.pool import open_pool
 
 COLOUR = astronaut()[:300, :420]
@@ -378,8 +379,11 @@ def test_numbers_beyond_31_bits(tmp_path):
 @contextmanager
 def started(run):
     """Begin a run into a store, and let the caller do its stages."""
-    run.place.begin()
-    with Journal(run.place.journal, {}, retry="") as journal, open_pool(2) as pool:
+    with (
+        Lock(run.place.work),
+        Journal(run.place.journal, {}, retry="") as journal,
+        open_pool(2) as pool,
+    ):
         yield Store(run.image, None, "cpu", run.place, journal, pool, {})
 
 

@@ -16,14 +16,33 @@ from typing import Any
 from ..errors import Cancelled, SenError, WorkError
 from .console import Reporter, table
 from .parser import build_parser
+from .streams import listening
 
-__all__ = ["main"]
+__all__ = ["run"]
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``napari-sen`` with these arguments and return its exit code."""
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run ``napari-sen`` with these arguments and return its exit code.
+
+    What cannot be said because nobody listens is not said; a summary that is wanted and cannot be
+    written is a failure.
+    """
+    with listening() as (out, err):
+        code = _run(argv)
+        out.flush()
+        if out.is_full and code == DONE:
+            reason = out.error.strerror if out.error is not None else ""
+            print(
+                f"napari-sen: failed: the summary cannot be written ({reason}); the results are",
+                file=err,
+            )
+            code = FAILED
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
     try:
         with Reporter(quiet=args.quiet) as reporter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -26,9 +27,10 @@ from ..options import Reading
 from ..params import ContourParams, EmbedParams, PseudoLabelParams, SegmentParams
 from ..pipeline.pictures import display, middle_slice
 from ..pipeline.plan import colour_run, contour_run, embedding_run, superpixel_run
+from ..pipeline.superpixels import count_of_image
 from .console import Reporter
 from .images import Loaded, check_fit, check_outputs, load
-from .job import Extra, Job, device_name
+from .job import Extra, Job, Writing, device_name, write_each
 from .options import chosen, given_params
 
 __all__ = ["contours", "embed", "pseudo_labels", "segment"]
@@ -45,13 +47,18 @@ def segment(args: Namespace, reporter: Reporter) -> dict[str, Any]:
         job.file, params, model=job.model, reading=job.reading(mask=args.mask),
         execution=job.execution,
     )  # fmt: skip
+    job.check_count(count_of_image(params, run.image))
     return job.done(run, lambda labels: _write_superpixels(args, job, labels), args.overlay)
 
 
 def _write_superpixels(args: Namespace, job: Job, labels: np.ndarray) -> None:
-    save_labels(args.output, labels, job.loaded, overwrite=args.overwrite)
-    if args.overlay:
-        write_picture(args.overlay, overlay(job.loaded, labels), overwrite=args.overwrite)
+    def draw(path: str) -> None:
+        write_picture(path, overlay(job.loaded, labels), overwrite=args.overwrite)
+
+    write_each(
+        *labels_to(args.output, labels, job.loaded, overwrite=args.overwrite),
+        *([(args.overlay, draw)] if args.overlay else []),
+    )
 
 
 def embed(args: Namespace, reporter: Reporter) -> dict[str, Any]:
@@ -71,13 +78,17 @@ def embed(args: Namespace, reporter: Reporter) -> dict[str, Any]:
 
 
 def _write_embedding(args: Namespace, job: Job, embedding: np.ndarray) -> None:
-    for path in args.output:
+    def save(path: str) -> None:
         write_image(
             path, embedding, grid=job.loaded.grid, channels_last=True, overwrite=args.overwrite
         )
-    if args.pca:
+
+    def draw(path: str) -> None:
         picture = pca_rgb(middle_slice(embedding, 3))
-        write_picture(args.pca, picture, overwrite=args.overwrite)
+        write_picture(path, picture, overwrite=args.overwrite)
+
+    pictures = [(args.pca, draw)] if args.pca else []
+    write_each(*((path, save) for path in args.output), *pictures)
 
 
 def pseudo_labels(args: Namespace, reporter: Reporter) -> dict[str, Any]:
@@ -93,11 +104,13 @@ def pseudo_labels(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     if folder.exists():
         check_outputs(args, (names.values(), LABELS_OUT))
     loaded = load(args, slices="each")
-    loaded.hints.pop("spacing", None)
-    check_fit(loaded, [f"x{args.suffix}"], 1)
+    pixels = math.prod(loaded.canvas.shape)  # labels are unique over all slices
+    check_fit(loaded, [f"x{args.suffix}"], int(pixels / min(params.spacings) ** 2))
     from ..pipeline.pseudo_labels import pseudo_labels as run
 
-    maps = run(loaded.file.data, **params.to_dict(), **loaded.hints, progress=reporter)
+    how = loaded.reading
+    axes: dict[str, Any] = {"rgb": how.rgb, "channel_axis": how.channel_axis, "slices": how.slices}
+    maps = run(loaded.file, **params.to_dict(), **axes, progress=reporter)
     reporter(0, 1, "writing")
     folder.mkdir(exist_ok=True)
     for key, labels in maps.items():
@@ -119,11 +132,15 @@ def contours(args: Namespace, reporter: Reporter) -> dict[str, Any]:
 
 
 def _write_contours(args: Namespace, job: Job, edges: np.ndarray) -> None:
-    for path in args.output:
+    def save(path: str) -> None:
         write_image(path, edges, grid=job.loaded.grid, overwrite=args.overwrite)
-    if args.picture:
+
+    def draw(path: str) -> None:
         grey = np.rint(middle_slice(edges, 2) * 255).astype(np.uint8)
-        write_picture(args.picture, np.repeat(grey[..., None], 3, -1), overwrite=args.overwrite)
+        write_picture(path, np.repeat(grey[..., None], 3, -1), overwrite=args.overwrite)
+
+    pictures = [(args.picture, draw)] if args.picture else []
+    write_each(*((path, save) for path in args.output), *pictures)
 
 
 def model_choice(args: Namespace) -> dict[str, Any]:
@@ -140,8 +157,16 @@ def save_labels(
     paths: Iterable[str], labels: np.ndarray, loaded: Loaded, *, overwrite: bool
 ) -> None:
     """Write a label map to each path, with the image beside it where the format holds both."""
+    write_each(*labels_to(paths, labels, loaded, overwrite=overwrite))
+
+
+def labels_to(
+    paths: Iterable[str], labels: np.ndarray, loaded: Loaded, *, overwrite: bool
+) -> list[Writing]:
+    """Return each path with what writes a label map to it."""
     image, channel_axis = loaded.stored
-    for path in paths:
+
+    def save(path: str) -> None:
         write_labels(
             path,
             labels,
@@ -151,6 +176,8 @@ def save_labels(
             rgb=loaded.canvas.rgb,
             overwrite=overwrite,
         )
+
+    return [(path, save) for path in paths]
 
 
 def superpixels(labels: np.ndarray) -> dict[str, Any]:

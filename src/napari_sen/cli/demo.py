@@ -28,14 +28,14 @@ def demo(args: Namespace, reporter: Reporter) -> dict[str, Any]:
         check_outputs(args, (labels_out, LABELS_OUT), ([overlay_out, pca_out], PICTURE_OUT))
     args.image, args.model = str(sample_path(name)), "auto"
     args.rgb, args.channel_axis, args.slices = about["rgb"], None, about["slices"]
-    args.spacing = about["spacing"]
+    args.spacing, args.series = about["spacing"], None
     loaded = load(args)
     from ..pipeline.embed import embed
     from ..pipeline.segment import segment
 
-    image, hints = loaded.file.data, dict(loaded.hints)
-    labels = segment(image, **hints, device=args.device, progress=reporter)
-    hints.pop("spacing", None)
+    image, how = loaded.file, loaded.reading
+    hints: dict[str, Any] = {"rgb": how.rgb, "channel_axis": how.channel_axis, "slices": how.slices}
+    labels = segment(image, **hints, spacing=how.spacing, device=args.device, progress=reporter)
     embedding = embed(image, **hints, device=args.device, progress=reporter)
     reporter(0, 1, "writing")
     folder.mkdir(exist_ok=True)

@@ -7,12 +7,12 @@ from typing import Any
 
 from ..errors import ParameterError
 from ..io.hierarchy_file import Hierarchy
-from ..io.write import IMAGE_OUT, LABELS_OUT, write_image
+from ..io.write import IMAGE_OUT, LABELS_OUT, check_labels_fit, write_image
 from ..params import HierarchyParams, require
 from ..pipeline.plan import tree_run
 from .commands import save_labels
 from .console import Reporter
-from .job import Extra, Job
+from .job import Extra, Job, write_each
 from .options import chosen
 
 __all__ = ["hierarchy"]
@@ -30,6 +30,8 @@ def hierarchy(args: Namespace, reporter: Reporter) -> dict[str, Any]:
         Extra("--cut", paths, LABELS_OUT),
         Extra("--ultrametric", [args.ultrametric], IMAGE_OUT),
     )
+    for number, path in args.cut:
+        check_labels_fit(path, 2, number)
     run = tree_run(
         job.file, HierarchyParams(**given), args.n_fine, model=job.model,
         reading=job.reading(mask=args.mask), execution=job.execution,
@@ -43,13 +45,23 @@ def hierarchy(args: Namespace, reporter: Reporter) -> dict[str, Any]:
 def _write(args: Namespace, job: Job, tree: Hierarchy) -> None:
     for number, path in args.cut:
         _check_cut(tree, number, path)
-    for path in args.output:
+
+    def save(path: str) -> None:
         tree.save(path, overwrite=args.overwrite)
-    for number, path in args.cut:
+
+    def save_cut(path: str) -> None:
+        number = next(number for number, other in args.cut if other == path)
         save_labels([path], tree.cut(number), job.loaded, overwrite=args.overwrite)
-    if args.ultrametric:
+
+    def save_heights(path: str) -> None:
         heights = tree.ultrametric()
-        write_image(args.ultrametric, heights, grid=job.loaded.grid, overwrite=args.overwrite)
+        write_image(path, heights, grid=job.loaded.grid, overwrite=args.overwrite)
+
+    write_each(
+        *((path, save) for path in args.output),
+        *((path, save_cut) for _, path in args.cut),
+        *([(args.ultrametric, save_heights)] if args.ultrametric else []),
+    )
 
 
 def _check(args: Namespace, given: dict[str, Any]) -> None:

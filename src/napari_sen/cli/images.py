@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,8 +16,11 @@ from ..io.grid import Grid
 from ..io.image_file import ImageFile
 from ..io.read import resolve
 from ..io.write import check_labels_fit
+from ..options import Reading
+from ..tiles.image import settle
+from ..tiles.mask import is_nan
 
-__all__ = ["Loaded", "check_fit", "check_outputs", "given_spacing", "load", "reading"]
+__all__ = ["Loaded", "check_fit", "check_outputs", "load", "reading"]
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,13 @@ class Loaded:
 
     file: ImageFile
     canvas: Canvas
-    hints: dict[str, Any]
+    reading: Reading
     grid: Grid
 
     @property
     def stored(self) -> tuple[np.ndarray, int | None]:
         """Return the image as it goes beside its labels, and its axis of channels, if any."""
-        if self.canvas.rgb or self.hints["channel_axis"] is not None:
+        if self.canvas.rgb or self.canvas.data.shape[-1] > 1:
             return self.canvas.data, self.canvas.data.ndim - 1
         return self.canvas.data[..., 0], None
 
@@ -43,34 +45,38 @@ def load(args: Namespace, *, slices: str | None = None) -> Loaded:
 
     ``slices`` is how a stack is meant where no option says it; None: it has to be said.
     """
-    file = resolve(args.image)
-    hints = reading(args, file, slices=slices)
-    canvas = interpret(file.data, **hints)
-    n_axes = canvas.n_leading + canvas.n_spatial
-    axes = file.axes.replace("c", "").replace("s", "") if file.axes is not None else None
-    spacing = given_spacing(args, canvas.n_spatial)
-    grid = Grid.of(n_axes, axes=axes, spacing=spacing or file.spacing, units=file.units)
-    if spacing is not None:  # what the file says of it goes with the file
-        hints["spacing"] = spacing
-    return Loaded(file, canvas, hints, grid)
+    file = resolve(args.image, series=args.series)
+    how = reading(args, file, slices=slices)
+    opened = settle(file, how)
+    raster = opened.raster
+    canvas = interpret(
+        np.asarray(raster.array),
+        rgb=raster.rgb,
+        channel_axis=None if raster.rgb else raster.channel_axis,
+        slices=how.slices,
+    )
+    return Loaded(file, canvas, how, opened.grid)
 
 
-def reading(args: Namespace, file: ImageFile, *, slices: str | None = None) -> dict[str, Any]:
-    """Return how the image's axes are read: as an option says, else as the file does."""
-    rgb, channel_axis = file.rgb, file.channel_axis
-    if args.channel_axis is not None:
-        rgb, channel_axis = False, args.channel_axis
-    if args.rgb is not None:
-        rgb = args.rgb
-        channel_axis = None if rgb else channel_axis
-    return {"rgb": rgb, "channel_axis": channel_axis, "slices": args.slices or slices}
-
-
-def given_spacing(args: Namespace, n_spatial: int) -> tuple[float, ...] | None:
-    """Return the pixel size that an option gives along the spatial axes, None if none does."""
-    given: Sequence[float] | None = getattr(args, "spacing", None)
+def reading(args: Namespace, file: ImageFile, *, slices: str | None = None) -> Reading:
+    """Return how the image is read: as an option says, else as the file does."""
+    rgb, channel_axis = args.rgb, args.channel_axis
+    if channel_axis is not None:
+        rgb = rgb or False
+    elif rgb is False:
+        channel_axis = file.channel_axis
+    how = Reading(
+        rgb, channel_axis, args.slices or slices, kind=getattr(args, "kind", None),
+        nodata=getattr(args, "nodata", None), series=args.series,
+    )  # fmt: skip
+    given = getattr(args, "spacing", None)
     if given is None:
-        return None
+        return how
+    return replace(how, spacing=given_spacing(given, settle(file, how).raster.n_spatial))
+
+
+def given_spacing(given: Sequence[float], n_spatial: int) -> tuple[float, ...]:
+    """Return the pixel size that an option gives along the spatial axes."""
     if len(given) not in (1, n_spatial):
         raise ParameterError(
             f"spacing has {len(given)} entries: give one for all axes, or {n_spatial} for this "
@@ -83,7 +89,8 @@ def check_outputs(
     args: Namespace, *groups: tuple[Iterable[str | Path | None], Sequence[str]]
 ) -> None:
     """Check every output, with the suffixes it may have, before the work."""
-    inputs = [path for path in (getattr(args, "image", None), getattr(args, "mask", None)) if path]
+    read = (getattr(args, "image", None), getattr(args, "mask", None))
+    inputs = [path for path in read if path and not is_nan(path)]
     seen: set[Path] = set()
     for paths, suffixes in groups:
         for path in paths:

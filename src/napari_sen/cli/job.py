@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..errors import ParameterError
+from ..disk import refused
+from ..errors import ParameterError, SenError, WorkError
 from ..io.image_file import ImageFile
 from ..io.read import open_image
 from ..io.write import LABELS_OUT
 from ..options import Execution, Reading
 from ..pipeline.plan import goes_to_a_store
 from ..pipeline.run import Run
-from ..tiles.raster import open_raster
 from .console import Reporter
-from .images import Loaded, check_fit, check_outputs, given_spacing, load, reading
+from .images import Loaded, check_fit, check_outputs, load, reading
 
-__all__ = ["Extra", "Job", "device_name"]
+__all__ = ["Extra", "Job", "Writing", "device_name", "write_each"]
+
+Writing = tuple[str, Callable[[str], None]]
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,11 @@ class Job:
         for paths, allowed in groups:
             check_fit(self.loaded, [path for path in paths if path and allowed == LABELS_OUT], 1)
 
+    def check_count(self, n_labels: int) -> None:
+        """Check that so many labels fit the formats of the outputs."""
+        if not self.is_stored:
+            check_fit(self.loaded, self.args.output, n_labels)
+
     @cached_property
     def loaded(self) -> Loaded:
         """The image in memory, with what is needed to write results beside it."""
@@ -98,12 +105,13 @@ class Job:
 
     def reading(self, mask: Any = None) -> Reading:
         """Return how the image is to be understood: an option beats the file."""
-        if not self.is_stored:
-            return Reading(**self.loaded.hints, kind=self.args.kind, mask=mask)
-        file = open_image(self.args.image)
-        hints = reading(self.args, file, slices=self._slices)
-        spacing = given_spacing(self.args, open_raster(file, **hints).n_spatial)
-        return Reading(**hints, spacing=spacing, kind=self.args.kind, mask=mask)
+        how = self.loaded.reading if not self.is_stored else self._lazy
+        return replace(how, mask=mask)
+
+    @cached_property
+    def _lazy(self) -> Reading:
+        file = open_image(self.args.image, series=self.args.series)
+        return reading(self.args, file, slices=self._slices)
 
     def done(self, run: Run, write: Callable[[Any], None], *extras: str | None) -> dict[str, Any]:
         """Do the work, write what is in memory, and return what the command says at its end."""
@@ -119,6 +127,7 @@ class Job:
             "shape": list(self.shape),
             "model": args.model,
             "device": device_name(args),
+            "pixel_size": run.image.pixel_size.to_dict() if args.json else run.image.pixel_size,
         }
         seconds = {stage: round(value, 3) for stage, value in self.reporter.seconds.items()}
         outputs = [path for path in (*args.output, *extras) if path]
@@ -127,8 +136,29 @@ class Job:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of the image as stored."""
-        file = open_image(self.args.image) if self.is_stored else self.loaded.file
-        return tuple(file.data.shape)
+        if not self.is_stored:
+            return tuple(self.loaded.file.data.shape)
+        return tuple(open_image(self.args.image, series=self.args.series).data.shape)
+
+
+def write_each(*writings: Writing) -> None:
+    """Write every output; one that fails takes no other along.
+
+    Raises
+    ------
+    WorkError
+        If one failed, once all have been tried.
+    """
+    failures: list[str] = []
+    for path, write in writings:
+        try:
+            write(path)
+        except (SenError, OSError) as error:
+            failures.append(str(error) if isinstance(error, SenError) else refused(path, error))
+    if failures:
+        others = len(writings) - len(failures)
+        kept = f" ({others} of {len(writings)} outputs are written)" if others else ""
+        raise WorkError("; ".join(failures) + kept)
 
 
 def _scheduler(text: str | None) -> int | str | None:

@@ -27,7 +27,7 @@ from .options import add_params
 
 __all__ = ["build_parser"]
 
-_INPUTS = "TIFF, PNG, JPEG, BMP, .npy, zarr or OME-Zarr"
+_INPUTS = "TIFF (also of slide scanners), PNG, JPEG, BMP, .npy, zarr or OME-Zarr"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -102,7 +102,9 @@ def _command(commands: Any, name: str, run: str, text: str) -> argparse.Argument
 
 def _image(parser: argparse.ArgumentParser, *, slices: str) -> None:
     parser.add_argument("image", metavar="IMAGE", help=f"an image: {_INPUTS}")
-    _reading(parser, slices=slices)
+    _reading(parser, slices=slices).add_argument(
+        "--series", type=int, metavar="N", help="which image of a file with several (from 0)"
+    )
 
 
 def _kind(parser: argparse.ArgumentParser) -> None:
@@ -114,7 +116,7 @@ def _kind(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _reading(parser: argparse.ArgumentParser, *, slices: str) -> None:
+def _reading(parser: argparse.ArgumentParser, *, slices: str) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("how the image is read")
     group.add_argument(
         "--rgb",
@@ -129,6 +131,21 @@ def _reading(parser: argparse.ArgumentParser, *, slices: str) -> None:
         "--slices",
         choices=("each", "volume"),
         help=f"a stack: slice by slice, or as one volume ({slices})",
+    )
+    return group
+
+
+def _mask(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mask",
+        metavar="FILE|nan",
+        help="work only where this image is not 0; nan: where the image itself is finite",
+    )
+    parser.add_argument(
+        "--nodata",
+        type=float,
+        metavar="X",
+        help="the value of pixels without data, which stay outside (default: as a GeoTIFF says)",
     )
 
 
@@ -222,7 +239,7 @@ def _segment(commands: Any) -> None:
         help="also draw the boundaries on the image (the middle slice of a stack)",
     )
     _spacing(parser)
-    parser.add_argument("--mask", metavar="FILE", help="segment only where this image is not 0")
+    _mask(parser)
     _model(parser)
     _large(parser)
     add_params(parser, SegmentParams, title="superpixels")
@@ -261,7 +278,7 @@ def _hierarchy(commands: Any) -> None:
     )
     _overwrite(parser)
     _spacing(parser)
-    parser.add_argument("--mask", metavar="FILE", help="work only where this image is not 0")
+    _mask(parser)
     _model(parser)
     parser.add_argument(
         "--n-fine", type=int, metavar="N", help="number of finest superpixels, not their size"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import Cancelled, ParameterError
+from ..errors import Cancelled, ModelError, ParameterError
 from ..evaluation.plots import check_matplotlib
 from ..evaluation.training_plot import read_log, write_training_plot
 from ..io.atomic import check_output
@@ -89,13 +89,18 @@ def models(args: Namespace, reporter: Reporter) -> dict[str, Any]:
             "name": info.name,
             "path": str(info.path),
             "bundled": info.bundled,
-            "bytes": info.path.stat().st_size,
         }
-        if info.problem:
-            entry["problem"] = info.problem
+        try:
+            model = load_model(info.path)  # its weights are checked too
+        except ModelError as error:
+            entry["problem"] = str(error)
         else:
-            data = load_model(info.path).metadata["data_sets"]
-            entry |= {"planes": info.planes, "dim": info.dim, "data_sets": data}
+            entry |= {
+                "bytes": info.path.stat().st_size,
+                "planes": model.planes,
+                "dim": model.dim,
+                "data_sets": model.metadata["data_sets"],
+            }
         entries.append(entry)
     if args.json:
         return {"models": entries}

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, ParameterError
+from ..params import shown
 
 __all__ = ["find_boundaries", "mark_boundaries"]
 
@@ -53,7 +54,7 @@ def find_boundaries(
             f"{labels.dtype}; convert it with .astype(int)"
         )
     if mode not in ("thick", "thin"):
-        raise ParameterError(f"mode must be 'thick' or 'thin', got {mode!r}")
+        raise ParameterError(f"mode must be 'thick' or 'thin', got {shown(mode)}")
     if axes is not None and any(not -labels.ndim <= axis < labels.ndim for axis in axes):
         raise ParameterError(
             f"axes must lie in {-labels.ndim}...{labels.ndim - 1} for labels of shape "
@@ -110,9 +111,9 @@ def mark_boundaries(
         )
     line = np.asarray(colour)
     if line.shape != (3,) or line.dtype.kind not in "iu" or line.min() < 0 or line.max() > 255:
-        raise ParameterError(f"colour must be 3 whole numbers in 0...255, got {colour!r}")
+        raise ParameterError(f"colour must be 3 whole numbers in 0...255, got {shown(colour)}")
     if not isinstance(scale, int | np.integer) or scale < 1:
-        raise ParameterError(f"scale must be a whole number of at least 1, got {scale!r}")
+        raise ParameterError(f"scale must be a whole number of at least 1, got {shown(scale)}")
     if scale > 1:
         picture = picture.repeat(scale, 0).repeat(scale, 1)
         labels = labels.repeat(scale, 0).repeat(scale, 1)

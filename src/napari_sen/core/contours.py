@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..errors import ImageError, ParameterError
+from ..params import shown
 from .boundaries import find_boundaries
 
 if TYPE_CHECKING:
@@ -136,14 +137,16 @@ def suppress_non_maxima(
     if not (np.isfinite(strength).all() and strength.min() >= 0 and strength.max() <= 1):
         raise ImageError("strength must be finite and within 0...1; divide it by its maximum")
     if not 0 <= threshold <= 1:
-        raise ParameterError(f"threshold must be in 0...1, got {threshold!r}")
+        raise ParameterError(f"threshold must be in 0...1, got {shown(threshold)}")
     for name, value, low in (
         ("smoothing", smoothing, 0),
         ("radius", radius, 1),
         ("border", border, 0),
     ):
         if not isinstance(value, int | np.integer) or value < low:
-            raise ParameterError(f"{name} must be a whole number of at least {low}, got {value!r}")
+            raise ParameterError(
+                f"{name} must be a whole number of at least {low}, got {shown(value)}"
+            )
     strength = np.where(strength < threshold, np.float32(0), strength)
     from skimage.morphology import thin  # slow to import
 

@@ -30,6 +30,7 @@ __all__ = [
     "smooth",
     "smoothing_reach",
     "statistics",
+    "white_of",
     "with_projection",
 ]
 
@@ -38,6 +39,7 @@ PERCENTILES = (1.0, 99.8)
 # its extremes count.
 RANGES = (*PERCENTILES, 0.0, 100.0)
 CLIP = (-0.5, 1.5)
+_DEPTHS = (8, 10, 12, 14)  # bits of colour that are stored in more
 _BLOCK = 500_000  # values converted at once: a twentieth of a second
 _SAMPLE = 200_000  # pixels that are enough for the principal components
 
@@ -50,7 +52,7 @@ class Statistics:
     ----------
     low, high : (C,) float64 arrays
         Percentiles 1 and 99.8 of each channel, its extremes where these are equal: mapped to 0 and
-        1.
+        1. Of colour: 0, and white as a share of what the dtype can hold.
     mean, components, span : arrays or None
         For more than three channels: the projection of the normalised channels to three,
         (C,), (C, 3), and the (2, 3) percentiles that map it to 0...1.
@@ -75,7 +77,7 @@ def statistics(
     mask : (...) bool array, optional
         Only values inside count. Values that are not finite never do.
     rgb : bool
-        Colour images need no statistics; theirs are 0 and 1.
+        Of colour only white is told, by the largest value; see :func:`white_of`.
 
     Returns
     -------
@@ -83,9 +85,12 @@ def statistics(
         Of this image.
     """
     channels = data.shape[-1]
-    if rgb or data.dtype == bool:
+    if data.dtype == bool:
         return Statistics(np.zeros(channels), np.ones(channels))
     values = data.reshape(-1, channels) if mask is None else data[mask]
+    if rgb:
+        white = white_of(data.dtype, values.max(initial=0)) if data.dtype.kind == "u" else 1.0
+        return Statistics(np.zeros(channels), np.full(channels, white))
     low, high = np.zeros(channels), np.zeros(channels)
     for c in range(channels):
         channel = values[:, c]
@@ -105,6 +110,17 @@ def channel_range(found: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDAr
     low, high, least, most = found
     is_flat = low == high
     return np.where(is_flat, least, low), np.where(is_flat, most, high)
+
+
+def white_of(dtype: np.dtype[Any], largest: float) -> float:
+    """Return white as a share of what an unsigned dtype can hold.
+
+    Cameras and scanners store 10, 12 or 14 bits in 16: white is then the top of the fewest bits
+    that hold the largest value of the whole image.
+    """
+    top = int(np.iinfo(dtype).max)
+    bits = next((n for n in _DEPTHS if largest < 1 << n), dtype.itemsize * 8)
+    return min(1.0, ((1 << bits) - 1) / top)
 
 
 def sample_step(pixels: int) -> int:
@@ -190,7 +206,7 @@ def colour_features(
     (*spatial, C) float32 array
     """
     if rgb:
-        features = _lab(data, progress)
+        features = _lab(data, stats, progress)
     else:
         report(progress, 0, 1, "colour")
         features = normalise(data, stats) * np.float32(100 / np.sqrt(data.shape[-1]))
@@ -233,9 +249,9 @@ def _sigmas(smoothing: float, n_spatial: int, spacing: Sequence[float] | None) -
     return sigmas
 
 
-def _lab(data: NDArray[Any], progress: Progress | None) -> NDArray[np.float32]:
+def _lab(data: NDArray[Any], stats: Statistics, progress: Progress | None) -> NDArray[np.float32]:
     """Return CIELAB, row by row of the first axis so that the work can be stopped in between."""
-    values = unit_rgb(data)
+    values = unit_rgb(data, float(stats.high[0]))
     features = np.empty(values.shape, np.float32)
     rows = max(1, _BLOCK // max(1, values[0].size)) if len(values) else 1
     count = -(-len(values) // rows)
@@ -295,7 +311,7 @@ def network_planes(
     """
     channels = data.shape[-1]
     check_planes(channels, planes)
-    values = unit_rgb(data) if rgb else normalise(data, stats)
+    values = unit_rgb(data, float(stats.high[0])) if rgb else normalise(data, stats)
     if channels == planes:
         return values
     if channels == 1:
@@ -320,11 +336,16 @@ def check_planes(channels: int, planes: int) -> None:
         )
 
 
-def unit_rgb(data: NDArray[Any]) -> NDArray[np.float32]:
-    """Return colour as float32 in 0...1, or raise ImageError where float values exceed it."""
+def unit_rgb(data: NDArray[Any], white: float = 1.0) -> NDArray[np.float32]:
+    """Return colour as float32 in 0...1, or raise ImageError where float values exceed it.
+
+    ``white`` is the share of what whole numbers can hold that becomes 1.
+    """
     if data.dtype.kind == "u":
-        scaled: NDArray[np.float32] = data.astype(np.float32) / np.float32(np.iinfo(data.dtype).max)
-        return scaled
+        scaled: NDArray[np.float32] = data.astype(np.float32) / np.float32(
+            np.iinfo(data.dtype).max * white
+        )
+        return scaled if white == 1 else np.minimum(scaled, 1)  # beyond it, outside a mask
     values: NDArray[np.float32] = np.nan_to_num(data.astype(np.float32), posinf=0, neginf=0)
     low, high = float(values.min()), float(values.max())
     if low < -1e-6 or high > 1 + 1e-6:

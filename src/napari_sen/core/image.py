@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError, ParameterError
-from ..params import require
+from ..params import require, shown
 
 __all__ = ["Canvas", "all_finite", "check_finite", "interpret", "row_blocks"]
 
@@ -99,14 +99,14 @@ def interpret(
         If ``channel_axis`` or ``slices`` is out of range, or the arguments contradict.
     """
     shape = image.shape
-    if image.dtype.kind not in "biuf":
-        raise ImageError(f"images must hold real numbers, got dtype {image.dtype}")
+    if image.dtype.kind not in "biuf" or image.dtype.itemsize > 8:
+        raise ImageError(f"images must hold real numbers up to 64 bits, got dtype {image.dtype}")
     if not 2 <= image.ndim <= 5:
         raise ImageError(f"images need 2 to 5 axes, got {image.ndim} (shape {shape})")
     if image.size == 0:
         raise ImageError(f"image of shape {shape} is empty")
     if slices not in (None, "each", "volume"):
-        raise ParameterError(f"slices must be 'each' or 'volume', got {slices!r}")
+        raise ParameterError(f"slices must be 'each' or 'volume', got {shown(slices)}")
     if rgb is not None:
         require("rgb", rgb, bool, {})
     if channel_axis is not None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ParameterError
-from ..params import require
+from ..params import require, shown
 
 # Beyond these, squared distances leave the range of float32.
 SPACING = {"low": 1e-12, "high": 1e12, "above": 0}
@@ -155,7 +155,7 @@ def check_spacing(spacing: Sequence[float] | None, ndim: int) -> tuple[float, ..
         return (1.0,) * ndim
     size = np.atleast_1d(np.asarray(spacing))
     if size.shape != (ndim,):
-        raise ParameterError(f"spacing needs {ndim} numbers, one per axis; got {spacing!r}")
+        raise ParameterError(f"spacing needs {ndim} numbers, one per axis; got {shown(spacing)}")
     for value in size.tolist():
         require("spacing", value, float, SPACING)
     if size.max() > ANISOTROPY * size.min():

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from skimage.measure import label as label_components
 
 from ..errors import DataError, ImageError, ParameterError
+from ..params import shown
 from .boundaries import find_boundaries
 
 __all__ = [
@@ -91,7 +92,9 @@ def count_components(labels: Any, connectivity: int = 1) -> int:
     if labels.ndim not in (2, 3):
         raise ImageError(f"labels must have 2 or 3 dimensions to be counted, got {labels.shape}")
     if not 1 <= connectivity <= labels.ndim:
-        raise ParameterError(f"connectivity must be in 1...{labels.ndim}, got {connectivity!r}")
+        raise ParameterError(
+            f"connectivity must be in 1...{labels.ndim}, got {shown(connectivity)}"
+        )
     return int(
         label_components(labels, background=0, connectivity=connectivity, return_num=True)[1]
     )
@@ -139,7 +142,9 @@ def boundary_scores(
     """
     labels, truths = _checked_pair(labels, ground_truths)
     if not isinstance(tolerance, int | np.integer) or tolerance < 0:
-        raise ParameterError(f"tolerance must be a whole number of at least 0, got {tolerance!r}")
+        raise ParameterError(
+            f"tolerance must be a whole number of at least 0, got {shown(tolerance)}"
+        )
     axes = tuple(range(labels.ndim))[-2:] if slicewise else tuple(range(labels.ndim))
     ours = find_boundaries(labels, mode, axes=axes)
     near_ours = _dilate(ours, tolerance, axes)

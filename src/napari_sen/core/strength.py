@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..errors import ImageError
+from ..params import shown
 from ..progress import Progress, report
 from . import _kernel
 from .lattice import check_spacing
@@ -156,7 +157,7 @@ def half_disc_difference(
     channels = values.shape[-1]
     share = np.ones(channels) if weights is None else np.asarray(weights, dtype=float)
     if share.shape != (channels,):
-        raise ImageError(f"{channels} channels need as many weights, got {weights!r}")
+        raise ImageError(f"{channels} channels need as many weights, got {shown(weights)}")
     share = share / (share.sum() * len(radii))
     codes = _bin_codes(values, mask, limits)
     planes = codes if codes.ndim == 4 else codes[None]

@@ -14,6 +14,7 @@ from scipy.io import loadmat
 
 from ..errors import DataError, ParameterError, SenError
 from ..io.read import read_image
+from ..params import shown
 
 __all__ = ["Dataset", "Item", "open_bsds", "open_dataset", "open_folder"]
 
@@ -129,7 +130,7 @@ def open_folder(
     """
     root = Path(root)
     if half is not None and half not in HALVES:
-        raise ParameterError(f"half must be 'tune', 'report' or None, got {half!r}")
+        raise ParameterError(f"half must be 'tune', 'report' or None, got {shown(half)}")
     truths = [_by_stem(root / folder, SUFFIXES) for folder in labels]
     entries = _matched(root, _by_stem(root / "images", SUFFIXES), truths)
     if half is None:
@@ -159,7 +160,7 @@ def open_dataset(
         ``images`` is no number of at least 1.
     """
     if images is not None and (not isinstance(images, int) or images < 1):
-        raise ParameterError(f"images must be a whole number of at least 1, got {images!r}")
+        raise ParameterError(f"images must be a whole number of at least 1, got {shown(images)}")
     published = False
     if isinstance(dataset, Dataset):
         if split is not None or half is not None:
@@ -212,17 +213,28 @@ def _matched(
     return [(name, path, tuple(t[name] for t in truths)) for name, path in images.items()]
 
 
-def _read(path: Path) -> NDArray[Any]:
-    """Return the pixels of an image file, or raise DataError naming it."""
+def _read(path: Path, *, labels: bool = False) -> NDArray[Any]:
+    """Return the pixels of an image file, or raise DataError naming it.
+
+    Of ``labels`` a palette's indices count, and every colour is a label of its own.
+    """
     try:
-        return np.asarray(read_image(path).data)
+        file = read_image(path, labels=labels)
     except SenError as error:
         raise DataError(f"data set image cannot be used: {error}") from error
+    pixels = np.asarray(file.data)
+    if not (labels and file.rgb):
+        return pixels
+    _, numbers = np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0, return_inverse=True)
+    found: NDArray[np.int64] = numbers.reshape(pixels.shape[:-1])
+    return found
 
 
 def _read_truths(path: Path) -> list[NDArray[Any]]:
     """Return the label maps of an annotation file: one, or those of all annotators of a .mat."""
-    maps = _read_mat(path) if path.suffix == ".mat" else [_read(path)]
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        raise DataError(f"{path} is no label map: JPEG blurs labels; save them as PNG or TIFF")
+    maps = _read_mat(path) if path.suffix == ".mat" else [_read(path, labels=True)]
     for labels in maps:
         if labels.dtype.kind not in "iub" or labels.ndim not in (2, 3) or labels.size == 0:
             raise DataError(

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..disk import atomic
+from ..disk import atomic, refused
 from ..errors import OutputError, ParameterError
+from ..params import shown
 from ..progress import Progress
 from .compare import PROTOCOL, measure
 from .datasets import Dataset, open_dataset
@@ -32,7 +33,7 @@ __all__ = ["Evaluation", "evaluate", "tune"]
 
 BASELINE = "snic-smooth"
 METHODS = ("snic", BASELINE, "slic", "tree")
-SIZES = (50, 100, 200, 300, 400, 500)
+SIZES = (25, 50, 100, 200, 300, 400, 500, 1000)
 READING = (
     "K made = mean number of superpixels; within 3 % = share of the images on which it is that "
     "near to K; read: made = as measured, interpolated = read off the method's curve over "
@@ -183,7 +184,7 @@ def evaluate(
     """
     if baseline is not None and baseline not in methods:
         raise ParameterError(
-            f"baseline must be one of the methods {', '.join(methods)}; got {baseline!r}"
+            f"baseline must be one of the methods {', '.join(methods)}; got {shown(baseline)}"
         )
     data, published = open_dataset(dataset, split=split, half=half, labels=labels, images=images)
     folder = folder_of(out, plots=plots)
@@ -290,7 +291,7 @@ def write_text(path: Path, text: str) -> Path:
         with atomic(path, overwrite=True) as temporary:
             temporary.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+        raise OutputError(refused(path, error)) from error
     return path
 
 

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Generic, Protocol, Self, TextIO, TypeVar
+from typing import (
+    Any,
+    ClassVar,
+    Generic,
+    Protocol,
+    Self,
+    TextIO,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from ..core.metrics import ImageScores
-from ..disk import atomic, open_inside, remove_file
+from ..disk import atomic, open_inside, read_plain, remove_file
 from ..errors import DataError, OutputError
+from ..params import shown
 
 __all__ = ["Row", "RowLog", "digest"]
 
@@ -82,6 +94,31 @@ class AnyRow(Protocol):
 
 
 _Row = TypeVar("_Row", bound=AnyRow)
+LARGEST = 1 << 31  # bytes of a journal
+
+
+def _typed(row: _Row) -> _Row:
+    """Return a row whose values are all of the kinds of its fields, or raise ValueError."""
+    _check_kinds(row, get_type_hints(type(row)))
+    return row
+
+
+def _check_kinds(values: Any, kinds: dict[str, Any]) -> None:
+    for item in fields(values):
+        value, kind = getattr(values, item.name), kinds[item.name]
+        if is_dataclass(kind):
+            _check_kinds(value, get_type_hints(kind))
+        elif not _is_of(value, kind):
+            raise ValueError(f"{item.name} is {shown(value)}")
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    """Return whether a value is of a field's kind; a float may be a whole number, too."""
+    if get_origin(kind) is list:
+        return isinstance(value, list) and all(_is_of(each, get_args(kind)[0]) for each in value)
+    if kind is float:
+        return type(value) is float or (type(value) is int and abs(value) < 1 << 53)
+    return type(value) is kind and (kind is not int or bool(abs(value) < 1 << 53))
 
 
 class RowLog(Generic[_Row]):
@@ -145,7 +182,8 @@ class RowLog(Generic[_Row]):
     def add(self, row: _Row) -> None:
         """Keep a finished row."""
         self.rows[row.key] = row
-        self._write(asdict(row) | {"settings": self._settings[row.method]})
+        values = asdict(row) | {"settings": self._settings[row.method]}
+        self._write(values | {"check": digest(values)})
 
     def _write(self, values: dict[str, Any]) -> None:
         if self._log is not None:
@@ -155,7 +193,7 @@ class RowLog(Generic[_Row]):
     def _read(self, path: Path) -> None:
         """Take the finished rows; a last line cut off by a crash is removed."""
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_plain(path, LARGEST).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise DataError(f"cannot read the journal {path}: {error}") from error
         whole = text[: text.rfind("\n") + 1]
@@ -165,15 +203,21 @@ class RowLog(Generic[_Row]):
         try:
             found, *lines = (json.loads(line) for line in whole.splitlines())
             for line in lines:
+                # Lines of version 0.1.0 have no checksum.
+                if line.pop("check", None) not in (None, digest(line)):
+                    raise ValueError("a line was changed")
                 settings = line.pop("settings")
-                row = self._kind.from_dict(line)
+                row = _typed(self._kind.from_dict(line))
                 if self._settings.get(row.method) == settings:
                     self.rows[row.key] = row
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise DataError(f"{path} is no journal of measurements: {error!r}") from error
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise DataError(
+                f"{path} is no journal of measurements ({shown(error)}): move it away, or name "
+                "another folder"
+            ) from error
         if found != self._head:
             raise DataError(
-                f"{path} belongs to another run ({found}); name a new folder or delete it"
+                f"{path} belongs to another run ({shown(found)}); name a new folder or delete it"
             )
         if whole != text:  # the last line was cut off by a crash
             with atomic(path, overwrite=True) as temporary:

@@ -14,7 +14,9 @@ from ..core.snic import snic
 from ..errors import ParameterError
 from ..options import Reading
 from ..params import KINDS, HierarchyParams, Params, SegmentParams
+from ..pipeline.cuts import FINE_PER_SEGMENT
 from ..pipeline.features import Scene, weighted
+from ..pipeline.leaves import fine_count
 from ..pipeline.model_choice import choose_model
 from ..pipeline.plan import scenes
 from ..pipeline.trees import scene_tree
@@ -45,18 +47,15 @@ OWN: Mapping[str, str] = {
     "snic": "SNIC on colour as it is",
     "snic-smooth": "SNIC on smoothed colour: the baseline to beat",
     "snic-boundary": "as sen, but on colour alone: what the boundary term adds",
-    "tree": "cuts of the superpixel hierarchy on colour",
-    "sen": "SNIC on smoothed colour beside the embedding, as napari_sen.segment does",
+    "tree": "cuts of the merge tree on colour: napari_sen.segment without a model",
+    "sen": "SNIC on smoothed colour beside the embedding: napari_sen.segment, method='snic'",
     "sen-paper": "SNIC on the embedding after the mean shift, alone (eq. 7 of the paper)",
     "sen-paper-raw": "SNIC on the embedding before the mean shift, alone",
-    "sen-tree": "cuts of the superpixel hierarchy on colour and embedding",
-    "sen-even": "the same with p = 1: of sizes more even than those of sen",
+    "sen-tree": "cuts of the merge tree on colour and embedding: napari_sen.segment",
+    "sen-even": "the same with evenness=1: of sizes more even than those of sen",
 }
 METHODS: Mapping[str, str] = {**OWN, **{name: peer.about for name, peer in PEERS.items()}}
 LEARNT = frozenset(name for name in OWN if name.startswith("sen"))
-
-# A tree is cut well below its finest level; see napari_sen.hierarchy.
-FINE_PER_SEGMENT = 5
 
 
 def make_method(which: str | Contender, model: Model | str | None = None) -> Method:
@@ -156,13 +155,20 @@ def _tree(params: HierarchyParams, model: Model | None, kind: str | None, item: 
     scene = scene_of(item, model)
     kind = kind or scene.image.kind
     settings = params.tree(kind)
-    tree = scene_tree(scene, settings)
+    pixels = scene.image.slice_pixels
+    trees: dict[int, Any] = {}
+
+    def tree(n_fine: int) -> Any:
+        if n_fine not in trees:
+            trees[n_fine] = scene_tree(scene, settings, n_fine)
+        return trees[n_fine]
+
+    usual = fine_count(settings.fine_size, scene.image.spacing, pixels)
+    tree(usual)
 
     def cut(wanted: float) -> NDArray[Any]:
-        nonlocal tree
-        if round(wanted) > tree.n_leaves:
-            fine = min(FINE_PER_SEGMENT * round(wanted), scene.image.slice_pixels)
-            tree = scene_tree(scene, settings, fine)
-        return tree.cut(round(wanted))
+        fine = min(FINE_PER_SEGMENT * round(wanted), pixels)
+        labels: NDArray[Any] = tree(max(usual, fine)).cut(round(wanted))
+        return labels
 
     return cut

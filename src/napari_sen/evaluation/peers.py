@@ -19,6 +19,7 @@ from ..errors import DataError, ParameterError
 from ..pipeline.features import Scene
 from .settings import (
     FelzenszwalbSettings,
+    HigraSettings,
     LscSettings,
     OpencvSlicSettings,
     SeedsSettings,
@@ -33,6 +34,7 @@ Cut = Callable[[float], NDArray[Any]]
 # A piece below this share of the mean size asked for is a fragment, as in SLIC's own last step.
 FRAGMENT = 0.25
 OPENCV = ("cv2", "OpenCV with its contributed modules", "pip install 'napari-sen[bench]'")
+HIGRA = ("higra", "higra", "pip install 'napari-sen[bench]'")
 FAST_SLIC = ("fast_slic", "fast-slic", "pip install fast-slic")
 # OpenCV's constants. Its MSLIC (102) is left out: on some small images version 5.0 ends the process
 # with a segmentation fault.
@@ -45,13 +47,14 @@ SMALLEST_SIDE = 32
 class Peer:
     """A method of another package.
 
-    ``run`` takes the image as the method wants it, its settings and the number asked for;
-    ``image`` makes that image; ``needs`` is (module, its name in words, how to install it).
+    ``run`` takes what ``image`` makes of the image (the image as the method wants it, or the
+    hierarchy of all its cuts), its settings and the number asked for; ``needs`` is (module, its
+    name in words, how to install it).
     """
 
     about: str
-    run: Callable[[NDArray[Any], Any, float], NDArray[Any]]
-    image: Callable[[Scene, Any], NDArray[Any]]
+    run: Callable[[Any, Any, float], NDArray[Any]]
+    image: Callable[[Scene, Any], Any]
     needs: tuple[str, str, str] | None = None
     planar: bool = False
 
@@ -102,7 +105,7 @@ def _colour(scene: Scene, settings: Any) -> NDArray[np.float32]:
     return scene.colour(scene.whole, settings.smoothing)
 
 
-def _gradient(scene: Scene, settings: WatershedSettings) -> NDArray[np.float32]:
+def _gradient(scene: Scene, settings: WatershedSettings | HigraSettings) -> NDArray[np.float32]:
     return gradient_magnitude(scene.colour(scene.whole, settings.smoothing))
 
 
@@ -146,6 +149,35 @@ def _watershed(gradient: NDArray[Any], settings: WatershedSettings, wanted: floa
         gradient, markers=round(wanted), compactness=settings.compactness
     )
     return found
+
+
+def _higra(attribute: str, scene: Scene, settings: HigraSettings) -> Cut:
+    """Return the cuts of a hierarchical watershed: what an edge must enclose to stay."""
+    import higra
+
+    gradient = _gradient(scene, settings)
+    graph = higra.get_4_adjacency_graph(gradient.shape)
+    weights = higra.weight_graph(
+        graph, gradient.ravel().astype(np.float64), higra.WeightFunction.mean
+    )
+    tree, altitudes = getattr(higra, f"watershed_hierarchy_by_{attribute}")(graph, weights)
+    explorer = higra.HorizontalCutExplorer(tree, altitudes)
+
+    def cut(wanted: float) -> NDArray[Any]:
+        found = explorer.horizontal_cut_from_num_regions(round(wanted))
+        names = found.labelisation_leaves(tree)
+        return np.unique(names, return_inverse=True)[1].reshape(gradient.shape) + 1
+
+    return cut
+
+
+def _cut(hierarchy: Cut, settings: HigraSettings, wanted: float) -> NDArray[Any]:
+    return hierarchy(wanted)
+
+
+def _watershed_hierarchy(attribute: str) -> Peer:
+    about = f"higra's hierarchical watershed of the gradient by {attribute}"
+    return Peer(about, _cut, partial(_higra, attribute), HIGRA, planar=True)
 
 
 @contextmanager
@@ -240,6 +272,8 @@ PEERS: Mapping[str, Peer] = {
         planar=True,
     ),
     "watershed": Peer("scikit-image's compact watershed of the gradient", _watershed, _gradient),
+    "higra-area": _watershed_hierarchy("area"),
+    "higra-volume": _watershed_hierarchy("volume"),
     "seeds": _opencv("SEEDS", _seeds),
     "lsc": _opencv("LSC", _lsc),
     "opencv-slic": _opencv("SLIC", partial(_opencv_slic, SLIC_KINDS["opencv-slic"])),

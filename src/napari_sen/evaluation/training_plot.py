@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..disk import atomic
+from ..disk import atomic, read_plain
 from ..errors import DataError
 from .plots import check_matplotlib
 
 __all__ = ["read_log", "write_training_plot"]
 
+LARGEST = 1 << 30  # bytes of a log
 WINDOW = 50  # steps over which the loss is averaged: single batches differ by half
 
 
@@ -29,10 +30,11 @@ def read_log(path: Path) -> list[dict[str, Any]]:
         There is no such file, no step in it, or a line that is no record.
     """
     try:
-        records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = read_plain(path, LARGEST).decode().splitlines()
+        records = [json.loads(line) for line in lines]
         if not all(math.isfinite(record["step"] + record["loss"]) for record in records):
             raise ValueError("a loss that is no number")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise DataError(f"{path} is no log of a training ({error})") from error
     if not records:
         raise DataError(f"{path} holds no step yet")

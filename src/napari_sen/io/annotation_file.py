@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..disk import atomic
+from ..disk import atomic, read_plain, refused
 from ..errors import ImageError, OutputError
 from ..learn.classes import Examples
 
@@ -83,7 +83,7 @@ def save_annotation(path: str | PathLike[str], annotation: Annotation) -> None:
         with atomic(path, overwrite=True) as partial:
             partial.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}; choose another") from error
+        raise OutputError(refused(path, error)) from error
 
 
 def _rows(examples: Examples) -> list[dict[str, Any]]:
@@ -103,9 +103,7 @@ def load_annotation(path: str | PathLike[str]) -> Annotation:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > LARGEST:
-            raise ImageError("it is too large")
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_plain(path, LARGEST))
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise ImageError(f"it is not of the format {FORMAT!r}")
         return _read(content)
@@ -113,34 +111,48 @@ def load_annotation(path: str | PathLike[str]) -> Annotation:
         raise ImageError(f"cannot read the annotation {path}: there is no such file") from error
     except ImageError as error:
         raise ImageError(f"cannot read the annotation {path}: {error}") from error
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+    except OSError as error:
+        raise ImageError(f"cannot read the annotation {path}: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise ImageError(
             f"cannot read the annotation {path}: it is damaged ({type(error).__name__})"
         ) from error
 
 
 def _read(content: dict[str, Any]) -> Annotation:
-    names = tuple(str(name) for name in content["class_names"])
+    names, columns = _texts(content["class_names"]), _texts(content["features"])
     pieces, classes = (_integers(content[key]) for key in ("pieces", "classes"))
-    columns = tuple(str(name) for name in content["features"])
     examples, others = (_examples(content[key], columns) for key in ("examples", "others"))
     found = (classes, examples.classes, others.classes)
     highest = max(int(values.max(initial=0)) for values in found)
     if not 1 <= len(names) <= 255 or highest > len(names) or len(pieces) != len(classes):
         raise ImageError("its classes do not fit its superpixels")
-    return Annotation(names, str(content["digest"]), pieces, classes, examples, others)
+    if not isinstance(content["digest"], str):
+        raise ImageError("its digest is no text")
+    return Annotation(names, content["digest"], pieces, classes, examples, others)
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ImageError("its names must be a list of texts")
+    return tuple(values)
 
 
 def _examples(rows: Any, columns: tuple[str, ...]) -> Examples:
+    if not isinstance(rows, list):
+        raise TypeError("examples are no list")
     if not rows:
         return Examples.none()
-    features = np.array([row["features"] for row in rows], float).reshape(len(rows), len(columns))
-    return Examples(features, _integers([row["class"] for row in rows]), columns)
+    features = np.array([row["features"] for row in rows], float)
+    classes = _integers([row["class"] for row in rows])
+    if features.shape != (len(rows), len(columns)):
+        raise ValueError("examples do not fit the features")
+    return Examples(features, classes, columns)
 
 
 def _integers(values: Any) -> NDArray[np.int64]:
     array = np.array(values)
-    if array.size == 0:
+    if isinstance(values, list) and not values:
         return np.empty(0, np.int64)
     if array.ndim != 1 or array.dtype.kind != "i" or array.min() < 0:
         raise ImageError("its labels and classes must be whole numbers from 0 up")

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import struct
+import tokenize
 import zipfile
+import zlib
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ..core import hierarchy as core
-from ..disk import atomic
+from ..disk import atomic, check_plain, refused
 from ..errors import ImageError, OutputError
 from .atomic import check_output
+from .memory import require_memory
 
 __all__ = ["Hierarchy"]
 
@@ -47,7 +53,7 @@ class Hierarchy(core.Hierarchy):
             with atomic(path, overwrite=overwrite) as partial:
                 np.savez_compressed(partial, allow_pickle=False, **parts)
         except OSError as error:
-            raise OutputError(f"cannot write {path}: {error.strerror}; choose another") from error
+            raise OutputError(refused(path, error)) from error
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Hierarchy:
@@ -67,17 +73,42 @@ class Hierarchy(core.Hierarchy):
 def _read(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return labels and linkage as they are in the file; raise ImageError if it is no such."""
     try:
-        with path.open("rb") as file:
-            found = np.load(file, allow_pickle=False)
-            if not isinstance(found, np.lib.npyio.NpzFile):
-                raise ImageError("it is no npz file")
-            with found:
-                if "format" not in found or str(found["format"]) != FORMAT:
-                    raise ImageError(f"it is not of the format {FORMAT!r}")
-                return found["labels"], found["linkage"]
+        check_plain(path)
+        with zipfile.ZipFile(path) as file:
+            if str(_part(file, "format", "U")) != FORMAT:
+                raise ImageError(f"it is not of the format {FORMAT!r}")
+            return _part(file, "labels", "iu"), _part(file, "linkage", "f")
     except FileNotFoundError as error:
         raise ImageError("there is no such file") from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        if isinstance(error, ImageError):
-            raise
-        raise ImageError(f"it is damaged ({error}); build it again") from error
+    except ImageError:
+        raise
+    except _DAMAGE as error:
+        words = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"it is damaged ({words}); build it again") from error
+
+
+# What zipfile and NumPy raise on damaged files: they promise no common class.
+_DAMAGE = (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, SyntaxError,
+           NotImplementedError, RuntimeError, OverflowError, MemoryError, AttributeError,
+           struct.error, tokenize.TokenError, zlib.error, zipfile.BadZipFile)  # fmt: skip
+
+
+def _part(file: zipfile.ZipFile, name: str, kinds: str) -> NDArray[Any]:
+    """Return an array, once the size that it claims is that of the file and fits in memory."""
+    try:
+        about = file.getinfo(f"{name}.npy")
+    except KeyError:
+        raise ImageError(f"it is not of the format {FORMAT!r}: it has no {name}") from None
+    with file.open(about) as part:
+        version = npy.read_magic(part)
+        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
+        shape, _, dtype = read(part, max_header_size=10_000)
+        if dtype.kind not in kinds or part.tell() + math.prod(shape) * dtype.itemsize != (
+            about.file_size
+        ):
+            raise ValueError(f"{name} is {dtype} of shape {shape} in {about.file_size} bytes")
+    require_memory(shape, dtype, name)
+    with file.open(about) as part:
+        found: NDArray[Any] = npy.read_array(part, allow_pickle=False)
+        part.read(1)  # at its end the checksum is compared
+        return found

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = ["ImageFile", "drop_singletons", "spatial_scale", "unit_name"]
+import numpy as np
 
-_UNITS = {
-    "um": "micrometer",
-    "µm": "micrometer",  # micro sign
-    "μm": "micrometer",  # Greek mu
-    "\\u00b5m": "micrometer",  # as ImageJ escapes it
-    "micron": "micrometer",
-    "microns": "micrometer",
-    "micrometre": "micrometer",
-    "nm": "nanometer",
-    "nanometre": "nanometer",
-    "mm": "millimeter",
-    "millimetre": "millimeter",
-    "cm": "centimeter",
-    "å": "angstrom",
-    "pixel": "",
-    "pixels": "",
-}
+from .view import View
+
+__all__ = ["ImageFile", "as_colour", "drop_singletons"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +32,17 @@ class ImageFile:
         One name per entry of ``spacing`` (``"micrometer"``; empty where unknown).
     name : str
         File name without its suffix; may be empty.
+    source : str
+        What says the pixel size.
+    inside : array or None
+        Where 0, pixels stay outside: the image's own mask, of the shape of ``data`` (any channel
+        may leave a pixel out) or of that without its channels.
+    nodata : float or None
+        The value of pixels without data.
+    strict : bool
+        Whether ``inside`` must not be passed over, as the alpha of a picture may be.
+    notes : tuple of str
+        What a person should know of the reading.
     """
 
     data: Any
@@ -57,12 +52,11 @@ class ImageFile:
     spacing: tuple[float, ...] | None = None
     units: tuple[str, ...] | None = None
     name: str = ""
-
-
-def unit_name(unit: object) -> str:
-    """Return the OME name of a length unit, the unit itself if unknown, or an empty string."""
-    text = str(unit or "").strip().strip("\x00")
-    return _UNITS.get(text.lower(), text)
+    source: str = ""
+    inside: Any = None
+    nodata: float | None = None
+    strict: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def drop_singletons(data: Any, axes: str) -> tuple[Any, str]:
@@ -75,12 +69,19 @@ def drop_singletons(data: Any, axes: str) -> tuple[Any, str]:
     return data[tuple(0 if k in drop else slice(None) for k in range(len(axes)))], kept
 
 
-def spatial_scale(
-    axes: str, scale: Mapping[str, float], units: Mapping[str, str]
-) -> tuple[tuple[float, ...] | None, tuple[str, ...] | None]:
-    """Return spacing and units of the spatial axes, or None, None unless all are known."""
-    spatial: Sequence[str] = [axis for axis in axes if axis in "zyx"]
-    sizes = [float(scale.get(axis, math.nan)) for axis in spatial]
-    if not sizes or not all(math.isfinite(size) and size > 0 for size in sizes):
-        return None, None
-    return tuple(sizes), tuple(unit_name(units.get(axis)) for axis in spatial)
+def as_colour(found: ImageFile) -> ImageFile:
+    """Return an image of red, green and blue channels with these last, still lazy."""
+    if found.channel_axis is None:
+        return found
+    place = found.channel_axis
+    axes = found.axes and found.axes[:place] + found.axes[place + 1 :] + "s"
+
+    def moved(array: Any) -> Any:
+        if array is None or len(array.shape) != len(found.data.shape):
+            return array
+        if isinstance(array, np.ndarray) or hasattr(array, "compute"):  # dask
+            return np.moveaxis(array, place, -1)
+        return (array if isinstance(array, View) else View(array)).moved_last(place)
+
+    data, inside = moved(found.data), moved(found.inside)
+    return replace(found, data=data, inside=inside, axes=axes, rgb=True, channel_axis=None)

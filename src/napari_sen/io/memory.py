@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..errors import ImageError
+from ..processors import GROUPS, GROUPS_ROOT, own_groups
 
 __all__ = [
+    "NETWORK_BLOCK",
     "ONE_PASS",
     "available_memory",
     "check_fits",
@@ -36,8 +38,13 @@ _PER_PIXEL = {
     "scenes": (40, 150),
 }
 _RESULT = {"superpixels": 4, "hierarchy": 4, "contours": 4, "embedding": 64, "scenes": 8}
+# Of a control group, by version: its limit, its use, and the entry of droppable cache.
+_GROUP_FILES = {
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    2: ("memory.max", "memory.current", "inactive_file"),
+}
 _NETWORK_PIXEL = 420  # bytes a pixel of one pass
-_NETWORK_BLOCK = 700_000_000  # bytes of one block
+NETWORK_BLOCK = 700_000_000  # bytes of one block
 
 
 def working_set(
@@ -70,7 +77,7 @@ def working_set(
     network = 0
     if with_model:
         is_one_pass = slice_pixels <= ONE_PASS
-        network = slice_pixels * _NETWORK_PIXEL if is_one_pass else _NETWORK_BLOCK
+        network = slice_pixels * _NETWORK_PIXEL if is_one_pass else NETWORK_BLOCK
     work = slice_pixels * (_PER_PIXEL[product][with_model] + 8 * channels) + network
     return image + pixels * _RESULT[product] + work
 
@@ -108,9 +115,7 @@ def available_memory() -> int | None:
     return min(found, default=None)
 
 
-def group_memory(
-    root: Path = Path("/sys/fs/cgroup"), groups: Path = Path("/proc/self/cgroup")
-) -> int | None:
+def group_memory(root: Path = GROUPS_ROOT, groups: Path = GROUPS) -> int | None:
     """Return the bytes that the control groups of this process have left, None without a limit.
 
     Parameters
@@ -121,7 +126,8 @@ def group_memory(
         The file that names those of this process.
     """
     left = []
-    for folder, limit, used, cache in _group_files(root, groups):
+    for folder, version in own_groups("memory", root, groups):
+        limit, used, cache = _GROUP_FILES[version]
         try:
             most = int((folder / limit).read_text())  # "max" is none
             taken = int((folder / used).read_text())
@@ -130,30 +136,6 @@ def group_memory(
             continue
         left.append(max(0, most - taken + int(about.get(cache, 0))))
     return min(left, default=None)
-
-
-def _group_files(root: Path, groups: Path) -> list[tuple[Path, str, str, str]]:
-    """Return folder, files of limit and use, and entry of droppable cache of our groups."""
-    try:
-        lines = groups.read_text().splitlines()
-    except OSError:
-        return []
-    found = []
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":
-            names = ("memory.max", "memory.current", "inactive_file")
-            base = root
-        elif "memory" in controllers.split(","):
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-            base = root / "memory"
-        else:
-            continue
-        inner = base / path.lstrip("/")
-        # A group is limited by those that hold it, too; in a container the path is not seen.
-        found += [(each, *names) for each in {inner, *inner.parents, base}
-                  if each == base or base in each.parents]  # fmt: skip
-    return found
 
 
 def machine_memory(info: Path = Path("/proc/meminfo")) -> int | None:

@@ -163,13 +163,18 @@ def halve_by_mean(pixels: np.ndarray, axes: str) -> np.ndarray:
 def is_omero_rgb(about: object) -> bool:
     """Return whether "omero" metadata name three channels red, green, blue in these colours.
 
-    Microscopes' channels may have these colours, but not these names.
+    Microscopes' channels may have these colours, but not these names (or r, g, b).
     """
     try:
-        found = [(str(c["label"]).lower(), str(c["color"]).upper()) for c in about["channels"]]  # type: ignore[index]
+        found = [
+            (str(c["label"]).strip().lower(), str(c["color"]).lstrip("#").upper())
+            for c in about["channels"]  # type: ignore[index]
+        ]
     except (KeyError, TypeError):
         return False
-    return found == list(_RGB.items())
+    named = [(name in (full, full[0]), colour == code) for (name, colour), (full, code)
+             in zip(found, _RGB.items(), strict=False)]  # fmt: skip
+    return len(found) == 3 and all(map(all, named))
 
 
 def omero_rgb(dtype: np.dtype) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -11,33 +12,57 @@ from typing import Any
 import numpy as np
 
 from ..errors import ImageError, SenError
+from ..params import shown
+from .arrays import of_array
 from .image_file import ImageFile
 from .memory import require_memory
 
-__all__ = ["IMAGE_SUFFIXES", "ImageFile", "open_image", "read_image", "resolve", "to_array"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "ImageFile",
+    "in_memory",
+    "open_image",
+    "read_image",
+    "resolve",
+    "to_array",
+]
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
-_TIFF = (".tif", ".tiff")
+# Slide scanners, microscopes and OME call TIFFs by names of their own.
+_TIFF = (
+    ".tif", ".tiff", ".btf", ".tf2", ".tf8", ".svs", ".ndpi", ".scn", ".qptiff", ".bif", ".lsm"
+)  # fmt: skip
 IMAGE_SUFFIXES = (*_PICTURES, *_TIFF, ".npy", ".zarr")
 
 
-def read_image(path: str | os.PathLike[str], *, lazy: bool = False) -> ImageFile:
+def read_image(
+    path: str | os.PathLike[str],
+    *,
+    lazy: bool = False,
+    series: int | None = None,
+    labels: bool = False,
+) -> ImageFile:
     """Read an image file, or open a zarr folder, with what it says of itself.
 
     Parameters
     ----------
     path : path
-        PNG, JPEG, BMP, TIFF (OME and ImageJ metadata are used), ``.npy``, the folder of a zarr
-        array or of an OME-Zarr 0.4 or 0.5 image. Pixels of zarr folders stay on disk, those of
-        ``.npy`` files are mapped into memory.
+        PNG, JPEG, BMP, TIFF (OME, ImageJ and slide scanners' metadata are used), ``.npy``, the
+        folder of a zarr array or of an OME-Zarr 0.4 or 0.5 image. Pixels of zarr folders stay on
+        disk, those of ``.npy`` files are mapped into memory.
     lazy : bool
         Leave the pixels of TIFF files on disk, too.
+    series : int, optional
+        Which image, where a TIFF or an OME-Zarr holds several; by default the first.
+    labels : bool
+        Whether it holds a mask or labels: a palette's indices are then what counts.
 
     Returns
     -------
     ImageFile
-        Pixels as stored, apart from palettes (resolved), alpha beside grey (dropped), and axes
-        of length 1 other than y and x that the file names (dropped).
+        Pixels as stored, apart from palettes and other interpretations of a TIFF (resolved to
+        grey or RGB), alpha beside grey (then ``inside``), and axes of length 1 other than y and
+        x that the file names (dropped).
 
     Raises
     ------
@@ -45,23 +70,31 @@ def read_image(path: str | os.PathLike[str], *, lazy: bool = False) -> ImageFile
         If the path is missing, of an unknown kind, damaged, or too large for the memory.
     """
     path = Path(path)
-    if not path.exists():
-        raise ImageError(f"there is no file {path}: check the path")
+    if not _exists(path):
+        text = str(path)
+        text = text if text.isprintable() and len(text) < _LONG else shown(text)
+        raise ImageError(f"there is no file {text}: check the path")
+    if not (path.is_dir() or path.is_file()):
+        raise ImageError(f"{path} is a device or a pipe, not a file: copy its content to a file")
+    suffix = path.suffix.lower()
+    if series and not (path.is_dir() or suffix in _TIFF):
+        raise ImageError(f"{path} holds one image: leave series out")
     try:
         if path.is_dir():
             from .zarr import read_zarr
 
-            return read_zarr(path)
-        suffix = path.suffix.lower()
+            return read_zarr(path, series=series)
         if suffix in _TIFF:
             from .tiff import read_tiff
 
-            return read_tiff(path, lazy=lazy)
+            return read_tiff(path, lazy=lazy, series=series, labels=labels)
         if suffix == ".npy":
             data = np.load(path, mmap_mode="r", allow_pickle=False)
             return ImageFile(data, name=path.stem)
         if suffix in _PICTURES:
-            return _read_picture(path)
+            from .picture import read_picture
+
+            return read_picture(path, labels=labels)
     except (SenError, MemoryError):
         raise
     except _DAMAGE as error:
@@ -71,6 +104,16 @@ def read_image(path: str | os.PathLike[str], *, lazy: bool = False) -> ImageFile
         ) from error
     known = " ".join(IMAGE_SUFFIXES)
     raise ImageError(f"cannot read {path}: images are read from files ending in {known}")
+
+
+_LONG = 400  # characters of a path that messages show whole
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, links that lead to each other
+        return False
 
 
 # What the readers raise on damaged files: they promise no common class.
@@ -84,6 +127,8 @@ _DAMAGE = (
     TypeError,
     AttributeError,
     NotImplementedError,
+    ArithmeticError,
+    struct.error,
     RuntimeError,  # tifffile, imagecodecs, numcodecs
     zlib.error,
 )
@@ -94,54 +139,20 @@ def _one_line(error: BaseException) -> str:
     return text if len(text) <= 160 else text[:157] + "..."
 
 
-def _read_picture(path: Path) -> ImageFile:
-    """Read a PNG, JPEG or BMP with Pillow, which resolves palettes."""
-    deep = _read_deep_png(path)
-    if deep is not None:
-        return deep
-    import imageio.v3 as iio
-
-    properties = iio.improps(path, plugin="pillow")
-    require_memory(properties.shape, properties.dtype, str(path))
-    opened: Any
-    with iio.imopen(path, "r", plugin="pillow") as opened:
-        mode = opened.metadata(exclude_applied=False).get("mode")
-        data = opened.read(index=0, mode="RGB" if mode in ("CMYK", "YCbCr", "LAB", "HSV") else None)
-    if data.ndim == 3 and data.shape[-1] == 2:  # grey and alpha
-        data = data[..., 0]
-    rgb = data.ndim == 3
-    return ImageFile(data, "yxs" if rgb else "yx", rgb, name=path.stem)
-
-
-def _read_deep_png(path: Path) -> ImageFile | None:
-    """Read a PNG of 16 bits, whose colours Pillow would cut to 8; None for any other picture."""
-    with path.open("rb") as file:
-        head = file.read(26)
-    is_png = head.startswith(b"\x89PNG\r\n\x1a\n") and len(head) == 26
-    if not is_png or head[24] != 16:
-        return None
-    import imagecodecs
-
-    channels = {0: 1, 2: 3, 4: 2}.get(head[25], 4)
-    width, height = (int.from_bytes(head[k : k + 4], "big") for k in (16, 20))
-    require_memory((height, width, channels), np.uint16, str(path))
-    data = np.asarray(imagecodecs.png_decode(path.read_bytes()))
-    if channels == 2:  # grey and alpha
-        data = data[..., 0]
-    rgb = data.ndim == 3
-    return ImageFile(data, "yxs" if rgb else "yx", rgb, name=path.stem)
-
-
-def resolve(image: Any, *, what: str = "the image") -> ImageFile:
+def resolve(
+    image: Any, *, what: str = "the image", series: int | None = None, labels: bool = False
+) -> ImageFile:
     """Return any image that the package accepts, in memory, with what is known of it.
 
     Parameters
     ----------
     image : array-like, path, list of arrays, or ImageFile
-        NumPy, dask, zarr or xarray array; a napari multiscale list or another list of arrays
-        of falling size (its level 0 is taken); a path for :func:`read_image`.
+        NumPy, dask, zarr or xarray array; a napari multiscale list or another list of arrays,
+        each smaller than the last (the largest is taken); a path for :func:`read_image`.
     what : str
         What it is, for messages.
+    series, labels
+        As for :func:`read_image`.
 
     Returns
     -------
@@ -151,31 +162,41 @@ def resolve(image: Any, *, what: str = "the image") -> ImageFile:
     Raises
     ------
     ImageError
-        If it is none of these, cannot be read, does not fit in memory, or is a masked array
-        (whose mask would be lost).
+        If it is none of these, cannot be read, or does not fit in memory.
     """
-    found = _found(image, what, lazy=False)
-    return replace(found, data=_in_memory(found.data, found.name or what))
+    return in_memory(_found(image, what, series, labels, lazy=False), what)
 
 
-def open_image(image: Any, *, what: str = "the image") -> ImageFile:
+def open_image(
+    image: Any, *, what: str = "the image", series: int | None = None, labels: bool = False
+) -> ImageFile:
     """Return any image that the package accepts without reading its pixels where they lie on disk.
 
     As :func:`resolve`, but ``data`` is whatever has a shape, a dtype and pixels on indexing.
     """
-    found = _found(image, what, lazy=True)
+    found = _found(image, what, series, labels, lazy=True)
     if hasattr(found.data, "shape") and hasattr(found.data, "dtype"):
-        _refuse_masked(found.data, found.name or what)
         return found
-    return replace(found, data=_in_memory(found.data, found.name or what))
+    return in_memory(found, what)
 
 
-def _found(image: Any, what: str, *, lazy: bool) -> ImageFile:
+def in_memory(found: ImageFile, what: str = "the image") -> ImageFile:
+    """Return an image with its pixels read into memory."""
+    name = found.name or what
+    inside = None if found.inside is None else _read(found.inside, f"the mask of {name}")
+    return replace(found, data=_read(found.data, name), inside=inside)
+
+
+def _found(image: Any, what: str, series: int | None, labels: bool, *, lazy: bool) -> ImageFile:
     if isinstance(image, ImageFile):
         return image
     if isinstance(image, str | os.PathLike):
-        return read_image(image, lazy=lazy)
-    return _describe(_level_zero(image, what))
+        return read_image(image, lazy=lazy, series=series, labels=labels)
+    if type(image).__module__.startswith("zarr.") and hasattr(image, "group_keys"):
+        from .zarr import from_group
+
+        return from_group(image, what, series=series)
+    return of_array(image, what)
 
 
 def to_array(image: Any) -> np.ndarray:
@@ -183,41 +204,7 @@ def to_array(image: Any) -> np.ndarray:
     return np.asarray(resolve(image).data)
 
 
-def _level_zero(image: Any, what: str) -> Any:
-    """Return the first level of a multiscale list; anything else as it is."""
-    is_levels = isinstance(image, list | tuple) or type(image).__name__ == "MultiScaleData"
-    if not is_levels:
-        return image
-    levels = list(image)
-    if not levels:
-        raise ImageError(f"{what} is an empty list: give an array, a path, or a list of levels")
-    if all(hasattr(level, "shape") and len(level.shape) >= 2 for level in levels):
-        return levels[0]
-    return image
-
-
-def _describe(image: Any) -> ImageFile:
-    """Return a bare array with the axes that an xarray.DataArray names, else without."""
-    dims = getattr(image, "dims", None)
-    if dims is None or not hasattr(image, "data"):
-        return ImageFile(image)
-    axes = "".join(str(dim).lower() if len(str(dim)) == 1 else "?" for dim in dims)
-    if not set(axes) <= set("tczyxs") or len(set(axes)) != len(axes):
-        return ImageFile(image.data, name=str(image.name or ""))
-    rgb = axes.endswith("s") and image.shape[-1] in (3, 4)
-    channel = axes.index("c") if "c" in axes else None
-    return ImageFile(image.data, axes, rgb, channel, name=str(image.name or ""))
-
-
-def _refuse_masked(data: Any, name: str) -> None:
-    if isinstance(data, np.ma.MaskedArray):
-        raise ImageError(
-            f"{name} is a masked array: pass its .data and, where a mask is taken, mask=~image.mask"
-        )
-
-
-def _in_memory(data: Any, name: str) -> np.ndarray:
-    _refuse_masked(data, name)
+def _read(data: Any, name: str) -> np.ndarray:
     if isinstance(data, np.ndarray):
         return data
     if hasattr(data, "shape") and hasattr(data, "dtype"):

@@ -1,14 +1,14 @@
-"""Axes of a lazy array dropped or moved, without reading it and without a graph."""
+"""Axes of a lazy array dropped or moved, or its values converted, without reading it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["View"]
+__all__ = ["Converted", "View"]
 
 
 class View:
@@ -63,3 +63,51 @@ class View:
         """Read all of it."""
         values: NDArray[Any] = self[...] if self.ndim else np.asarray(self._array[...])
         return values if dtype is None else values.astype(dtype)
+
+
+class Converted:
+    """A lazy array whose pixels pass through a function when they are read.
+
+    Parameters
+    ----------
+    array : array-like
+        What is read; it has ``shape`` and ``dtype``.
+    function : callable
+        From stored to shown values.
+    takes : bool
+        Whether the last axis of ``array`` holds samples that the function wants together.
+    gives : int or None
+        Length of the axis of samples that it returns; None: no such axis.
+    """
+
+    def __init__(
+        self,
+        array: Any,
+        function: Callable[[NDArray[Any]], NDArray[Any]],
+        *,
+        takes: bool,
+        gives: int | None,
+    ) -> None:
+        self._array, self._function, self._takes, self._gives = array, function, takes, gives
+        pixels = tuple(array.shape[:-1] if takes else array.shape)
+        self.shape = pixels if gives is None else (*pixels, gives)
+        self.ndim, self.size = len(self.shape), int(np.prod(self.shape))
+        sample = (1,) * (len(pixels)) + tuple(array.shape[len(pixels) :])
+        self.dtype = function(np.zeros(sample, array.dtype)).dtype
+
+    def __getitem__(self, keys: Any) -> NDArray[Any]:
+        """Read a part; the key of an axis of samples chooses among what the function returns."""
+        keys = keys if isinstance(keys, tuple) else (keys,)
+        if ... in keys:
+            place = keys.index(...)
+            rest = self.ndim - len(keys) + 1
+            keys = (*keys[:place], *[slice(None)] * rest, *keys[place + 1 :])
+        keys += (slice(None),) * (self.ndim - len(keys))
+        pixels = keys if self._gives is None else keys[:-1]
+        stored = (*pixels, slice(None)) if self._takes else pixels
+        values = self._function(np.asarray(self._array[stored]))
+        return values if self._gives is None else values[..., keys[-1]]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Read all of it."""
+        return self[...] if dtype is None else self[...].astype(dtype)

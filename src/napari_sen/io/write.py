@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..disk import atomic
-from ..errors import OutputError
+from ..disk import atomic, refused
+from ..errors import OutputError, WorkError
 from .grid import Grid
 
 __all__ = [
@@ -38,6 +40,16 @@ def check_labels_fit(path: _PathLike, ndim: int, largest: int) -> None:
         raise OutputError(f"{path}: a PNG holds 65535 labels, there are {largest}; write a .tif")
     if suffix in (".tif", ".tiff") and largest > 2**32 - 1:
         raise OutputError(f"{path}: a TIFF holds 2^32 - 1 labels, there are {largest}; use .zarr")
+
+
+@contextmanager
+def _whole(path: _PathLike, *, overwrite: bool) -> Iterator[Path]:
+    """Give a temporary path, as :func:`atomic` does; say what to do where the disk refuses."""
+    try:
+        with atomic(path, overwrite=overwrite) as partial:
+            yield partial
+    except OSError as error:
+        raise WorkError(refused(path, error)) from error
 
 
 def write_labels(
@@ -76,13 +88,15 @@ def write_labels(
     Raises
     ------
     OutputError
-        If the labels do not fit the format, or cannot be written.
+        If the labels do not fit the format.
+    WorkError
+        If the disk refuses: it is full, say.
     """
     path = Path(path)
     largest = int(labels.max(initial=0))
     check_labels_fit(path, labels.ndim, largest)
     suffix = path.suffix.lower()
-    with atomic(path, overwrite=overwrite) as partial:
+    with _whole(path, overwrite=overwrite) as partial:
         if suffix == ".npy":
             np.save(partial, labels, allow_pickle=False)
         elif suffix == ".png":
@@ -126,7 +140,7 @@ def write_image(
     """
     path = Path(path)
     grid = grid or Grid.of(image.ndim - channels_last)
-    with atomic(path, overwrite=overwrite) as partial:
+    with _whole(path, overwrite=overwrite) as partial:
         if path.suffix.lower() == ".npy":
             np.save(partial, image, allow_pickle=False)
         elif path.suffix.lower() == ".zarr":
@@ -145,7 +159,7 @@ def write_image(
 
 def write_picture(path: _PathLike, picture: np.ndarray, *, overwrite: bool = False) -> None:
     """Write an ``(Y, X, 3)`` uint8 picture as PNG."""
-    with atomic(path, overwrite=overwrite) as partial:
+    with _whole(path, overwrite=overwrite) as partial:
         _save_png(partial, picture)
 
 
@@ -157,10 +171,11 @@ def smallest_unsigned(labels: np.ndarray) -> np.ndarray:
     return labels.astype(kind, copy=False)
 
 
-def _save_png(path: Path, pixels: np.ndarray) -> None:
+def _save_png(partial: Path, pixels: np.ndarray) -> None:
     import imageio.v3 as iio
 
-    iio.imwrite(path, pixels, plugin="pillow", extension=".png")
+    with partial.open("xb") as file:  # Pillow leaves its own open where the disk refuses
+        iio.imwrite(file, pixels, plugin="pillow", extension=".png")
 
 
 def _save_tiff(path: Path, pixels: np.ndarray, grid: Grid, axes: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +11,26 @@ from typing import Any
 import zarr
 
 from ..errors import ImageError
-from .image_file import ImageFile, drop_singletons, spatial_scale
+from .image_file import ImageFile, as_colour, drop_singletons
 from .ome_zarr import is_omero_rgb
+from .pixel_size import spatial_scale
+from .plain_store import open_store
 from .view import View
 
-__all__ = ["read_zarr"]
+__all__ = ["from_group", "read_zarr"]
+
+_DEEPEST = 3  # folders between a level and the group that describes it
 
 
-def read_zarr(path: Path) -> ImageFile:
-    """Open a zarr array, or level 0 of an OME-Zarr image, without reading its pixels.
+def read_zarr(path: Path, *, series: int | None = None) -> ImageFile:
+    """Open a zarr array, or the finest level of an OME-Zarr image, without reading its pixels.
+
+    Parameters
+    ----------
+    path : Path
+        Of an array, of an image's group, or of one level of an image.
+    series : int, optional
+        Which image, where a folder holds several.
 
     Raises
     ------
@@ -26,7 +38,7 @@ def read_zarr(path: Path) -> ImageFile:
         Where zarr finds nothing, a plate, or more than one array and no OME metadata.
     """
     try:
-        node = zarr.open(str(path), mode="r")
+        node = zarr.open(open_store(path), mode="r")
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise ImageError(
             f"zarr finds no array in {path}: name the folder of a zarr array or of an "
@@ -34,37 +46,75 @@ def read_zarr(path: Path) -> ImageFile:
         ) from error
     name = path.name.removesuffix(".zarr").removesuffix(".ome")
     if isinstance(node, zarr.Array):
-        return _plain(node, name)
-    return _from_group(node, path, name)
+        return _level_of_image(node, path) or _plain(node, name)
+    return from_group(node, str(path), name, series)
 
 
-def _from_group(group: zarr.Group, path: Path, name: str) -> ImageFile:
-    about: Any = group.attrs.asdict()
-    about = about.get("ome", about)
+def from_group(
+    group: zarr.Group, place: str, name: str = "", series: int | None = None
+) -> ImageFile:
+    """Return the image of an open group; ``place`` is for messages."""
+    about = _about(group)
     if about.get("multiscales"):
-        found = _multiscale(group, about["multiscales"][0], path, name)
-        return _as_colour(found) if is_omero_rgb(about.get("omero")) else found
+        images = about["multiscales"]
+        found = _multiscale(group, about, place, name, _chosen(images, place, series))
+        return _noted(found, place, len(images), series)
     if "plate" in about or "well" in about:
-        raise ImageError(f"{path} is a plate or a well: name the folder of one of its images")
+        raise ImageError(f"{place} is a plate or a well: name the folder of one of its images")
     if "bioformats2raw.layout" in about and "0" in group:
-        return _from_group(group["0"], path / "0", name)  # type: ignore[arg-type]
+        images = [key for key in sorted(group.group_keys()) if key.isdecimal()]
+        number = _chosen(images, place, series)
+        found = from_group(group[str(number)], f"{place}/{number}", name)  # type: ignore[arg-type]
+        return _noted(found, place, len(images), series)
     arrays = dict(group.arrays())
     if len(arrays) == 1:
         return _plain(next(iter(arrays.values())), name)
     if not arrays:
-        raise ImageError(f"zarr finds no array in {path}: name a folder that holds one")
+        raise ImageError(f"zarr finds no array in {place}: name a folder that holds one")
     known = ", ".join(sorted(arrays)[:8])
-    raise ImageError(f"{path} holds several arrays ({known}): name one, as in {path}/{min(arrays)}")
+    raise ImageError(
+        f"{place} holds several arrays ({known}): name one, as in {place}/{min(arrays)}"
+    )
 
 
-def _as_colour(found: ImageFile) -> ImageFile:
-    """Return an image of red, green and blue channels with these last, still lazy."""
-    if found.axes is None or found.channel_axis is None:
+def _about(group: zarr.Group) -> Mapping[str, Any]:
+    about: Any = group.attrs.asdict()
+    found: Mapping[str, Any] = about.get("ome", about)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _chosen(images: Any, place: str, series: int | None) -> int:
+    """Return the number of the image that is read: the first, where nobody chose."""
+    count = len(images)
+    if series is not None and not 0 <= series < count:
+        raise ImageError(f"{place} has no series {series}: it has {count}, counted from 0")
+    return series or 0
+
+
+def _noted(found: ImageFile, place: str, count: int, series: int | None) -> ImageFile:
+    """Return an image that says so where nobody chose among several."""
+    if series is not None or count < 2:
         return found
-    place = found.channel_axis
-    axes = found.axes[:place] + found.axes[place + 1 :] + "s"
-    data = found.data if isinstance(found.data, View) else View(found.data)
-    return replace(found, data=data.moved_last(place), axes=axes, rgb=True, channel_axis=None)
+    note = f"{place} holds {count} images: the first is read (series=N, --series N for another)"
+    return replace(found, notes=(*found.notes, note))
+
+
+def _level_of_image(array: Any, path: Path) -> ImageFile | None:
+    """Return one level of an image, named by its path, as the image describes it."""
+    path = path.resolve()
+    for folder in list(path.parents)[:_DEEPEST]:
+        if not any((folder / mark).is_file() for mark in ("zarr.json", ".zattrs")):
+            continue
+        try:
+            about = _about(zarr.open_group(open_store(folder), mode="r"))
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            continue
+        own = path.relative_to(folder).as_posix()
+        for image in about.get("multiscales", ()):
+            for level in image.get("datasets", ()):
+                if level.get("path") == own:
+                    return _described(array, about, image, level, str(path), path.name)
+    return None
 
 
 def _plain(array: Any, name: str) -> ImageFile:
@@ -76,34 +126,52 @@ def _plain(array: Any, name: str) -> ImageFile:
     return ImageFile(array, name=name)
 
 
-def _multiscale(group: zarr.Group, about: Mapping[str, Any], path: Path, name: str) -> ImageFile:
+def _multiscale(
+    group: zarr.Group, about: Mapping[str, Any], place: str, name: str, number: int
+) -> ImageFile:
+    """Return the finest level, wherever it stands in the list."""
+    image = about["multiscales"][number]
     try:
-        level = about["datasets"][0]
-        array: Any = group[level["path"]]
-        described = about.get("axes", [])
+        levels = [(group[level["path"]], level) for level in image["datasets"]]
+        array, level = max(levels, key=lambda pair: math.prod(pair[0].shape))  # type: ignore[union-attr]
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise _damaged(place, error) from error
+    return _described(array, about, image, level, place, name)
+
+
+def _damaged(place: str, error: Exception) -> ImageError:
+    return ImageError(f"the OME-Zarr metadata of {place} is damaged ({error!r}): write it anew")
+
+
+def _described(
+    array: Any, about: Mapping[str, Any], image: Any, level: Any, place: str, name: str
+) -> ImageFile:
+    """Return a level with the axes and the pixel size that the metadata give it."""
+    try:
+        described = image.get("axes", [])
         entries = [axis if isinstance(axis, dict) else {"name": axis} for axis in described]
         axes = "".join(str(entry["name"]).lower()[:1] for entry in entries)
         scales = [
             item["scale"]
             for item in [
                 *level.get("coordinateTransformations", []),
-                *about.get("coordinateTransformations", []),
+                *image.get("coordinateTransformations", []),
             ]
             if item["type"] == "scale"
         ]
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise ImageError(
-            f"the OME-Zarr metadata of {path} is damaged ({error!r}): write the image anew"
-        ) from error
-    if not isinstance(array, zarr.Array) or len(axes) not in (0, array.ndim):
-        raise ImageError(f"the OME-Zarr metadata of {path} does not describe its level 0")
+        if len(axes) not in (0, array.ndim):
+            raise ImageError(f"the OME-Zarr metadata of {place} does not describe its level 0")
+        scale = dict.fromkeys(axes, 1.0)
+        for values in scales:
+            pairs = zip(axes, values, strict=True)
+            scale = {axis: scale[axis] * float(value) for axis, value in pairs}
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+        raise error if isinstance(error, ImageError) else _damaged(place, error) from error
     if not axes:
         return ImageFile(array, name=name)
-    scale = dict.fromkeys(axes, 1.0)
-    for values in scales:
-        scale = {axis: scale[axis] * float(value) for axis, value in zip(axes, values, strict=True)}
     units = {axis: str(entry.get("unit", "")) for axis, entry in zip(axes, entries, strict=True)}
-    return _with_axes(array, axes, scale if scales else {}, units, name)
+    found = _with_axes(array, axes, scale if scales else {}, units, name)
+    return as_colour(found) if is_omero_rgb(about.get("omero")) else found
 
 
 def _with_axes(
@@ -115,4 +183,5 @@ def _with_axes(
     spacing, unit_names = spatial_scale(axes, scale, units)
     rgb = axes.endswith("s") and data.shape[-1] in (3, 4)
     channel = axes.index("c") if "c" in axes else None
-    return ImageFile(data, axes, rgb, channel, spacing, unit_names, name)
+    source = "OME-Zarr scale" if spacing else ""
+    return ImageFile(data, axes, rgb, channel, spacing, unit_names, name, source)

@@ -10,6 +10,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
+import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -18,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from ..disk import atomic, remove_file
+from ..disk import atomic, check_plain, read_plain, remove_file
 from ..errors import DataError
-from ..params import Params
+from ..params import Params, shown
 
 __all__ = [
     "Entry",
@@ -33,6 +36,11 @@ __all__ = [
 ]
 
 FORMAT = 1
+LARGEST_TEXT = 1 << 20  # bytes
+# What NumPy raises on damaged files.
+_DAMAGE = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError,
+           NotImplementedError, RuntimeError, OverflowError, MemoryError, SyntaxError,
+           zipfile.BadZipFile, zlib.error)  # fmt: skip
 LABEL_MEMORY = 256 << 20  # bytes of label maps kept decompressed
 
 
@@ -50,6 +58,17 @@ class Entry:
     mean: list[float]
     square: list[float]
 
+    def check(self) -> None:
+        """Raise ValueError unless every entry is of its kind."""
+        sizes = (self.height, self.width, self.planes, self.n_maps)
+        good = all(isinstance(text, str) for text in (self.name, self.stamp, self.key))
+        good = good and all(type(size) is int and 0 < size < 1 << 40 for size in sizes)
+        for values in (self.mean, self.square):
+            good = good and isinstance(values, list) and len(values) == self.planes
+            good = good and all(type(v) is float and math.isfinite(v) for v in values)
+        if not good or self.key != _key(self.name):
+            raise ValueError("an entry is of another kind")
+
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file under a temporary name, then rename it."""
@@ -66,14 +85,16 @@ def open_folder(folder: Path, params: Params) -> None:
         write_text(path, json.dumps(wanted, indent=1) + "\n")
         return
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        found = json.loads(read_plain(path, LARGEST_TEXT))
+        if not isinstance(found, dict):
+            raise ValueError("it is no object")
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read ({error}): delete the folder") from error
     if found != wanted:
         differs = next(k for k in sorted({*wanted, *found}) if wanted.get(k) != found.get(k))
         raise DataError(
-            f"{folder} holds images prepared with {differs} = {found.get(differs)!r}, wanted is "
-            f"{wanted.get(differs)!r}: choose another folder or delete this one"
+            f"{folder} holds images prepared with {differs} = {shown(found.get(differs))}, "
+            f"wanted is {wanted.get(differs)!r}: choose another folder or delete this one"
         )
 
 
@@ -87,8 +108,9 @@ def find(folder: Path, name: str, stamp: str, n_maps: int) -> Entry | None:
     if not path.exists():
         return None
     try:
-        entry = Entry(**json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+        entry = Entry(**json.loads(read_plain(path, LARGEST_TEXT)))
+        entry.check()
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise DataError(f"{path} cannot be read ({error}): delete it") from error
     return entry if (entry.name, entry.stamp, entry.n_maps) == (name, stamp, n_maps) else None
 
@@ -164,12 +186,21 @@ def read_planes(folder: Path, entry: Entry, rows: np.ndarray, columns: np.ndarra
     """Return (rows, columns, P) float32 planes of an image, reading no more than needed."""
     path = folder / f"{entry.key}.planes.npy"
     try:
+        check_plain(path)
         stored = np.load(path, mmap_mode="r", allow_pickle=False)
+        _check(stored, (entry.height, entry.width, entry.planes), (np.uint8, np.float16))
         part = stored[rows[:, None], columns]
-    except (OSError, ValueError, IndexError) as error:
+        if not np.isfinite(part).all():
+            raise ValueError("it holds what is no number")
+    except _DAMAGE as error:
         raise DataError(f"{path} cannot be read ({error}): delete the cache folder") from error
     scale = np.float32(1 / 255) if part.dtype == np.uint8 else np.float32(1)
     return np.asarray(part, np.float32) * scale
+
+
+def _check(array: np.ndarray, shape: tuple[int, ...], kinds: tuple[type, ...]) -> None:
+    if array.shape != shape or array.dtype not in kinds:
+        raise ValueError(f"it holds {array.dtype} of shape {array.shape}")
 
 
 class LabelReader:
@@ -188,9 +219,13 @@ class LabelReader:
             return self._kept[key]
         path = self.folder / f"{entry.key}.labels.npz"
         try:
-            with np.load(path, allow_pickle=False) as file:
+            check_plain(path)
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 found = file[f"labels_{scale}"], file[f"colours_{scale}"]
-        except (OSError, ValueError, KeyError) as error:
+            _check(found[0], (entry.height, entry.width), (np.uint16, np.int32))
+            if found[1].ndim != 2 or len(found[1]) <= found[0].max():
+                raise ValueError("its colours do not fit its labels")
+        except _DAMAGE as error:
             raise DataError(f"{path} cannot be read ({error}): delete the cache folder") from error
         self._kept[key] = found
         self._bytes += sum(array.nbytes for array in found)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..disk import check_plain
+
 __all__ = ["card", "is_card"]
 
 _SUBJECT = "Superpixel embedding network, trained without labels."
@@ -14,6 +16,7 @@ _SUBJECT = "Superpixel embedding network, trained without labels."
 def is_card(path: Path) -> bool:
     """Return whether a file is a model card that :func:`card` made."""
     try:
+        check_plain(path)
         with path.open(encoding="utf-8") as file:
             return _SUBJECT in file.read(1 << 16)
     except (OSError, UnicodeDecodeError):

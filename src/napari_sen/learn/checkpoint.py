@@ -7,22 +7,26 @@ and, unless told otherwise, the prepared images in ``images/``.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..disk import atomic, open_inside
+from ..disk import atomic, check_plain, open_inside, read_plain
 from ..errors import DataError, OutputError
+from ..params import shown
+from .model_file import DAMAGE, checksum
 
 __all__ = ["Checkpoint"]
 
-FORMAT = 1
+FORMAT = 2
+LARGEST_LOG = 1 << 30  # bytes
 HARMLESS = {"checkpoint_every", "validate_every"}  # may differ when a training goes on
 
 
@@ -62,8 +66,9 @@ class Checkpoint:
 
     def save(self, step: int, tensors: Mapping[str, Tensor]) -> None:
         """Replace the state by that after ``step`` steps."""
-        header = {"format": FORMAT, "step": step, "settings": self.settings}
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        header = {"format": FORMAT, "step": step, "settings": self.settings}
+        header["sha256"] = _digest(header, plain)
         with atomic(self.state, overwrite=True) as temporary:
             save_file(plain, temporary, metadata={"napari-sen": json.dumps(header)})
 
@@ -72,18 +77,25 @@ class Checkpoint:
         if not self.state.exists():
             raise DataError(f"{self.state} does not exist: start the training without resume")
         try:
+            check_plain(self.state)
             with safe_open(self.state, framework="pt") as file:
                 header = json.loads((file.metadata() or {})["napari-sen"])
+                if header["format"] != FORMAT:
+                    raise DataError(
+                        f"{self.state} has format {shown(header['format'])}, this version reads "
+                        f"{FORMAT}: start a new training"
+                    )
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            step, settings = int(header["step"]), header["settings"]
-            version = header["format"]
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+            found = header.pop("sha256")
+            if found != _digest(header, tensors):
+                raise ValueError("its checksum is another")
+        except DataError:
+            raise
+        except (*DAMAGE, RecursionError) as error:
             raise DataError(f"{self.state} is damaged ({error}): start a new training") from error
-        if version != FORMAT:
-            raise DataError(f"{self.state} has format {version!r}, this version reads {FORMAT}")
-        self._check(settings)
-        self._cut_log(step)
-        return step, tensors
+        self._check(header["settings"])
+        self._cut_log(header["step"])
+        return header["step"], tensors
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Add a line to the log."""
@@ -105,7 +117,14 @@ class Checkpoint:
 
     def _cut_log(self, step: int) -> None:
         """Drop the log's lines of steps that will be made again."""
-        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
+        lines = []
+        if self.log.exists():
+            try:
+                lines = read_plain(self.log, LARGEST_LOG).decode().splitlines()
+            except (OSError, ValueError) as error:
+                raise DataError(
+                    f"{self.log} is damaged ({error}): move it away, then resume"
+                ) from error
         with atomic(self.log, overwrite=True) as temporary:
             temporary.write_text("".join(line + "\n" for line in lines[:step]), encoding="utf-8")
 
@@ -113,11 +132,18 @@ class Checkpoint:
 def _is_log(path: Path) -> bool:
     """Return whether a file is empty or begins with the record of a step."""
     try:
+        check_plain(path)
         with path.open(encoding="utf-8") as file:
             first = file.readline(1 << 16)
         return not first or "step" in json.loads(first)
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return False
+
+
+def _digest(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """Return a checksum of a state: of its header and its tensors."""
+    text = json.dumps(header, sort_keys=True) + checksum(tensors)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def optimiser_tensors(

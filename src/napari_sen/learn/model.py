@@ -16,14 +16,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import ImageError, WorkError
+from ..errors import DeviceMemoryError, ImageError
 from ..progress import Progress, report
-from .device import resolve_device
+from .device import full_float32, resolve_device
 from .learner import Learner
 from .mean_shift import BLOCK, MeanShift, landmark_indices
 from .model_file import FORMAT, checksum, read_model, stored_tensors, write_model
 from .network import SENet, fold_batch_norm, receptive_field_radius
 from .registry import ModelInfo, find_model, models, user_folder
+from .threads import few_threads
 
 __all__ = [
     "Model",
@@ -176,7 +177,9 @@ class Model:
         ImageError
             The planes are not the model's, or not finite.
         DeviceError
-            The device is not there, or its memory does not hold the image.
+            The device is not there.
+        DeviceMemoryError
+            The device's memory does not hold the image.
         """
         planes = np.asarray(planes, np.float32)
         if planes.ndim != 3 or planes.shape[2] != self.planes or planes.size == 0:
@@ -193,7 +196,7 @@ class Model:
             total += -(-height * width // BLOCK)
         poll = _counter(progress, total, "embedding")
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), few_threads(), full_float32(target):
                 image = torch.tensor(np.ascontiguousarray(planes)).to(target)
                 found = network(image.permute(2, 0, 1)[None], poll)[0].permute(1, 2, 0)
                 if clustered:
@@ -204,7 +207,7 @@ class Model:
                     found = mean_shift.apply_series(rows, series, poll).view(found.shape)
                 result: np.ndarray = found.contiguous().cpu().numpy()
         except torch.OutOfMemoryError as error:
-            raise WorkError(
+            raise DeviceMemoryError(
                 f"{target} has too little memory for {height} x {width} px: use the CPU or tiles"
             ) from error
         report(progress, total, total, "embedding")
@@ -231,7 +234,7 @@ class Model:
     ) -> np.ndarray:
         """Return raw embeddings (..., D) after the mean shift under :meth:`landmark_series`."""
         target = resolve_device(device)
-        with torch.inference_mode():
+        with torch.inference_mode(), few_threads():
             rows = torch.tensor(np.asarray(embedding, np.float32)).to(target)
             flat = rows.reshape(-1, rows.shape[-1])
             poll = _counter(progress, -(-len(flat) // BLOCK), "mean shift")

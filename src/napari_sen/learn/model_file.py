@@ -21,9 +21,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ..disk import atomic
+from ..disk import atomic, check_plain, refused
 from ..errors import ModelError, OutputError, ParameterError
-from ..params import MeanShiftParams, NetworkParams
+from ..params import MeanShiftParams, NetworkParams, shown
 from .card import card, is_card
 from .learner import Learner
 
@@ -83,7 +83,7 @@ def write_model(
         with atomic(path.with_suffix(".md"), overwrite=True) as temporary:
             temporary.write_text(card(full), encoding="utf-8")
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error}") from error
+        raise OutputError(refused(path, error)) from error
 
 
 def _check_card(path: Path) -> None:
@@ -104,7 +104,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get("napari-sen")
-    except (OSError, SafetensorError) as error:
+    except DAMAGE as error:
         raise ModelError(f"{path} is damaged ({error}): {REMEDY}") from error
     if text is None:
         raise ModelError(f"{path} has no metadata 'napari-sen': it is no model of napari-sen")
@@ -116,17 +116,30 @@ def read_metadata(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: the metadata is no JSON object: {REMEDY}")
     if metadata.get("format") != FORMAT:
         raise ModelError(
-            f"{path}: format is {metadata.get('format')!r}, this version reads {FORMAT}: "
+            f"{path}: format is {shown(metadata.get('format'))}, this version reads {FORMAT}: "
             "use the version of napari-sen that wrote it"
         )
-    _parameters(path, metadata)
+    metadata["network"], metadata["mean_shift"] = (
+        params.to_dict() for params in _parameters(path, metadata)
+    )
     _normalisation(path, metadata)
-    if metadata.get("precision") not in TYPES:
-        raise ModelError(f"{path}: precision is {metadata.get('precision')!r}: {REMEDY}")
-    for key, kind in (("name", str), ("sha256", str), ("data_sets", list), ("figures", dict)):
+    for key, kind in _KINDS.items():
         if not isinstance(metadata.get(key), kind):
-            raise ModelError(f"{path}: {key} is missing or no {kind.__name__}: {REMEDY}")
+            raise ModelError(f"{path}: {key} is missing or no {_JSON[kind]}: {REMEDY}")
+    if metadata["precision"] not in TYPES:
+        raise ModelError(f"{path}: precision is {shown(metadata['precision'])}: {REMEDY}")
+    if not all(isinstance(entry, dict) for entry in metadata["data_sets"]):
+        raise ModelError(f"{path}: data_sets holds what is no object: {REMEDY}")
     return metadata
+
+
+# What the metadata hold beside the parameters.
+_KINDS: dict[str, type] = {"name": str, "sha256": str, "precision": str, "package": str,
+                           "data_sets": list, "figures": dict, "training": dict}  # fmt: skip
+_JSON: dict[type, str] = {str: "text", list: "list", dict: "object"}
+# What safetensors and torch raise on damaged files: they promise no common class.
+DAMAGE = (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError, RuntimeError,
+          OverflowError, MemoryError)  # fmt: skip
 
 
 def read_model(path: Path) -> tuple[Learner, dict[str, Any]]:
@@ -163,6 +176,7 @@ def read_model(path: Path) -> tuple[Learner, dict[str, Any]]:
 def _check_header_size(path: Path) -> None:
     """Refuse files whose own sizes are absurd, before anything parses them."""
     try:
+        check_plain(path)
         size = path.stat().st_size
         with open(path, "rb") as file:
             start = file.read(8)
@@ -191,7 +205,7 @@ def _parameters(path: Path, metadata: Mapping[str, Any]) -> tuple[NetworkParams,
 
 def _normalisation(path: Path, metadata: Mapping[str, Any]) -> tuple[list[float], list[float]]:
     """Return mean and std of the input planes."""
-    planes = metadata["network"].get("planes", NetworkParams().planes)
+    planes = metadata["network"]["planes"]
     found = metadata.get("normalisation")
     for key in ("mean", "std"):
         values = found.get(key) if isinstance(found, dict) else None
@@ -199,7 +213,8 @@ def _normalisation(path: Path, metadata: Mapping[str, Any]) -> tuple[list[float]
         good = good and all(type(v) in (int, float) and abs(v) < 1e6 for v in values or ())
         if not good or (key == "std" and min(values or [0]) <= 0):
             raise ModelError(
-                f"{path}: normalisation {key} must be {planes} numbers, got {values!r}: {REMEDY}"
+                f"{path}: normalisation {key} must be {planes} numbers, got {shown(values)}: "
+                f"{REMEDY}"
             )
     assert isinstance(found, dict)
     return found["mean"], found["std"]
@@ -221,7 +236,9 @@ def _read_tensors(path: Path, wanted: Mapping[str, Tensor], kind: torch.dtype) -
                         f"{list(like.shape)}: {REMEDY}"
                     )
             tensors = {name: file.get_tensor(name) for name in wanted}
-    except (OSError, SafetensorError) as error:
+    except ModelError:
+        raise
+    except DAMAGE as error:
         raise ModelError(f"{path} is damaged ({error}): {REMEDY}") from error
     for name, value in tensors.items():
         if value.dtype != kind:

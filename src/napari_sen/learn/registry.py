@@ -12,7 +12,7 @@ from platformdirs import user_data_path
 
 from ..disk import atomic
 from ..errors import ModelError, OutputError, ParameterError
-from ..params import check_model_name
+from ..params import check_model_name, shown
 from .model_file import read_metadata, read_model
 
 __all__ = [
@@ -106,6 +106,13 @@ def import_model(path: str | os.PathLike[str]) -> str:
     return name
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
+
+
 def find_model(name_or_path: str | os.PathLike[str]) -> Path:
     """Return the file of a model given by name or by path.
 
@@ -120,8 +127,8 @@ def find_model(name_or_path: str | os.PathLike[str]) -> Path:
     text = os.fspath(name_or_path)
     if not isinstance(name_or_path, str) or text.endswith(SUFFIX) or os.sep in text or "/" in text:
         path = Path(text).expanduser()
-        if not path.is_file():
-            raise ModelError(f"there is no model file {path}: check the path")
+        if not _is_file(path):
+            raise ModelError(f"there is no model file {shown(str(path))}: check the path")
         return path
     known = _files()
     if text in known:
@@ -130,5 +137,6 @@ def find_model(name_or_path: str | os.PathLike[str]) -> Path:
     hint = f"did you mean {close[0]!r}? " if close else ""
     names = ", ".join(known) or "none"
     raise ModelError(
-        f"there is no model {text!r}: {hint}known are: {names}; or give a path to a {SUFFIX} file"
+        f"there is no model {shown(text)}: {hint}known are: {names}; or give a path to a "
+        f"{SUFFIX} file"
     )

@@ -31,7 +31,7 @@ from ..params import (
     RegionParams,
     TrainParams,
 )
-from ..progress import Progress, report
+from ..progress import Progress, check_progress, report
 from .checkpoint import Checkpoint, optimiser_tensors, restore_optimiser
 from .dataset import TrainingImage, TrainingSet, prepare
 from .device import resolve_device
@@ -138,6 +138,7 @@ def run(
     network, mean_shift = network or NetworkParams(), mean_shift or MeanShiftParams()
     train = train or TrainParams()
     recipe = make_recipe(train, loss, pseudo_labels, contrast, regions)
+    check_progress(progress)
     target = resolve_device(device)
     if resume and checkpoint is None:
         raise ParameterError("resume needs the checkpoint folder to go on from")

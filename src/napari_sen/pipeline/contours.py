@@ -36,6 +36,7 @@ def contours(
     rgb: bool | None = None,
     slices: str | None = None,
     kind: str | None = None,
+    series: int | None = None,
     device: str = "auto",
     tile: int | Sequence[int] | None = None,
     out: str | PathLike[str] | None = None,
@@ -60,8 +61,8 @@ def contours(
         See :class:`napari_sen.params.ContourParams`, whose defaults None stands for.
     fine_sizes, evenness, texture
         Likewise; method "trees" only.
-    model, spacing, channel_axis, rgb, slices, kind, device, progress
-        As for :func:`napari_sen.segment`.
+    model, spacing, channel_axis, rgb, slices, kind, series, device, progress
+        As for :func:`napari_sen.segment`, but no mask is taken: alpha is passed over.
     tile, out, scheduler, resume, overwrite
         As for :func:`napari_sen.segment`; method "trees" only: its trees are merged in memory,
         half a kilobyte a superpixel.
@@ -89,7 +90,7 @@ def contours(
         texture=texture,
         compactness=compactness,
     )
-    reading = Reading(rgb, channel_axis, slices, spacing, kind)
+    reading = Reading(rgb, channel_axis, slices, spacing, kind, series=series)
     execution = Execution(device, tile, scheduler, out, resume, overwrite)
     run = contour_run(image, params, model=model, reading=reading, execution=execution)
     run.run(progress)

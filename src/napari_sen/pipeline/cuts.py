@@ -41,7 +41,6 @@ from .superpixels import (
     segment_count,
     settle_tiles,
     superpixels_found,
-    wanted_count,
 )
 from .trees import abstract_tree, merged_tree
 from .work import Product, Step, Steps, Work, measure
@@ -88,7 +87,8 @@ class TreeSuperpixels(Product):
 
     def rule(self, image: Image) -> CountRule:
         """Return how many leaves a slice gets, by its number of pixels inside."""
-        return partial(_leaves_for_cut, self.tree.fine_size, self.wanted, image.spacing)
+        cut = None if self.wanted.level is not None else segment_count(self.wanted, image)
+        return partial(_leaves_for_cut, self.tree.fine_size, image.spacing, cut)
 
     def stages(self, work: Work) -> Steps:
         """Make the leaves, their graph, the cut."""
@@ -109,14 +109,14 @@ class TreeSuperpixels(Product):
         yield from work.finish(target)
         return target
 
-    def check_memory(self, seeds: Seeds, channels: int) -> None:
+    def check_memory(self, image: Image, seeds: Seeds, channels: int) -> None:
         """Raise ParameterError if the trees of a run in tiles do not fit in the free memory."""
         sides, _ = settle_tiles(seeds, self.tile, self.halo or LEAF_HALO[len(seeds.shape)])
         tiles = len(TileGrid(seeds.shape, sides))
         for count in set(seeds.counts):
             merged = count
             if self._is_in_parts(seeds, tiles):
-                reach = self._reach(seeds)
+                reach = self._reach(image, seeds)
                 zipped = zip(seeds.shape, sides, reach, strict=True)
                 seen = math.prod(min(n, side + 2 * far) for n, side, far in zipped)
                 merged = round(count * seen / math.prod(seeds.shape))
@@ -151,7 +151,7 @@ class TreeSuperpixels(Product):
         """Merge around every tile, find the level, cut there; keep the superpixel of each leaf."""
         common, seeds = leaves.common, leaves.growths[0].seeds
         n_slices, merging = work.image.n_slices, self.tree.merging
-        reach = self._reach(seeds)
+        reach = self._reach(work.image, seeds)
         scales: list[WalkScale | None] = [None] * n_slices
         if merging.walk_weight:
             scales = yield from _find_scales(work, leaves, reach)
@@ -164,7 +164,7 @@ class TreeSuperpixels(Product):
                 _keep_cut(work, which, _joined(leaves, which))
                 yield Step(which + 1, n_slices, "cut")
 
-    def _reach(self, seeds: Seeds) -> tuple[int, ...]:
+    def _reach(self, image: Image, seeds: Seeds) -> tuple[int, ...]:
         """Return how far around a tile leaves are merged, in px along each axis."""
         spacing, reach = seeds.spacing, self.reach
         if reach is None:
@@ -172,7 +172,7 @@ class TreeSuperpixels(Product):
             leaf = mean_diameter(pixels, seeds.total, spacing)
             cut = leaf * FINE_PER_SEGMENT
             if self.wanted.level is None:
-                count = sum(wanted_count(self.wanted, spacing, inside) for inside in seeds.pixels)
+                count = sum(map(segment_count(self.wanted, image), seeds.pixels))
                 cut = mean_diameter(pixels, count, spacing)
             reach = DIAMETERS * cut + (LEAVES * leaf if self.tree.merging.walk_weight else 0)
         return tuple(math.ceil(reach * min(spacing) / size) for size in spacing)
@@ -196,14 +196,14 @@ class TreeSuperpixels(Product):
 
 
 def _leaves_for_cut(
-    fine_size: float, wanted: SegmentParams, spacing: Sequence[float], pixels: int
+    fine_size: float, spacing: Sequence[float], cut: CountRule | None, pixels: int
 ) -> int:
     if pixels == 0:
         return 0
     fine = fine_count(fine_size, spacing, pixels)
-    if wanted.level is not None:
+    if cut is None:
         return fine
-    return min(max(fine, wanted_count(wanted, spacing, pixels) * FINE_PER_SEGMENT), pixels)
+    return min(max(fine, cut(pixels) * FINE_PER_SEGMENT), pixels)
 
 
 def _keep_cut(work: Work, which: int, groups: NDArray[np.int64]) -> None:

@@ -12,7 +12,7 @@ from ..core.graph import checked_labels
 from ..core.regions import Moments, moments
 from ..errors import ImageError
 from ..options import Reading
-from ..progress import Progress, part, report
+from ..progress import Progress, check_progress, part, report
 from .plan import scenes
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def describe(
     SenError
         If an argument cannot be used; the message names the remedy.
     """
+    check_progress(progress)
     reading = Reading(rgb, channel_axis, slices, spacing, kind, mask)
     opened, parts, chosen = scenes(image, reading, model=model, device=device)
     regions, count = np.asarray(labels), int(np.max(labels, initial=0))

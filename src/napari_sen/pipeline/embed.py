@@ -27,6 +27,8 @@ def embed(
     slices: str | None = None,
     spacing: Sequence[float] | None = None,
     kind: str | None = None,
+    nodata: float | None = None,
+    series: int | None = None,
     device: str = "auto",
     tile: int | Sequence[int] | None = None,
     out: str | PathLike[str] | None = None,
@@ -46,7 +48,7 @@ def embed(
     clustered : bool
         After the mean shift (eq. 5, 6) rather than before; for models whose mean shift was
         trained, as that of the bundled ones is; for others it is logged.
-    mask, channel_axis, rgb, slices, spacing, kind
+    mask, channel_axis, rgb, slices, spacing, kind, nodata, series
         As for :func:`napari_sen.segment`. Pixels outside the mask get an embedding too, but do
         not enter the image's statistics.
     device : str
@@ -71,7 +73,7 @@ def embed(
         image,
         model=model,
         clustered=clustered,
-        reading=Reading(rgb, channel_axis, slices, spacing, kind, mask),
+        reading=Reading(rgb, channel_axis, slices, spacing, kind, mask, nodata, series),
         execution=Execution(device, tile, scheduler, out, resume, overwrite),
     )
     run.run(progress)

@@ -176,13 +176,16 @@ def _embed_tile(
     scene = common.scene(which)
     rows = scene.embedding(core, clustered=clustered and not in_tiles, progress=poll)
     if in_tiles:
+        from ..learn.threads import few_threads  # with torch: only where there is a model
+
         model = common.loaded()
         assert model is not None
         depths = range(*core[0]) if len(core) == 3 else [0]
         per_slice = math.prod(common.image.spatial[:-2])
         for z, plane in zip(depths, rows.reshape(-1, *rows.shape[-3:]), strict=True):
             series = common.shelf.kept_array(_series_name(which * per_slice + z))
-            plane[...] = model.shift(plane, series, device=common.device, progress=poll)
+            with few_threads(common.threads):
+                plane[...] = model.shift(plane, series, device=common.device, progress=poll)
     target.write(scene.index, core, rows)
 
 

@@ -18,6 +18,7 @@ from ..core.strength import (
     half_disc_limits,
     half_disc_reach,
 )
+from ..errors import DeviceMemoryError
 from ..io.memory import ONE_PASS
 from ..params import FeatureSettings, MergeSettings
 from ..progress import Progress, part
@@ -204,6 +205,14 @@ class Scene:
         self, box: Box, out: NDArray[np.float32], clustered: bool, progress: Progress | None
     ) -> None:
         """Write the embedding of a box."""
+        from ..learn.threads import few_threads  # with torch: only where there is a model
+
+        with few_threads(self._threads):
+            self._embed_planes(box, out, clustered, progress)
+
+    def _embed_planes(
+        self, box: Box, out: NDArray[np.float32], clustered: bool, progress: Progress | None
+    ) -> None:
         if self.image.n_spatial == 2:
             self._embed_plane((), box, out, clustered, progress)
             return
@@ -228,10 +237,15 @@ class Scene:
             return planes.reshape(planes.shape[len(depth) :])
 
         if box == self.whole[-2:] and (clustered or height * width <= ONE_PASS):
-            out[...] = self.model.embed(
-                read(box), clustered=clustered, device=self._device, progress=progress
-            )
-            return
+            try:
+                out[...] = self.model.embed(
+                    read(box), clustered=clustered, device=self._device, progress=progress
+                )
+            except DeviceMemoryError:
+                if clustered:
+                    raise
+            else:
+                return
         embed_box(read, (height, width), box, self.model, self._device, progress, out=out)
 
 

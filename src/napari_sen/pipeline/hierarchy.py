@@ -31,6 +31,8 @@ def hierarchy(
     rgb: bool | None = None,
     slices: str | None = None,
     kind: str | None = None,
+    nodata: float | None = None,
+    series: int | None = None,
     fine_size: float | None = None,
     fine_compactness: float | None = None,
     evenness: float | None = None,
@@ -75,7 +77,7 @@ def hierarchy(
         good choice. By default so many that their diameter is ``fine_size``.
     model : Model, name, path or None
         As for :func:`napari_sen.segment`; None uses colour alone.
-    mask, spacing, channel_axis, rgb, slices, kind
+    mask, spacing, channel_axis, rgb, slices, kind, nodata, series
         As for :func:`napari_sen.segment`; a stack needs ``slices="volume"``.
     fine_size : float, optional
         Diameter of the finest superpixels in pixels (of the finest axis), 10 by default.
@@ -137,7 +139,7 @@ def hierarchy(
     )
     if n_fine is not None and fine_size is not None:
         raise ParameterError("give either n_fine or fine_size, not both")
-    reading = Reading(rgb, channel_axis, slices, spacing, kind, mask)
+    reading = Reading(rgb, channel_axis, slices, spacing, kind, mask, nodata, series)
     execution = Execution(device, tile, scheduler, out, resume, overwrite)
     run = tree_run(image, params, n_fine, model=model, reading=reading, execution=execution)
     run.run(progress)

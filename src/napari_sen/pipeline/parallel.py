@@ -8,8 +8,8 @@ from threading import Event
 from typing import TypeVar
 
 from ..errors import Cancelled
+from ..processors import cores
 from ..progress import Progress, part, report
-from ..tiles.pool import cores
 
 __all__ = ["in_threads"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import replace
 from os import PathLike
@@ -14,11 +15,13 @@ from ..core.image import check_finite
 from ..errors import ImageError, ParameterError
 from ..io.image_file import ImageFile
 from ..io.memory import check_fits
-from ..io.read import open_image, resolve
+from ..io.read import in_memory, open_image, resolve
 from ..options import Execution, Reading
 from ..params import ContourParams, HierarchyParams, SegmentParams, require
-from ..tiles.image import Image, check_mask, open_mask, settle
-from ..tiles.pool import check_scheduler, cores
+from ..processors import cores
+from ..tiles.image import Image, settle
+from ..tiles.mask import given_mask, is_nan, mask_of
+from ..tiles.pool import check_scheduler
 from ..tiles.raster import Raster
 from .contour_maps import SIZES_IN_TILES, ContourMap, fine_seeds, tree_params
 from .cuts import TreeSuperpixels
@@ -27,7 +30,7 @@ from .features import Scene, warn_of_mean_shift
 from .leaves import LEAF_HALO
 from .model_choice import choose_compared, choose_model, kind_for
 from .run import Run
-from .superpixels import Superpixels, check_tiles, plain_seeds
+from .superpixels import Superpixels, check_count, check_tiles, plain_seeds
 from .trees import Tree, check_leaves
 from .work import Memory, Product, measure
 
@@ -47,6 +50,9 @@ __all__ = [
     "tree_of",
     "tree_run",
 ]
+
+
+log = logging.getLogger("napari_sen")
 
 
 def superpixel_run(
@@ -116,13 +122,15 @@ def superpixel_run(
         product = Superpixels(params, kind, tile=execution.tile, halo=halo)
     else:
         product = TreeSuperpixels(params, tree.tree(kind), reach, tile=execution.tile, halo=halo)
+    check_count(params, opened)
     run = _run(product, opened, chosen, execution)
     if opened.mask is None:
         seeds = plain_seeds(opened, product.rule(opened))
         if run.place is not None:
             if isinstance(product, TreeSuperpixels):
                 halo = halo or LEAF_HALO[opened.n_spatial]
-                product.check_memory(seeds, opened.raster.channels + (chosen.dim if chosen else 0))
+                channels = opened.raster.channels + (chosen.dim if chosen else 0)
+                product.check_memory(opened, seeds, channels)
             check_tiles(seeds, execution.tile, halo)
     return run
 
@@ -176,7 +184,7 @@ def contour_run(
     if params.method != "trees" and goes_to_a_store(image, execution):
         raise ParameterError(SIZES_IN_TILES)
     reading = replace(reading, slices=reading.slices or "each", mask=None)
-    opened = _opened(image, reading, execution, "contours", model is not None)
+    opened = _opened(image, reading, execution, "contours", model is not None, takes_mask=False)
     if opened.n_spatial != 2:
         raise ParameterError("contours are made slice by slice: give slices='each'")
     chosen = choose_model(model, execution.device, kind=opened.kind)
@@ -290,7 +298,7 @@ def scenes(
     model : Model, name, path or None
     device : str
     """
-    opened = _opened(image, reading, None, "scenes", model is not None)
+    opened = _opened(image, reading, None, "scenes", model is not None, takes_mask=False)
     chosen = choose_model(model, device, kind=opened.kind)
     _check_model(opened, chosen)
     stats = statistics_of(opened)
@@ -321,12 +329,11 @@ def _run(product: Product, image: Image, model: Model | None, execution: Executi
     in_memory = isinstance(image.raster.array, np.ndarray) and image.raster.path is None
     place: Place | None = None
     if execution.asks_for_tiles or not in_memory:
-        inputs = [each.path for each in (image.raster, image.mask) if each and each.path]
         from ..tiles.output import find_place  # an array in memory needs no zarr
 
         place = find_place(
             execution.out,
-            inputs=inputs,
+            inputs=image.inputs,
             resume=execution.resume,
             overwrite=execution.overwrite,
             name=product.name.split()[-1],
@@ -342,14 +349,23 @@ def _check_model(image: Image, model: Model | None) -> None:
 
 
 def _opened(
-    image: Any, reading: Reading, execution: Execution | None, product: str, with_model: bool
+    image: Any,
+    reading: Reading,
+    execution: Execution | None,
+    product: str,
+    with_model: bool,
+    *,
+    takes_mask: bool = True,
 ) -> Image:
-    """Return an image: in memory, or lazily where its result goes to a store."""
+    """Return an image: in memory, or lazily where its result goes to a store.
+
+    Where no mask is taken, that of a masked array is refused, and alpha passed over.
+    """
     stored = execution is not None and goes_to_a_store(image, execution)
     if execution is not None:
         check_scheduler(execution.scheduler)
     path = _path(image) if stored else None
-    file = open_image(image)
+    file = open_image(image, series=reading.series)
     opened = settle(file, reading, path=path)
     if not stored:
         check_fits(
@@ -361,21 +377,38 @@ def _opened(
             product=product,
             with_model=with_model,
         )
-        opened = settle(resolve(image if file.data is not image else file), reading)
+        is_path = _path(image) is not None
+        file = resolve(image, series=reading.series) if is_path else in_memory(file)
+        opened = settle(file, reading)
+    for note in file.notes:
+        log.warning(note)
     if execution is not None and stored:
         _check_travels(opened.raster, execution.scheduler)
-    if reading.mask is None:
-        _check_values(opened)
-        return opened
-    read = open_image if stored else resolve
-    given = read(reading.mask, what="the mask")
-    mask = open_mask(given, reading, path=_path(reading.mask) if stored else None)
-    check_mask(mask, opened.raster)
-    if isinstance(given.data, np.ndarray) and not given.data.any():
-        raise ImageError("mask is empty: no pixel is inside")
-    opened = replace(opened, mask=mask)
+    mask = _mask(file, opened, reading, stored, takes_mask)
+    paths = (image, None if is_nan(reading.mask) else reading.mask)
+    inputs = [_path(each) for each in paths] if stored else []
+    opened = replace(opened, mask=mask, inputs=tuple(each for each in inputs if each is not None))
     _check_values(opened)
     return opened
+
+
+def _mask(
+    file: ImageFile, opened: Image, reading: Reading, stored: bool, takes_mask: bool
+) -> Raster | None:
+    """Return which pixels are inside, None where all are."""
+    if not takes_mask:
+        if file.strict:
+            raise ImageError(
+                f"{file.name or 'the image'} is a masked array, and no mask is taken here: pass "
+                "its .data, or image.filled(value)"
+            )
+        return None
+    if reading.mask is None or is_nan(reading.mask):
+        return mask_of(file, opened.raster, None, finite=reading.mask is not None)
+    read = open_image if stored else resolve
+    mask = read(reading.mask, what="the mask", labels=True)
+    given = given_mask(mask, opened.raster, path=_path(reading.mask), is_lazy=stored)
+    return mask_of(file, opened.raster, given)
 
 
 def _check_values(image: Image) -> None:

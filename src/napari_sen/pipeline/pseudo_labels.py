@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..learn.pseudo_labels import pseudo_labels as slice_pseudo_labels
 from ..options import Reading
 from ..params import PseudoLabelParams
-from ..progress import Progress, part
+from ..progress import Progress, check_progress, part
 from .plan import scenes
 
 __all__ = ["pseudo_labels"]
@@ -59,6 +59,7 @@ def pseudo_labels(
     params = PseudoLabelParams.given(
         spacings=spacings, compactnesses=compactnesses, smoothing=smoothing
     )
+    check_progress(progress)
     opened, parts, _ = scenes(image, Reading(rgb, channel_axis, slices or "each"))
     maps: dict[tuple[float, float], NDArray[np.int32]] = {}
     for done, scene in enumerate(parts):

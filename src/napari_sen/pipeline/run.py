@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Cancelled, SenError, WorkError
-from ..progress import Progress, report
+from ..progress import Progress, check_progress, report
 from ..tiles.image import Image
 from ..tiles.journal import Journal
 from ..tiles.pool import open_pool, outside
+from ..tiles.raster import stamp
 from ..tiles.target import ArrayTarget
 from .work import Memory, Product, Step
 
 if TYPE_CHECKING:
     from ..learn.model import Model
+    from ..tiles.lock import Lock
     from ..tiles.output import Place
     from ..tiles.pyramid import Pyramid
     from .store import Store
 
 __all__ = ["Run"]
 
-FORMAT = 2
+FORMAT = 3
 RETRY = "give the same parameters, or overwrite=True (--overwrite) to start anew, or another output"
 
 
@@ -85,6 +88,7 @@ class Run:
 
     def run(self, progress: Progress | None = None) -> None:
         """Do all of the work, reporting to a progress callable that may raise to stop it."""
+        check_progress(progress)
         self._progress = progress
         with closing(self.steps()) as steps:
             for step in steps:
@@ -129,7 +133,7 @@ class Run:
             "package": version("napari-sen"),
             "result": self.product.name,
             "image": {
-                "path": raster.path,
+                "name": raster.name,
                 "shape": list(raster.shape),
                 "checksum": raster.fingerprint(),
                 "rgb": raster.rgb,
@@ -139,6 +143,7 @@ class Run:
                 "kind": self.image.kind,
             },
             "mask": None if mask is None else mask.fingerprint(),
+            "files": self._files(),
             "model": None if self.model is None else self.model.sha256,
             **self.product.identity(),
         }
@@ -154,31 +159,51 @@ class Run:
 
     def _stored(self, place: Place) -> Generator[Step, None, None]:
         """Do the stages into a store, then move it to its place."""
+        from ..tiles.lock import Lock
+
+        with Lock(place.work) as lock:  # before anything is looked at
+            try:
+                yield from self._locked(place, lock)
+            except (WorkError, Cancelled):
+                raise
+            except OSError as error:
+                raise outside(error) from error
+            except SenError:
+                if lock.is_fresh:  # bad input, found on the way: there is nothing to go on with
+                    lock.drop()
+                raise
+
+    def _locked(self, place: Place, lock: Lock) -> Generator[Step, None, None]:
         from .store import Store  # an array in memory needs no zarr
 
-        fresh, about = not place.work.exists(), self.identity()
+        about = self.identity()
         if place.is_finished(about, overwrite=self.overwrite):
-            place.finish(overwrite=True)  # it was killed while it tidied up
+            place.finish(lock, overwrite=True)  # it was killed while it tidied up
             return
-        place.begin()
-        try:
-            with Journal(place.journal, about, retry=RETRY) as journal:
-                if not journal.has("finished"):
-                    place.sweep()
-                    with open_pool(self.scheduler) as pool:
-                        pool.is_unwanted = self.is_unwanted
-                        self._store = Store(
-                            self.image, self.model, self.device, place, journal, pool, about
-                        )
-                        self._store.progress = self._hear
-                        yield from self.product.stages(self._store)
-                    journal.add("finished", 0)
-            place.finish(overwrite=self.overwrite)
-        except (WorkError, Cancelled):
-            raise
-        except OSError as error:
-            raise outside(error) from error
-        except SenError:
-            if fresh:  # bad input, found on the way: there is nothing to go on with
-                place.drop()
-            raise
+        place.begin(lock, overwrite=self.overwrite)
+        with Journal(place.journal, about, retry=RETRY) as journal:
+            if not journal.has("finished"):
+                place.sweep()
+                with open_pool(self.scheduler) as pool:
+                    pool.is_unwanted = self.is_unwanted
+                    self._store = Store(
+                        self.image, self.model, self.device, place, journal, pool, about
+                    )
+                    self._store.progress = self._hear
+                    yield from self.product.stages(self._store)
+                self._check_sources(about)
+                journal.add("finished", 0)
+        place.finish(lock, overwrite=self.overwrite)
+
+    def _check_sources(self, about: Mapping[str, Any]) -> None:
+        """Raise WorkError if what was read is not what it was when the run began."""
+        for before, after in zip(about["files"], self._files(), strict=True):
+            if before != after:
+                raise WorkError(
+                    f"{after[0]} was changed while it was read, so the result would be of both: "
+                    "start anew with overwrite=True (--overwrite)"
+                )
+
+    def _files(self) -> list[list[Any]]:
+        """Return name and stamp of every file and store that is read."""
+        return [[Path(path).name, stamp(path)] for path in self.image.inputs]

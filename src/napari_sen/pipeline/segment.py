@@ -34,6 +34,8 @@ def segment(
     rgb: bool | None = None,
     slices: str | None = None,
     kind: str | None = None,
+    nodata: float | None = None,
+    series: int | None = None,
     connectivity: int | None = None,
     smoothing: float | None = None,
     colour_weight: float | None = None,
@@ -80,8 +82,10 @@ def segment(
         whatever their size. By default 0.4 for photographs, 0.7 for microscopy.
     model : Model, name, path or None
         "auto" takes the bundled model for the kind of image; None uses colour alone.
-    mask : array or path, optional
-        Where 0, pixels stay outside (label 0). The shape of the image without channels.
+    mask : array, path or "nan", optional
+        Where 0, pixels stay outside (label 0). The shape of the image without channels, or of
+        one slice of it; "nan" leaves out the pixels that are NaN or infinite. A masked array
+        brings its own mask, and so does alpha: pixels under alpha 0 are outside.
     spacing : sequence of float, optional
         Pixel size along the spatial axes; by default what the file says, or 1.
     channel_axis : int, optional
@@ -94,6 +98,11 @@ def segment(
     kind : {"natural", "microscopy"}, optional
         What the image shows, which decides the model and the parameters that suit it. By default
         "natural" for colour images without a pixel size, "microscopy" for all others.
+    nodata : float, optional
+        The value of pixels without data, which stay outside: of any channel, or of all three
+        colours. By default what a GeoTIFF says.
+    series : int, optional
+        Which image, counted from 0, of a file that holds several; by default the first.
     connectivity, smoothing, colour_weight, embedding_weight, boundary_weight
         See :class:`napari_sen.params.SegmentParams`, whose defaults None stands for.
     device : str
@@ -153,7 +162,7 @@ def segment(
         embedding_weight=embedding_weight,
         boundary_weight=boundary_weight,
     )
-    reading = Reading(rgb, channel_axis, slices, spacing, kind, mask)
+    reading = Reading(rgb, channel_axis, slices, spacing, kind, mask, nodata, series)
     execution = Execution(device, tile, scheduler, out, resume, overwrite)
     run = superpixel_run(image, params, model=model, reading=reading, execution=execution)
     run.run(progress)

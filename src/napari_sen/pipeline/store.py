@@ -19,6 +19,7 @@ from ..progress import Progress
 from ..tiles.geometry import TileGrid
 from ..tiles.image import Image
 from ..tiles.journal import Journal
+from ..tiles.ledger import taken, wrote
 from ..tiles.output import Place
 from ..tiles.pool import Pool
 from ..tiles.pyramid import Pyramid
@@ -63,6 +64,7 @@ class Store(Work):
         self.shelf = journal.shelf
         self.torch_threads = None if pool.local else 1
         self.growing: Pyramid | None = None
+        taken()  # of an earlier run that failed in this thread
         self._place, self._journal, self._pool, self._identity = place, journal, pool, identity
         self.model = None if model is None else self._model_file(model)
 
@@ -86,8 +88,8 @@ class Store(Work):
         yield Step(done, count, stage)
         jobs = (_Piece(item, work(item)) for item in left)
         with closing(self._pool.run(partial(_unpacked, task), jobs)) as ended:
-            for piece, found in ended:
-                self.note(stage, piece.item, record(piece.item, found))
+            for piece, (found, files) in ended:
+                self._journal.add(stage, piece.item, record(piece.item, found), files)
                 done += 1
                 index, box = where(piece.item) if where is not None else ((), None)
                 yield Step(done, count, stage, index, box)
@@ -102,8 +104,8 @@ class Store(Work):
         return self._journal.done.get(stage, {})
 
     def note(self, stage: str, piece: int, record: Any = None) -> None:
-        """Note a finished piece, for good."""
-        self._journal.add(stage, piece, record)
+        """Note a finished piece, for good, with the files that this thread has written for it."""
+        self._journal.add(stage, piece, record, taken())
 
     def target(self, name: str | None, dtype: DTypeLike, grid: TileGrid, **about: Any) -> Target:
         """Return an empty store, made anew if that was interrupted."""
@@ -137,7 +139,7 @@ class Store(Work):
                 rgb=about.get("rgb", False),
                 about={ATTRIBUTE: {"run": self._identity, "labels": about.get("n_labels")}},
             )
-            self._journal.add(made, 0)
+            self.note(made, 0)
         self.growing = target
         return target
 
@@ -152,6 +154,8 @@ class Store(Work):
         """Write a tree's linkage beside its leaves."""
         group: Any = zarr.open_group(target.path, mode="r+")  # type: ignore[attr-defined]
         group.create_array(LINKAGE, data=linkage, overwrite=True)
+        for path in Path(target.path, LINKAGE).rglob("*"):  # type: ignore[attr-defined]
+            wrote(path)
 
     def tree(self, target: Target) -> Any:
         """Return the target: the tree lies in its store."""
@@ -160,8 +164,7 @@ class Store(Work):
     def _model_file(self, model: Model) -> ModelFile:
         """Return the model as tasks get it: a file beside the journal, and its checksum."""
         path = self._place.journal / "model.safetensors"
-        if not path.exists():
-            model.save(path)
+        model.save(path, overwrite=True)
         return ModelFile(str(path.resolve()), model.sha256)
 
 
@@ -172,7 +175,9 @@ class _Piece:
 
 
 def _unpacked(task: Callable[..., Any], piece: _Piece, poll: Progress | None) -> Any:
-    return task(piece.work, poll)
+    """Do a task; return what it returns, and the files that it has written."""
+    taken()  # of a task in this thread that failed
+    return task(piece.work, poll), taken()
 
 
 def _make_late(target: Pyramid, level: int, piece: int, poll: Progress | None) -> None:

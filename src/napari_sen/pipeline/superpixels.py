@@ -39,6 +39,8 @@ __all__ = [
     "Common",
     "Growth",
     "Superpixels",
+    "check_count",
+    "count_of_image",
     "find_limits",
     "find_seeds",
     "grow_superpixels",
@@ -49,7 +51,6 @@ __all__ = [
     "segment_count",
     "settle_tiles",
     "superpixels_found",
-    "wanted_count",
 ]
 
 # Seed spacings that a tile sees around its core, by number of spatial axes: with 6 (5 in 3-D) at
@@ -229,20 +230,42 @@ def segment_count(params: SegmentParams, image: Image) -> CountRule:
     return partial(wanted_count, params, image.spacing)
 
 
+def check_count(params: SegmentParams, image: Image) -> None:
+    """Raise ImageError if more superpixels are asked for than any slice has pixels inside."""
+    if params.size is not None or params.level is not None:
+        return
+    most = image.slice_pixels
+    if image.mask is not None and isinstance(image.mask.array, np.ndarray):
+        axes = tuple(range(len(image.leading), image.mask.array.ndim))
+        most = int(np.count_nonzero(image.mask.array, axis=axes).max())
+    if params.n_segments > most:
+        raise ImageError(
+            f"n_segments is {params.n_segments}, but a slice has only {most} pixels: ask for "
+            "fewer superpixels"
+        )
+
+
 def wanted_count(params: SegmentParams, spacing: Sequence[float], pixels: int) -> int:
-    """Return how many superpixels so many pixels are to be cut into."""
+    """Return how many superpixels so many pixels are to be cut into: never more than pixels.
+
+    So a slice with few pixels inside does not stop a stack; see :func:`check_count`.
+    """
     if pixels == 0:
         return 0
     if params.size is None:
-        if params.n_segments > pixels:
-            raise ImageError(
-                f"n_segments is {params.n_segments}, but a slice has only {pixels} pixels: "
-                "ask for fewer superpixels"
-            )
-        return params.n_segments
+        return min(params.n_segments, pixels)
     # A superpixel has at least one pixel, however small the size.
     cell = max(params.size ** len(spacing) / math.prod(spacing), 1.0)
     return min(max(int(np.rint(pixels / cell)), 1), pixels)
+
+
+def count_of_image(params: SegmentParams, image: Image) -> int:
+    """Return how many superpixels an image in memory is to get; parts of a mask may need more."""
+    rule = segment_count(params, image)
+    if image.mask is None:
+        return rule(image.slice_pixels) * image.n_slices
+    slices = (image.inside(image.index(which), image.whole) for which in range(image.n_slices))
+    return sum(rule(int(inside.sum())) for inside in slices if inside is not None)
 
 
 def plain_seeds(image: Image, rule: CountRule) -> Seeds:

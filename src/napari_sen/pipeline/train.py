@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.features import check_planes
-from ..errors import DataError
+from ..errors import DataError, ImageError
 from ..io.read import IMAGE_SUFFIXES
 from ..learn.dataset import TrainingImage
 from ..learn.model import Model
@@ -34,6 +35,8 @@ from .model_choice import choose_model
 from .plan import scenes
 
 __all__ = ["sources", "train", "training_steps"]
+
+log = logging.getLogger("napari_sen")
 
 
 def train(
@@ -188,7 +191,8 @@ def sources(
     Parameters
     ----------
     images : array, path, folder, or list of these
-        A folder stands for the image files in it.
+        A folder stands for the image files in it; one that cannot be used is skipped, and the
+        log says so.
     planes : int
         Planes that the network takes.
     smoothing : float
@@ -201,15 +205,21 @@ def sources(
     DataError
         If there is no image.
     ImageError
-        If one cannot be used; nothing has been computed then.
+        If one that is named itself cannot be used; nothing has been computed then.
     """
     found: list[TrainingImage] = []
-    for number, image in enumerate(_expand(images)):
+    for number, (image, is_named) in enumerate(_expand(images)):
         is_path = isinstance(image, str | os.PathLike)
         name = _name(Path(image)) if is_path else f"image {number}"
         # Opened now, so that a bad image is known before the first is worked on.
-        opened, parts, _ = scenes(image, Reading(**reading))
-        check_planes(opened.raster.channels, planes)
+        try:
+            opened, parts, _ = scenes(image, Reading(**reading))
+            check_planes(opened.raster.channels, planes)
+        except ImageError as error:
+            if is_named:
+                raise
+            log.warning("%s is skipped: %s", image, error)
+            continue
         stamp = _stamp(np.asarray(opened.raster.array))
         for which, scene in enumerate(parts):
             place = f"{list(scene.index)}" if scene.index else ""
@@ -242,17 +252,22 @@ class _Loader:
         return scene.planes(whole, self.planes), scene.colour(whole, self.smoothing)
 
 
-def _expand(images: Any) -> list[Any]:
-    """Return single images: a folder becomes its image files, sorted by name."""
+def _expand(images: Any) -> list[tuple[Any, bool]]:
+    """Return single images, and whether each is named itself.
+
+    A folder becomes its image files, sorted by name, without hidden ones.
+    """
     many = images if isinstance(images, list | tuple) else [images]
-    result: list[Any] = []
+    result: list[tuple[Any, bool]] = []
     for image in many:
         if isinstance(image, str | os.PathLike) and _is_plain_folder(Path(image)):
-            result += sorted(
-                path for path in Path(image).iterdir() if path.suffix.lower() in IMAGE_SUFFIXES
-            )
+            inner = sorted(Path(image).iterdir())
+            result += [
+                (path, False) for path in inner
+                if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+            ]  # fmt: skip
         else:
-            result.append(image)
+            result.append((image, True))
     return result
 
 

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..core.features import Statistics
+from ..processors import cores
 from ..progress import Progress, part
 from ..tiles.geometry import TILE, Box, TileGrid
 from ..tiles.image import Image
-from ..tiles.pool import cores
 from ..tiles.shelf import MemoryShelf, Shelf
 from ..tiles.statistics import Selection, count_tile, needs_pass
 from ..tiles.target import ArrayTarget, Target

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from threading import Lock
+from functools import cache
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import DeviceMemoryError
+from ..io.memory import NETWORK_BLOCK, available_memory
+from ..processors import cores
 from ..progress import Progress, part
-from .geometry import Box, network_blocks, network_window
+from .geometry import BLOCK, LATTICE, Box, network_blocks, network_window
 
 if TYPE_CHECKING:
     from ..learn.model import Model
 
 __all__ = ["embed_box"]
 
-# One pass of the network takes far more memory than the rest of a tile's work and uses all of
-# torch's threads: tiles of one process take turns.
-_ONE_AT_A_TIME = Lock()
+SMALLEST = 4 * LATTICE  # px: blocks are not made smaller where the device has too little memory
+
+
+@cache
+def _turns(kind: str) -> BoundedSemaphore:
+    """Return what tiles of this process wait for before they show the network a block.
+
+    A block takes far more memory than the rest of a tile's work: on processors there are as many
+    at once as half of the free memory holds, on another device one.
+    """
+    there = available_memory()
+    held = cores() if there is None else min(cores(), there // 2 // NETWORK_BLOCK)
+    return BoundedSemaphore(max(1, held) if kind == "cpu" else 1)
 
 
 def embed_box(
@@ -59,19 +73,49 @@ def embed_box(
     """
     (top, bottom), (left, right) = box
     result = np.empty((bottom - top, right - left, model.dim), np.float32) if out is None else out
+    largest = BLOCK
+    while True:
+        try:
+            _embed_blocks(read, shape, box, model, device, progress, largest, result)
+        except DeviceMemoryError:
+            if largest <= SMALLEST:
+                raise
+            largest //= 2
+        else:
+            return result
+
+
+def _embed_blocks(
+    read: Callable[[Box], NDArray[Any]],
+    shape: tuple[int, int],
+    box: Box,
+    model: Model,
+    device: str,
+    progress: Progress | None,
+    largest: int,
+    result: NDArray[np.float32],
+) -> None:
+    """Write the raw embedding of a box in blocks of at most this side."""
+    from ..learn.device import resolve_device  # with torch: only where there is a model
+
+    (top, bottom), (left, right) = box
     levels, radius = model.network.params.levels, model.receptive_field
-    blocks = [*itertools.product(network_blocks(top, bottom), network_blocks(left, right))]
+    blocks = [
+        *itertools.product(
+            network_blocks(top, bottom, largest), network_blocks(left, right, largest)
+        )
+    ]
+    turns = _turns(resolve_device(device).type)
     for k, ((y, y_stop), (x, x_stop)) in enumerate(blocks):
         y_begin, rows = network_window(y, y_stop, shape[0], radius, levels)
         x_begin, columns = network_window(x, x_stop, shape[1], radius, levels)
         seen = (_hull(rows), _hull(columns))
         planes = read(seen)[rows - seen[0][0]][:, columns - seen[1][0]]
-        with _ONE_AT_A_TIME:
+        with turns:
             found = model.embed(planes, device=device, progress=part(progress, k, len(blocks)))
         result[y - top : y_stop - top, x - left : x_stop - left] = found[
             y - y_begin : y_stop - y_begin, x - x_begin : x_stop - x_begin
         ]
-    return result
 
 
 def _hull(places: NDArray[np.int64]) -> tuple[int, int]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ParameterError
-from ..params import require
+from ..params import require, shown
 
 __all__ = [
     "LATTICE",
@@ -53,15 +53,22 @@ def tile_sides(
     """
     if tile is None:
         return TILE[n_spatial]
-    whole = np.atleast_1d(np.asarray(tile)).tolist()
+    try:
+        whole = np.atleast_1d(np.asarray(tile)).tolist()
+    except ValueError as error:
+        raise ParameterError(f"tile must be one or more numbers, got {shown(tile)}") from error
     if len(whole) == 1:
         whole = [*TILE[n_spatial][: n_spatial - 2], *whole * 2]
     if len(whole) != n_spatial:
-        raise ParameterError(f"tile needs 1 or {n_spatial} numbers for this image, got {tile!r}")
+        raise ParameterError(
+            f"tile needs 1 or {n_spatial} numbers for this image, got {shown(tile)}"
+        )
     for side in whole:
         require("tile", side, int, {"low": 1})
     if any(side % LATTICE for side in whole[-2:]):
-        raise ParameterError(f"tile must be a multiple of {LATTICE} along y and x, got {tile!r}")
+        raise ParameterError(
+            f"tile must be a multiple of {LATTICE} along y and x, got {shown(tile)}"
+        )
     return tuple(int(side) for side in whole)
 
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.lattice import check_spacing
-from ..core.snic import checked_mask
-from ..errors import ImageError, ParameterError
+from ..errors import ParameterError
 from ..io.grid import Grid
 from ..io.image_file import ImageFile
+from ..io.pixel_size import PixelSize
 from ..options import Reading
+from ..params import shown
 from .geometry import Box
 from .raster import Raster, open_raster
 
-__all__ = ["Image", "check_mask", "kind_of", "open_mask", "settle"]
+__all__ = ["Image", "kind_of", "settle"]
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,27 @@ class Image:
         The pixels, read box by box.
     mask : Raster or None
         Where 0, pixels stay outside.
-    spacing : tuple of float
-        Pixel size along the spatial axes.
+    pixel_size : PixelSize
+        Along the spatial axes, with where it is from.
     grid : Grid
         Where the pixels of a label map lie.
     kind : {"natural", "microscopy"}
         What it shows.
+    inputs : tuple of str
+        The files that are read.
     """
 
     raster: Raster
     mask: Raster | None
-    spacing: tuple[float, ...]
+    pixel_size: PixelSize
     grid: Grid
     kind: str
+    inputs: tuple[str, ...] = ()
+
+    @property
+    def spacing(self) -> tuple[float, ...]:
+        """Pixel size along the spatial axes."""
+        return self.pixel_size.spacing
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -121,45 +129,45 @@ def settle(file: ImageFile, reading: Reading, *, path: str | None = None) -> Ima
     ImageError, ParameterError
         If the image cannot be used, or can be read in two ways.
     """
+    if reading.nodata is not None:
+        file = replace(file, nodata=reading.nodata)
     raster = open_raster(
         file,
         rgb=reading.rgb,
         channel_axis=reading.channel_axis,
         slices=reading.slices,
         path=path,
+        series=reading.series,
     )
-    spacing = _spatial(file.spacing if reading.spacing is None else reading.spacing, raster)
+    size = _pixel_size(file, reading, raster)
     axes = None if file.axes is None else "".join(a for a in file.axes if a not in "cs")
-    known = spacing if any(size != 1 for size in spacing) else file.spacing
+    known = size.spacing if any(step != 1 for step in size.spacing) else file.spacing
     # Five axes are read, but four are written: the grid is that of the last ones.
     ndim = min(len(raster.shape), 4)
     grid = Grid.of(ndim, axes=axes, spacing=known, units=file.units)
-    units = file.units if reading.spacing is None else None
-    said = spacing if reading.spacing is not None or file.spacing is not None else None
+    said = size.spacing if size.source else None
+    units = (size.unit,) if reading.spacing is None else None
     kind = reading.kind or kind_of(raster.rgb, said, units)
-    return Image(raster, None, spacing, grid, kind)
+    return Image(raster, None, size, grid, kind)
 
 
-def open_mask(file: ImageFile, reading: Reading, *, path: str | None = None) -> Raster:
-    """Return a mask as a raster."""
-    if file.data.ndim < 2:
-        raise ImageError(f"mask has shape {tuple(file.data.shape)}: give one of the image's shape")
-    return open_raster(file, rgb=False, slices=reading.slices or "each", path=path)
-
-
-def check_mask(mask: Raster, raster: Raster) -> None:
-    """Raise ImageError unless a mask is of the image's shape, and of bool or whole numbers."""
-    if mask.shape != raster.shape or mask.dtype.kind not in "biu":
-        # Of one pixel's memory; raises with the right words.
-        checked_mask(np.broadcast_to(np.ones((), mask.dtype), mask.shape), raster.shape)
-
-
-def _spatial(spacing: Any, raster: Raster) -> tuple[float, ...]:
-    """Return the pixel size of the spatial axes alone."""
+def _pixel_size(file: ImageFile, reading: Reading, raster: Raster) -> PixelSize:
+    """Return the pixel size of the spatial axes alone: as one is told, else as the source says."""
     n = raster.n_spatial
-    if spacing is None:
-        return (1.0,) * n
-    size: Sequence[float] = np.atleast_1d(np.asarray(spacing)).tolist()
-    if len(size) not in (n, len(raster.leading) + n):
-        raise ParameterError(f"spacing needs {n} numbers for this image, got {spacing!r}")
-    return check_spacing(size[-n:], n)
+    unit = file.units[-1] if file.units else ""
+    if reading.spacing is not None:
+        try:
+            given: Sequence[float] = np.atleast_1d(np.asarray(reading.spacing)).tolist()
+        except ValueError:  # of numbers and lists
+            given = ()
+        if len(given) not in (n, len(raster.leading) + n):
+            raise ParameterError(
+                f"spacing needs {n} numbers for this image, got {shown(reading.spacing)}"
+            )
+        return PixelSize(check_spacing(given[-n:], n), unit, "spacing")
+    if file.spacing is None:
+        return PixelSize((1.0,) * n)
+    # Of axes that nobody gives a size for, pixels are cubes.
+    stated = (*[file.spacing[-1]] * n, *file.spacing)[-n:]
+    says_nothing = not unit and all(step == 1 for step in stated)
+    return PixelSize(check_spacing(stated, n), unit, "" if says_nothing else file.source)

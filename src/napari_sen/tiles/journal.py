@@ -2,38 +2,45 @@
 
 ``run.json`` holds the parameters and is written once, under a temporary name and renamed.
 ``done.txt`` gets one line per finished piece, with a checksum, and is flushed to the disk before
-the next step; a line that was cut off by a kill is dropped when the run is resumed.
+the next step; a line that was cut off by a kill is dropped when the run is resumed. A line names
+the files that the piece has written, with their sizes and checksums, so that what was damaged or
+removed meanwhile is found, and made again.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ..disk import open_inside, write_durably
+from ..disk import open_inside, remove_inside, write_durably
 from ..errors import OutputError
+from .ledger import Seal, broken
 from .shelf import FolderShelf
-
-try:
-    import fcntl
-except ImportError:  # Windows: two runs on one output are not told apart there
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Journal", "difference"]
 
+log = logging.getLogger("napari_sen")
+
+_OWN = ("run.json", "done.txt")
+_UNDONE = "undone"  # stage of the lines that take others back
+_LARGEST = 1 << 32  # bytes of a journal
+
+Piece = tuple[str, int]
+
 
 class Journal:
-    """The record of one run, open for as long as it works.
+    """The record of one run, open for as long as it works; whoever opens it holds the lock.
 
     Parameters
     ----------
     folder : Path
-        Of the journal; made new or found from an earlier run.
+        Of the journal, in the run's working folder; made new or found from an earlier run.
     run : mapping
         The parameters of the run, JSON values only: what its result depends on.
     retry : str
@@ -42,34 +49,36 @@ class Journal:
     Raises
     ------
     OutputError
-        If the folder holds the journal of other parameters, or another process works on it.
+        If the folder holds the journal of other parameters.
     """
 
     def __init__(self, folder: Path, run: Mapping[str, Any], *, retry: str) -> None:
         self.folder = folder
         self.shelf = FolderShelf(str(folder.resolve()))
-        folder.mkdir(parents=True, exist_ok=True)
         self.done: dict[str, dict[int, Any]] = {}
-        self._lock = open_inside(folder / "lock", "w")
+        self._files: dict[Piece, dict[str, Seal]] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        self._claim(json.loads(json.dumps(run)), retry)
+        self._log = self._reopened(folder / "done.txt")
         try:
-            self._claim(json.loads(json.dumps(run)), retry)
-            self._log = self._reopened(folder / "done.txt")
+            self._check()
         except BaseException:
-            self._lock.close()
+            self._log.close()
             raise
 
     def _claim(self, run: dict[str, Any], retry: str) -> None:
-        """Keep other processes out; see that the folder is of this run, or make it so."""
+        """See that the folder is of this run, or make it so."""
         work = self.folder.parent
-        try:
-            if fcntl is not None:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise OutputError(f"another process is working on {work}: wait for it") from error
         known = _read_run(self.folder / "run.json")
         if known is None:
             write_durably(self.folder / "run.json", json.dumps(run, indent=1).encode())
         elif known != run:
+            changed = _changed_file(known.get("files"), run.get("files"))
+            if changed is not None:
+                raise OutputError(
+                    f"{changed} was changed since {work} was begun: start anew with "
+                    "overwrite=True (--overwrite), or choose another output"
+                )
             raise OutputError(
                 f"{work} was begun with other parameters ({difference(known, run)}): {retry}"
             )
@@ -86,17 +95,28 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Let go of the files; the journal stays."""
+        """Let go of the file; the journal stays."""
         self._log.close()
-        self._lock.close()
 
-    def add(self, stage: str, piece: int, record: Any = None) -> None:
-        """Note a finished piece of a stage, with a small record of JSON values, for good."""
-        text = json.dumps([stage, piece, record])
-        self._log.write(f"{zlib.crc32(text.encode()):08x} {text}\n".encode())
-        self._log.flush()
-        os.fsync(self._log.fileno())
-        self.done.setdefault(stage, {})[piece] = record
+    def add(
+        self, stage: str, piece: int, record: Any = None, files: Mapping[str, Seal] | None = None
+    ) -> None:
+        """Note a finished piece of a stage, for good.
+
+        Parameters
+        ----------
+        stage : str
+        piece : int
+        record
+            Small; JSON values.
+        files : mapping, optional
+            Seals of the files that it has written, by their full path; all lie in the folder of
+            the run.
+        """
+        work = self.folder.parent.resolve()
+        named = {Path(p).relative_to(work).as_posix(): seal for p, seal in (files or {}).items()}
+        self._write([stage, piece, record, named])
+        self._take(stage, piece, json.loads(json.dumps(record)), named)
 
     def has(self, stage: str, piece: int = 0) -> bool:
         """Return whether a piece was finished."""
@@ -107,20 +127,97 @@ class Journal:
         done = self.done.get(stage, {})
         return [piece for piece in range(count) if piece not in done]
 
+    def _take(self, stage: str, piece: int, record: Any, files: dict[str, Seal]) -> None:
+        self.done.setdefault(stage, {})[piece] = record
+        self._files.pop((stage, piece), None)  # the last one counts, and comes last
+        self._files[stage, piece] = files
+
+    def _write(self, line: Any) -> None:
+        text = json.dumps(line)
+        self._log.write(f"{zlib.crc32(text.encode()):08x} {text}\n".encode())
+        self._log.flush()
+        os.fsync(self._log.fileno())
+
     def _reopened(self, path: Path) -> Any:
         """Read the lines that are whole, cut off the rest, and go on behind them."""
-        good = 0
-        content = path.read_bytes() if path.exists() else b""
-        for line in content.splitlines(keepends=True):
-            text = line[9:-1]
-            if not line.endswith(b"\n") or line[:9] != f"{zlib.crc32(text):08x} ".encode():
-                break
-            stage, piece, record = json.loads(text)
-            self.done.setdefault(stage, {})[piece] = record
-            good += len(line)
         file = open_inside(path, "ab")
-        file.truncate(good)
+        try:
+            if os.fstat(file.fileno()).st_size > _LARGEST:
+                raise _damaged(path)
+            good = 0
+            for line in path.read_bytes().splitlines(keepends=True):
+                text = line[9:-1]
+                if not line.endswith(b"\n") or line[:9] != f"{zlib.crc32(text):08x} ".encode():
+                    break
+                self._read(path, text)
+                good += len(line)
+            file.truncate(good)
+        except BaseException:
+            file.close()
+            raise
         return file
+
+    def _read(self, path: Path, text: bytes) -> None:
+        """Take a line; its checksum holds, so only another version can have written nonsense."""
+        try:
+            stage, piece, record, files = json.loads(text)
+            if stage == _UNDONE:
+                self._drop((str(name), int(number)) for name, number in record)
+            else:
+                seals = {str(name): [int(n) for n in seal] for name, seal in files.items()}
+                self._take(str(stage), int(piece), record, seals)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise _damaged(path) from error
+
+    def _check(self) -> None:
+        """Take back every piece whose files are not as it left them, and remove strays.
+
+        A tile is then made again. Where anything else was damaged, all is.
+        """
+        work = self.folder.parent
+        current = {name: seal for files in self._files.values() for name, seal in files.items()}
+        bad = broken(work, current)
+        undone: list[Piece] = []
+        if all(_is_tile(name) for name in bad):
+            while found := [p for p, files in self._files.items() if bad & {*files}]:
+                bad |= {name for piece in found for name in self._files[piece]}
+                undone += found
+                self._drop(found)
+        else:
+            undone = [*self._files]
+            self._drop(undone)
+            current, bad = {}, set()
+        if undone:
+            log.info("%d damaged pieces of the unfinished run are made again", len(undone))
+            self._write([_UNDONE, 0, undone, {}])
+        whole = {work / name for name in current.keys() - bad}
+        whole |= {self.folder / name for name in _OWN}
+        for place in (self.folder, *work.glob("*.zarr")):
+            for path in place.rglob("*"):
+                if path.is_symlink() or (path.is_file() and path not in whole):
+                    remove_inside(work, path)
+
+    def _drop(self, pieces: Iterable[Piece]) -> None:
+        for stage, piece in pieces:
+            self.done.get(stage, {}).pop(piece, None)
+            self._files.pop((stage, piece), None)
+
+
+def _is_tile(name: str) -> bool:
+    """Return whether a file is one of a pyramid's, which its piece alone can make again."""
+    store, _, inner = name.partition("/")
+    level = inner.partition("/")[0]
+    return store.endswith(".zarr") and level.isdecimal() and not name.endswith("zarr.json")
+
+
+def _changed_file(known: Any, now: Any) -> str | None:
+    """Return the name of the first file that has another stamp than when the run began."""
+    if not (isinstance(known, list) and isinstance(now, list)) or len(known) != len(now):
+        return None
+    for before, after in zip(known, now, strict=True):
+        if before != after and isinstance(before, list) and before[:1] == after[:1]:
+            return str(after[0])
+    return None
 
 
 def difference(known: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
@@ -138,7 +235,13 @@ def _read_run(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        found: dict[str, Any] = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise OutputError(f"{path} is damaged: remove {path.parent.parent}") from error
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path) from error
+    if not isinstance(found, dict):
+        raise _damaged(path)
     return found
+
+
+def _damaged(path: Path) -> OutputError:
+    return OutputError(f"{path} is damaged: start the run anew with overwrite=True (--overwrite)")

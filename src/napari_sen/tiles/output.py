@@ -17,9 +17,7 @@ from ..disk import (
     check_apart,
     check_removable,
     exists,
-    make_folder,
     output_place,
-    remove_folder,
     replace,
     sweep,
     temporary_folder,
@@ -27,6 +25,8 @@ from ..disk import (
 from ..errors import OutputError
 from ..io.atomic import check_output
 from ..io.ome_zarr import VERSION
+from ..io.plain_store import open_store
+from .lock import Lock, check_free
 
 __all__ = ["Place", "find_place"]
 
@@ -47,12 +47,15 @@ class Place:
         The OME-Zarr image into whose labels the result goes.
     levels : int or None
         Number of levels that the image has.
+    resume : bool
+        Whether an unfinished run at this place may be gone on with.
     """
 
     goal: Path
     work: Path
     image: Path | None = None
     levels: int | None = None
+    resume: bool = False
 
     @property
     def store(self) -> Path:
@@ -68,16 +71,35 @@ class Place:
         """Remove the temporary files of writers that were killed."""
         sweep(self.work)
 
-    def begin(self) -> None:
-        """Make the working folder, unless an earlier run did."""
-        if os.path.lexists(self.work):
-            check_removable(self.work)
-        else:
-            make_folder(self.work)
+    def begin(self, lock: Lock, *, overwrite: bool) -> None:
+        """See to what an earlier run left in the working folder, which is ours alone by now.
 
-    def drop(self) -> None:
-        """Remove the working folder."""
-        remove_folder(self.work)
+        Raises
+        ------
+        OutputError
+            If it may neither be gone on with nor replaced.
+        """
+        if lock.is_fresh or self.resume:
+            return
+        if not overwrite:
+            raise self._is_unfinished()
+        lock.empty()
+
+    def _is_unfinished(self) -> OutputError:
+        return OutputError(
+            f"{self.work} is an unfinished run: pass resume=True (--resume) to go on with it, "
+            "or overwrite=True (--overwrite) to start anew"
+        )
+
+    def check_free(self, *, overwrite: bool) -> None:
+        """Raise OutputError if a run works here, or left what may not be touched."""
+        if not os.path.lexists(self.work):
+            return
+        if not self.work.is_symlink():
+            check_free(self.work)
+        check_removable(self.work)
+        if not (overwrite or self.resume):
+            raise self._is_unfinished()
 
     def is_finished(self, run: Mapping[str, Any], *, overwrite: bool) -> bool:
         """Return whether the goal is the finished result of this very run, to be kept.
@@ -92,15 +114,15 @@ class Place:
         if overwrite or not self.goal.exists() or self.store.exists():
             return False
         try:
-            about: Any = zarr.open_group(str(self.goal), mode="r").attrs.asdict()
+            about: Any = zarr.open_group(open_store(self.goal), mode="r").attrs.asdict()
             found = about.get(ATTRIBUTE, {}).get("run")
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             found = None
         if found == json.loads(json.dumps(run)):
             return True
         raise exists(self.goal)
 
-    def finish(self, *, overwrite: bool) -> None:
+    def finish(self, lock: Lock, *, overwrite: bool) -> None:
         """Move the finished store to its goal and remove the working folder."""
         if self.store.exists():
             if self.goal.exists() and not overwrite:
@@ -109,7 +131,7 @@ class Place:
             replace(self.store, self.goal)
         if self.image is not None:
             _register(self.image, self.goal.name)
-        self.drop()
+        lock.drop()
 
 
 def find_place(
@@ -150,23 +172,16 @@ def find_place(
     if image is None:
         # With `resume` the run judges what is there: it may be its own finished result.
         check_output(goal, suffixes=(".zarr",), inputs=inputs, overwrite=overwrite or resume)
-        place = Place(goal, _work(goal))
+        place = Place(goal, _work(goal), resume=resume)
     else:
         check_apart(goal, inputs)
-        place = Place(goal, image.with_name(f"{image.name}.{goal.name}.partial"), image, levels)
+        work = image.with_name(f"{image.name}.{goal.name}.partial")
+        place = Place(goal, work, image, levels, resume)
         if goal.exists():
             if not (overwrite or resume):
                 raise exists(goal)
             check_removable(goal)
-    if os.path.lexists(place.work):
-        check_removable(place.work)
-        if overwrite and not resume:
-            place.drop()
-        elif not resume:
-            raise OutputError(
-                f"{place.work} is an unfinished run: pass resume=True (--resume) to go on with it, "
-                "or overwrite=True (--overwrite) to start anew"
-            )
+    place.check_free(overwrite=overwrite)
     return place
 
 
@@ -180,8 +195,8 @@ def _labelled_image(goal: Path) -> tuple[Path | None, int | None]:
     if goal.parent.name != "labels":
         return None, None
     try:
-        group = zarr.open_group(str(image), mode="r")
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        group = zarr.open_group(open_store(image), mode="r")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None, None
     about: Any = group.attrs.asdict()
     if "multiscales" in about:

@@ -5,7 +5,6 @@ Tasks are handed out a few at a time, so neither a graph nor a queue grows with 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -13,8 +12,10 @@ from threading import Event
 from typing import Any, TypeVar
 
 from ..errors import Cancelled, ParameterError, WorkError
+from ..params import shown
+from ..processors import cores
 
-__all__ = ["Pool", "check_scheduler", "cores", "open_pool", "outside"]
+__all__ = ["Pool", "check_scheduler", "open_pool", "outside"]
 
 _Item = TypeVar("_Item")
 Poll = Callable[..., None]
@@ -136,15 +137,10 @@ def check_scheduler(scheduler: Any) -> None:
         return
     if isinstance(scheduler, bool) or not isinstance(scheduler, int):
         raise ParameterError(
-            f"scheduler must be a number of threads, an address or a Client, got {scheduler!r}"
+            f"scheduler must be a number of threads, an address or a Client, got {shown(scheduler)}"
         )
     if scheduler < 1:
-        raise ParameterError(f"scheduler must be at least 1 thread, got {scheduler!r}")
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        raise ParameterError(f"scheduler must be at least 1 thread, got {shown(scheduler)}")
 
 
 def _client(address: str) -> Any:

@@ -31,6 +31,7 @@ from ..io.ome_zarr import (
     place,
 )
 from .geometry import Box, TileGrid
+from .ledger import wrote
 
 __all__ = ["Pyramid", "check_aligned", "n_levels"]
 
@@ -165,6 +166,8 @@ class Pyramid:
         if rgb:
             ome["omero"] = omero_rgb(np.dtype(self.dtype))
         group.attrs.update({"ome": ome, **(about or {})})
+        for path in Path(self.path).rglob("zarr.json"):
+            wrote(path)
 
     @property
     def live(self) -> int:
@@ -281,6 +284,7 @@ class Pyramid:
         for shard in shards:
             sync(shard)
             sync(shard.parent)
+            wrote(shard)
 
 
 def check_aligned(region: Region, shards: Sequence[int], shape: Sequence[int]) -> None:

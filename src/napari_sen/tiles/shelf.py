@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..disk import atomic, open_inside, sync
+from .ledger import wrote
 
 __all__ = ["FolderShelf", "MemoryShelf", "Shelf"]
 
@@ -48,13 +49,14 @@ class FolderShelf:
             file.flush()
             os.fsync(file.fileno())
         sync(goal.parent)
+        wrote(goal)
 
     def kept(self, name: str) -> dict[str, NDArray[Any]] | None:
         """Return what was kept under a name, None if nothing was."""
         path = Path(self.folder, f"{name}.npz")
         if not path.exists():
             return None
-        with np.load(path, allow_pickle=False) as found:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as found:
             return dict(found)
 
     def keep_array(self, name: str, array: NDArray[Any]) -> None:
@@ -63,6 +65,7 @@ class FolderShelf:
         with open_inside(path, "wb") as file:
             np.save(file, array, allow_pickle=False)
         sync(path)
+        wrote(path)
 
     def kept_array(self, name: str) -> NDArray[Any]:
         """Return the array kept under a name, mapped into memory."""

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.features import RANGES, Statistics, channel_range, sample_step, with_projection
+from ..core.features import (
+    RANGES,
+    Statistics,
+    channel_range,
+    sample_step,
+    white_of,
+    with_projection,
+)
 from ..errors import ImageError
 from .geometry import Box
 from .percentiles import Digits, Percentiles, count_digits
@@ -19,8 +26,8 @@ __all__ = ["Count", "Selection", "count_tile", "needs_pass"]
 
 
 def needs_pass(source: Raster) -> bool:
-    """Return whether anything has to be read: not for bool, nor for colour of whole numbers."""
-    return not (source.dtype == bool or (source.rgb and source.dtype.kind in "iu"))
+    """Return whether anything has to be read: not for bool, nor for colour of 8 bits."""
+    return not (source.dtype == bool or (source.rgb and source.dtype == np.uint8))
 
 
 @dataclass
@@ -118,7 +125,9 @@ class Selection:
         """Return the statistics once all passes are closed."""
         channels = self._source.channels
         if self._source.rgb:
-            return Statistics(np.zeros(channels), np.ones(channels))
+            dtype, largest = self._source.dtype, self._extremes[1]
+            white = white_of(dtype, largest) if dtype.kind == "u" else 1.0
+            return Statistics(np.zeros(channels), np.full(channels, white))
         stats = Statistics(*channel_range(self._percentiles.result()))
         if channels <= 3:
             return stats
@@ -135,7 +144,8 @@ class Selection:
                 "(segment, embed and hierarchy take one)"
             )
         low, high = self._extremes
-        if self._source.rgb and (low < -1e-6 or high > 1 + 1e-6):
+        is_float = self._source.dtype.kind == "f"
+        if self._source.rgb and is_float and (low < -1e-6 or high > 1 + 1e-6):
             raise ImageError(
                 f"colour of dtype {self._source.dtype} must lie in 0...1, but spans "
                 f"{low:g}...{high:g}: divide it by its maximum, or pass channel_axis=-1 if it is "
@@ -153,6 +163,9 @@ def _check(
 ) -> None:
     """Count values that are not finite, and find the extremes of colour."""
     if source.dtype.kind != "f":
+        if source.rgb:
+            seen = values if inside is None else values[inside]
+            found.low, found.high = 0.0, float(seen.max(initial=0))
         return
     finite = np.isfinite(values)
     bad = ~finite.all(axis=-1)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ImageError, ParameterError
+from ...io.pixel_size import equal_units, unit_name
 from .channels import ChannelStack, channel_names, matching
 from .cut import check_finished
 from .kinds import guess_kind
@@ -115,9 +116,11 @@ def source_of(
         places = tuple(index[axis] if index else slice(None) for axis in space)
         masks += (LayerMask(full_resolution(mask), places, spatial),)
     n_spatial = 3 if slices == "volume" else 2
-    spacing = pixel_size(layer)[space[-n_spatial:]]
-    unit = _plain(f"{layer.units[space[-1]]:~}")
-    found, why = guess_kind(layer, unit, is_scaled(unit, spacing.tolist()))
+    near = space[-n_spatial:]
+    names = [f"{layer.units[axis]:~}" for axis in near]
+    spacing, _ = equal_units(pixel_size(layer)[near].tolist(), names)
+    unit = next((name for name in reversed(names) if unit_name(name)), "px")
+    found, why = guess_kind(layer, unit, is_scaled(unit, spacing))
     inside = channel_axis
     if channel_axis is not None:
         inside = channel_axis - sum(axis < channel_axis for axis in position)
@@ -131,7 +134,7 @@ def source_of(
         rgb=bool(layer.rgb),
         channel_axis=inside,
         slices=slices,
-        spacing=tuple(float(step) for step in spacing),
+        spacing=spacing,
         unit=unit,
         placement=placement_of(layer, channel_axis, position, corner),
         masks=masks,
@@ -141,10 +144,6 @@ def source_of(
         where=_where(layer, position),
         finite_only=finite_only,
     )
-
-
-def _plain(unit: str) -> str:
-    return "px" if unit in ("pixel", "px", "") else unit
 
 
 def _where(layer: Any, position: dict[int, int]) -> str:
