@@ -94,7 +94,9 @@ def test_superpixels_by_number(dock, artifacts):
 
 def test_superpixels_by_diameter_in_micrometres(dock):
     panel = dock.dock.panels["superpixels"]
-    assert panel.diameter.text() == "5.5 µm"  # what suits an image of this size
+    # What suits an image of this size.
+    assert panel.diameter.value() == pytest.approx(5.5, rel=0.01)
+    assert panel.diameter.suffix() == " µm"
     panel.diameter.setValue(8)
     assert panel.number.value() == 48
     dock.click("superpixels")

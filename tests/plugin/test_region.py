@@ -8,6 +8,7 @@ import zarr
 from napari.layers import Image, Labels, Shapes
 
 from napari_sen.errors import ImageError
+from napari_sen.plugin.layers.made import made_of
 from napari_sen.plugin.state.layer_image import LayerImage
 from napari_sen.plugin.state.source import source_of
 from napari_sen.plugin.steps.session import Session
@@ -104,7 +105,7 @@ def test_a_labels_layer_as_mask():
         run(layer, mask=Labels(np.zeros((40, 50), int)))
 
 
-@pytest.mark.parametrize("step", ["contours", "pseudo_labels", "hierarchy"])
+@pytest.mark.parametrize("step", ["contours", "pseudo_labels", "superpixels", "flat"])
 def test_every_step_heeds_the_mask(step, photo):
     mask = np.zeros(photo.shape[:2], int)
     mask[20:70, 30:100] = 1
@@ -115,8 +116,30 @@ def test_every_step_heeds_the_mask(step, photo):
     results = session.run(step)
     layers = [result.to_layer() for result in results] or session.granularity.layers
     for layer in layers:
-        assert not layer.data[mask == 0].any()
-        assert layer.data[mask == 1].any()
+        assert not layer.data[..., mask == 0].any()
+        assert layer.data[..., mask == 1].any()
+
+
+def test_the_embedding_under_a_mask_is_that_of_the_api(photo):
+    import napari_sen
+
+    mask = np.zeros(photo.shape[:2], int)
+    mask[20:70, 30:100] = 1
+    grey = photo[..., 1].astype(np.float32)
+    grey[:5] = np.nan  # under the mask it does not matter
+    session = Session()
+    session.model, session.all_channels = "microscopy", True
+    session.choose(Image(grey, name="grey", contrast_limits=(0, 255)))
+    session.mask = Labels(mask)
+    _, channels = session.run("embed")
+    expected = napari_sen.embed(grey, model="microscopy", mask=mask > 0)
+    inside = mask > 0
+    np.testing.assert_array_equal(channels.data[:, inside], expected[inside].T)
+    session.run("superpixels")
+    table = made_of(session.granularity.layer).extra["shown"]
+    first = session.granularity.layer.data == 1
+    means = [table[f"embedding-{k}"][0] for k in range(16)]
+    np.testing.assert_allclose(means, expected[first].mean(axis=0), atol=1e-5)
 
 
 def test_masks_of_stacks(rng):
@@ -145,7 +168,8 @@ def test_layers_as_channels(rng):
     whole = Image(planes, axis_labels=("c", "y", "x"), scale=(1, *source.spacing))
     together = run(whole, channel_axis=0)
     np.testing.assert_array_equal(found.data, together.data)
-    assert "mean channel 2" in found.features
+    assert "mean c2" in made_of(found).table
+    assert "mean channel 2" in made_of(together).table
     stack = [Image(rng.random((4, 40, 50))) for _ in range(2)]
     cut = source_of(stack[0], channels=stack[1:], point=(2, 0, 0), middle=10)
     np.testing.assert_array_equal(cut.image[1], stack[1].data[2, 15:25, 20:30])
@@ -176,7 +200,8 @@ def test_layers_as_they_are(kind, shape, rng, tmp_path):
     layer = Image(KINDS[kind](data, tmp_path), name="photo", **options)
     plain = Image(data, name="photo", **options)
     for stack in ("slice", "each") if len(shape) > 2 else ("slice",):
-        ours, expected = run(layer, stack=stack), run(plain, stack=stack)
+        chosen = {"channel_axis": None, "stack": stack}
+        ours, expected = run(layer, **chosen), run(plain, **chosen)
         np.testing.assert_array_equal(ours.data, expected.data)
         assert ours.data.ndim == len(shape)
         np.testing.assert_array_equal(ours.translate, expected.translate)
@@ -187,8 +212,9 @@ def test_rgba_is_colour_without_alpha(photo):
     alpha = np.full((*photo.shape[:2], 1), 128, np.uint8)
     with_alpha = run(Image(np.concatenate([photo, alpha], axis=-1), name="photo", rgb=True))
     np.testing.assert_array_equal(with_alpha.data, run(Image(photo, name="photo")).data)
-    assert "mean blue" in with_alpha.features
-    assert not any("alpha" in name for name in with_alpha.features)
+    table = made_of(with_alpha).table
+    assert "mean blue" in table
+    assert not any("alpha" in name for name in table)
 
 
 @pytest.mark.parametrize("kind", ["numpy", "dask", "multiscale dask"])
@@ -196,17 +222,18 @@ def test_what_does_not_fit_into_memory_is_made_tile_by_tile(kind, rng, tmp_path,
     data = rng.integers(0, 255, (300, 420)).astype(np.uint8)
     layer = Image(KINDS[kind](data, tmp_path), name="photo", scale=(0.5, 0.5), units="um")
     monkeypatch.setattr(LayerImage, "fits", lambda *_: False)
-    found = run(layer)
+    session = Session()
+    session.model = None
+    session.choose(layer)
+    session.ask(12)
+    (result,) = session.run("superpixels")
+    found = result.to_layer()
     assert found.multiscale or not isinstance(found.data, np.ndarray)
     labels = np.asarray(found.data[0] if found.multiscale else found.data)
     assert labels.shape == data.shape
     assert len(np.unique(labels)) == 12
     np.testing.assert_allclose(found.data_to_world((3, 4)), layer.data_to_world((3, 4)))
-    session = Session()
-    session.choose(layer)
-    session.model = None
     (edges,) = session.run("contours")
     assert edges.to_layer().data[0].shape == data.shape
-    for step in ("hierarchy", "pseudo_labels"):
-        with pytest.raises(ImageError, match="choose a region, the current view or a slice"):
-            session.run(step)
+    with pytest.raises(ImageError, match="choose a region, the current view or a slice"):
+        session.run("pseudo_labels")

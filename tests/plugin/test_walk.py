@@ -37,6 +37,7 @@ class Person:
 
     def click(self, button):
         """Scroll to a button and press it."""
+        QApplication.processEvents()  # what has just been unfolded is laid out
         self.dock.findChild(QScrollArea).ensureWidgetVisible(button, 0, 40)
         QApplication.processEvents()
         assert button.isEnabled(), button.text()
@@ -129,7 +130,7 @@ def test_a_newcomer_opens_presses_slides_paints_and_exports(person, errors, tmp_
     panel.slider.setFocus()
     person.qtbot.keyClick(panel.slider, Qt.Key.Key_Home)
     person.qtbot.waitUntil(lambda: session.granularity.number == 1)
-    for _ in range(250):
+    for _ in range(120):
         person.qtbot.keyClick(panel.slider, Qt.Key.Key_Right)
     number = panel.number.value()
     assert 50 < number < 400

@@ -27,7 +27,7 @@ HOW = {"size": 9, "model": None, "method": "snic", "tile": 64}
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Files of a folder; every third answer to a GET is bad, each in its turn."""
+    """Files of a folder; a bad server answers two in three of them wrongly at first."""
 
     protocol_version = "HTTP/1.1"
 
@@ -35,24 +35,19 @@ class Handler(SimpleHTTPRequestHandler):
         server = self.server
         with server.lock:
             server.count += 1
-            turn = server.count
+            asked = server.asked[self.path] = server.asked.get(self.path, 0) + 1
+            number = list(server.asked).index(self.path)
         time.sleep(server.delay)
-        if server.is_bad and turn % 6 == 2:
+        if server.is_bad and number % 3 == 1 and asked <= 2:
             self.send_response(503)
             self.send_header("Content-Length", "0")
             self.end_headers()
-        elif server.is_bad and turn % 6 == 5:
+        elif server.is_bad and number % 3 == 2 and asked == 1:
             # Half of what is promised, then the line is cut.
-            path = self.translate_path(self.path)
-            try:
-                with open(path, "rb") as file:
-                    body = file.read()
-            except OSError:
-                body = b"?" * 100
             self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", "200")
             self.end_headers()
-            self.wfile.write(body[: len(body) // 2])
+            self.wfile.write(b"?" * 100)
             self.close_connection = True
         else:
             super().do_GET()
@@ -69,6 +64,7 @@ class Server:
         self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         self._server.daemon_threads = True
         self._server.lock, self._server.count = threading.Lock(), 0
+        self._server.asked = {}
         self._server.is_bad, self._server.delay = is_bad, delay
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ParameterError
 from ..io.hierarchy_file import Hierarchy
 from ..options import Execution, Reading
-from ..params import HierarchyParams
+from ..params import HierarchyParams, Kind
 from ..progress import Progress
 from .plan import tree_run
 from .renamed import renamed
@@ -32,7 +32,7 @@ def hierarchy(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     slices: str | None = None,
-    kind: str | None = None,
+    kind: Kind | None = None,
     nodata: float | None = None,
     series: int | None = None,
     fine_size: float | None = None,

@@ -178,6 +178,11 @@ def pseudo_labels(source: LayerImage, settings: Settings, control: Control) -> F
     import napari_sen
 
     params = settings[PseudoLabelParams]
+    if not source.fits("superpixels", False):
+        raise ImageError(
+            f"the {' x '.join(map(str, source.shape))} pixels of {source.name!r} are too many for "
+            "the memory that is free: choose a region, the current view or a slice"
+        )
     image, inside = source.load(control), source.load_mask(control)
     maps = napari_sen.pseudo_labels(
         image,
