@@ -14,7 +14,7 @@ import argparse
 import csv
 from pathlib import Path
 
-SIZES = (25, 50, 200, 500, 1000)
+SIZES = (25, 50, 100, 200, 500, 1000)
 NAMES = {
     "slic": "scikit-image SLIC",
     "seeds": "OpenCV SEEDS",
