@@ -76,10 +76,8 @@ def test_layers_that_look_like_channels_are_used_together(rng):
     low, *others = (
         Image(plane, name=name, blending=blending)
         for plane, name, blending in zip(
-            planes,
-            ("DAPI", "actin", "membrane"),
-            ("translucent_no_depth", "additive", "additive"),
-            strict=True,
+            planes, ("DAPI", "actin", "membrane"),
+            ("translucent_no_depth", "additive", "additive"), strict=True,
         )  # fmt: skip
     )
     assert likely_channels(low, others) == others
