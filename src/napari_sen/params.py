@@ -19,6 +19,7 @@ from .errors import ParameterError
 
 __all__ = [
     "KINDS",
+    "MODEL_KINDS",
     "ContourParams",
     "ContrastParams",
     "EmbedParams",
@@ -46,6 +47,12 @@ __all__ = [
 # images of BSDS500 for photographs, on the tune halves of 17 sets for microscopy.
 Kind: TypeAlias = Literal["natural", "microscopy"]
 KINDS: tuple[Kind, ...] = ("natural", "microscopy")
+# What the bundled models were trained for.
+MODEL_KINDS: Mapping[str, Kind] = {
+    "natural": "natural",
+    "natural-lean": "natural",
+    "microscopy": "microscopy",
+}
 Suited: TypeAlias = Mapping[str, Mapping[str, float]]
 
 

@@ -13,7 +13,7 @@ from ..core.lattice import mean_diameter
 from ..core.snic import snic
 from ..errors import ParameterError
 from ..options import Reading
-from ..params import KINDS, HierarchyParams, Kind, Params, SegmentParams
+from ..params import MODEL_KINDS, HierarchyParams, Kind, Params, SegmentParams
 from ..pipeline.cuts import FINE_PER_SEGMENT
 from ..pipeline.features import Scene, weighted
 from ..pipeline.leaves import fine_count
@@ -103,8 +103,8 @@ def make_method(which: str | Contender, model: Model | str | None = None) -> Met
 
 def kind_of_model(model: Model | str | None) -> Kind | None:
     """Return the kind of image that a bundled model is for; None for any other model."""
-    name = Path(model).stem if isinstance(model, str) else getattr(model, "name", None)
-    return name if name in KINDS else None
+    name = Path(model).stem if isinstance(model, str) else getattr(model, "name", "")
+    return MODEL_KINDS.get(name)
 
 
 def reading_of(item: Item) -> Reading:

@@ -9,7 +9,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import ModelError, ParameterError
-from ..params import KINDS, Kind
+from ..params import MODEL_KINDS, Kind
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -90,7 +90,7 @@ def choose_compared(
 
 def kind_for(model: Model | None, kind: Kind) -> Kind:
     """Return the kind of image that a bundled model is for, else the image's."""
-    return model.name if model is not None and model.name in KINDS else kind
+    return kind if model is None else MODEL_KINDS.get(model.name, kind)
 
 
 class TravellingModel(Protocol):
