@@ -78,9 +78,11 @@ class Opened:
 
     def press(self, key: str) -> None:
         from qtpy.QtCore import Qt
+        from qtpy.QtWidgets import QApplication
 
         for fold in self.dock.folds.values():
             fold.expand(animate=False)
+        QApplication.processEvents()  # what was folded is laid out before it is clicked
         self.qtbot.mouseClick(self.dock.panels[key].button, Qt.MouseButton.LeftButton)
 
     def added(self, before: int) -> list[Any]:
