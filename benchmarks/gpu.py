@@ -233,7 +233,7 @@ def measure_tiles(
     with replaced(clock.timed):
         seconds = superpixels_in_tiles(side, tile, device, model, workers)
     report.say(
-        f"flat superpixels, {side} x {side} px, tiles of {tile}",
+        f"superpixels, {side} x {side} px, tiles of {tile}",
         f"{seconds:.1f} s, {side**2 / seconds / 1e6:.2f} Mpx/s; network at work "
         f"{100 * clock.spent / seconds:.0f} % of the time, {clock.calls} blocks",
     )

@@ -58,9 +58,9 @@ def stopped(done: int, total: int, stage: str) -> None:
 
 
 def segment(rng: np.random.Generator, image: Any, options: dict[str, Any], folder: Path) -> Any:
-    mode = str(rng.choice(["flat", "adaptive"]))
+    method = str(rng.choice(["snic", "tree"]))
     number = int(rng.integers(2, 60))
-    return napari_sen.segment(image, number, mode=mode, model=a_model(rng), **options)
+    return napari_sen.segment(image, number, method=method, model=a_model(rng), **options)
 
 
 def masked(rng: np.random.Generator, image: Any, options: dict[str, Any], folder: Path) -> Any:

@@ -123,7 +123,11 @@ def broken(done, total, stage):
     raise KeyError(stage)
 
 
-@pytest.mark.parametrize("progress", [3, "x", lambda: None, lambda done: None], ids=str)
+@pytest.mark.parametrize(
+    "progress",
+    [3, "x", lambda: None, lambda done: None],
+    ids=["number", "text", "no argument", "one argument"],
+)
 def test_a_progress_that_cannot_be_called_begins_nothing(progress, tmp_path):
     calls = [
         lambda: segment(progress=progress),

@@ -50,7 +50,7 @@ def tutorial() -> np.ndarray:
     maps = (
         napari_sen.segment(image, n_segments=300),
         napari_sen.segment(image, n_segments=60),
-        napari_sen.segment(image, n_segments=300, compactness=40),
+        napari_sen.segment(image, n_segments=300, evenness=1),
     )
     return titled(
         row(*(mark_boundaries(image, labels) for labels in maps)),

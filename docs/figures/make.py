@@ -24,8 +24,8 @@ SIDE_BY_SIDE = {
     "slic": "SLIC",
     "snic": "SNIC on colour",
     "sen-paper": "SNIC on the embedding",
-    "sen": "segment",
-    "sen-tree": "hierarchy",
+    "sen": 'segment(method="snic")',
+    "sen-tree": "segment",
 }
 
 
@@ -81,13 +81,15 @@ def partitions() -> np.ndarray:
     """Show one photograph as three partitions (the paper's figure 2)."""
     image, _ = load_sample("coffee")
     maps = (
-        napari_sen.segment(image, 100, model=None, boundary_weight=0, compactness=10),
+        napari_sen.segment(
+            image, 100, method="snic", model=None, boundary_weight=0, compactness=10
+        ),
+        napari_sen.segment(image, 100, evenness=1),
         napari_sen.segment(image, 100),
-        napari_sen.segment(image, 100, method="tree"),
     )
     return titled(
         row(*(mark_boundaries(image, labels) for labels in maps)),
-        "SNIC on colour", "segment", 'segment(method="tree")',
+        "SNIC on colour", "segment(evenness=1)", "segment",
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from os import PathLike
 from typing import Any
 
 from .errors import ParameterError
-from .params import KINDS, require, shown
+from .params import KINDS, Kind, require, shown
 
 __all__ = ["Execution", "Reading"]
 
@@ -43,7 +43,7 @@ class Reading:
     channel_axis: int | None = None
     slices: str | None = None
     spacing: Sequence[float] | None = None
-    kind: str | None = None
+    kind: Kind | None = None
     mask: Any = None
     nodata: float | None = None
     series: int | None = None

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 
@@ -19,11 +19,13 @@ from .errors import ParameterError
 
 __all__ = [
     "KINDS",
+    "MODEL_KINDS",
     "ContourParams",
     "ContrastParams",
     "EmbedParams",
     "FeatureSettings",
     "HierarchyParams",
+    "Kind",
     "LossParams",
     "MeanShiftParams",
     "MergeSettings",
@@ -43,7 +45,14 @@ __all__ = [
 
 # Kinds of images. Where a parameter is None, what suits the kind is taken: chosen on validation
 # images of BSDS500 for photographs, on the tune halves of 17 sets for microscopy.
-KINDS = ("natural", "microscopy")
+Kind: TypeAlias = Literal["natural", "microscopy"]
+KINDS: tuple[Kind, ...] = ("natural", "microscopy")
+# What the bundled models were trained for.
+MODEL_KINDS: Mapping[str, Kind] = {
+    "natural": "natural",
+    "natural-lean": "natural",
+    "microscopy": "microscopy",
+}
 Suited: TypeAlias = Mapping[str, Mapping[str, float]]
 
 
@@ -151,7 +160,7 @@ class Params:
             if kind is int:
                 object.__setattr__(self, item.name, int(value))  # 3.0, or NumPy's own kind
 
-    def settled(self, kind: str) -> Self:
+    def settled(self, kind: Kind) -> Self:
         """Return the parameters with what suits a kind of image where nothing was chosen."""
         return self._filled(self.suited[kind])
 
@@ -323,12 +332,12 @@ class SegmentParams(Params):
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
 
-    def settled(self, kind: str, diameter: float = math.inf) -> Self:
+    def settled(self, kind: Kind, diameter: float = math.inf) -> Self:
         """Return the parameters with what suits the image and the superpixels' diameter in px."""
         fine = self.suited_fine[kind] if diameter < self.fine_below else {}
         return self._filled({**self.suited[kind], **fine})
 
-    def growth(self, kind: str, diameter: float = math.inf) -> SnicSettings:
+    def growth(self, kind: Kind, diameter: float = math.inf) -> SnicSettings:
         """Return how superpixels of this diameter in px grow in this kind of image."""
         chosen = self.settled(kind, diameter)
         return SnicSettings(
@@ -418,7 +427,7 @@ class HierarchyParams(Params):
         "photographs, 64 for microscopy", low=0, high=100_000, advanced=True,
     )  # fmt: skip
 
-    def tree(self, kind: str) -> TreeSettings:
+    def tree(self, kind: Kind) -> TreeSettings:
         """Return how the finest superpixels are made and merged in this kind of image."""
         chosen = self.settled(kind)
         merging = {

@@ -1,6 +1,7 @@
 """The compared methods: ours run the pipeline, those of others are asked as they want it."""
 
 import sys
+from functools import partial
 from types import ModuleType
 
 import numpy as np
@@ -56,15 +57,19 @@ def scene(rng, shape=(60, 80, 3)):
 def test_sen_methods_run_the_pipeline(data, tmp_path):
     model, item = save_model(tmp_path / "small.safetensors", 0), data[0]
     found = {name: make_method(name, model)(item)(12) for name in LEARNT}
-    np.testing.assert_array_equal(found["sen"], segment(item.image, 12, model=model, device="cpu"))
+    run = partial(segment, item.image, 12, model=model, device="cpu")
+    np.testing.assert_array_equal(found["sen"], run(method="snic"))
     paper = {"colour_weight": 0, "embedding_weight": 1000, "boundary_weight": 0}
-    alone = segment(item.image, 12, model=model, device="cpu", compactness=10, **paper)
+    alone = run(method="snic", compactness=10, **paper)
     np.testing.assert_array_equal(found["sen-paper-raw"], alone)
-    on_colour = make_method("snic-boundary")(item)(12)
-    np.testing.assert_array_equal(on_colour, segment(item.image, 12, model=None))
     assert (found["sen-paper"] != alone).any()
-    tree = hierarchy(item.image, model=model, device="cpu")
-    np.testing.assert_array_equal(found["sen-tree"], tree.cut(12))
+    on_colour = make_method("snic-boundary")(item)(12)
+    np.testing.assert_array_equal(on_colour, segment(item.image, 12, model=None, method="snic"))
+    np.testing.assert_array_equal(found["sen-tree"], run())
+    np.testing.assert_array_equal(found["sen-even"], run(evenness=1))
+    np.testing.assert_array_equal(
+        make_method("tree")(item)(12), segment(item.image, 12, model=None)
+    )
 
 
 def test_the_tree_is_that_of_the_pipeline_and_made_finer_where_it_must_be(data, rng):
@@ -186,13 +191,14 @@ def test_unknown_methods_and_missing_packages(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["higra-area", "higra-volume"])
-def test_the_cuts_of_higra_are_nested_and_each_is_as_large_as_asked(name, rng):
+def test_the_cuts_of_higra_are_nested_and_have_the_number_asked_but_for_ties(name, rng):
     pytest.importorskip("higra")
     cut = make_method(name)(scene(rng))
     coarse, fine = cut(7), cut(60)
-    assert (count_components(coarse), count_components(fine)) == (7, 60)
+    assert count_components(coarse) == 7
+    assert 60 <= count_components(fine) <= 62
     pairs = np.unique(np.stack([fine.ravel(), coarse.ravel()]), axis=1)
-    assert pairs.shape[1] == 60  # every fine superpixel lies in one coarse superpixel
+    assert pairs.shape[1] == fine.max()  # every fine superpixel lies in one coarse superpixel
     square = coarse[21:39, 31:59]
     assert (square == square[0, 0]).all()
 

@@ -27,7 +27,9 @@ def narrow_run(image, out, *, tile=TILE, model=None, spacing=None, resume=False,
     """A run with half a seed spacing as halo: far too little, so there is much to mend."""
     return superpixel_run(
         image,
-        SegmentParams(**{"size": 8, "compactness": 3, "boundary_weight": 0} | params),
+        SegmentParams(
+            **{"method": "snic", "size": 8, "compactness": 3, "boundary_weight": 0} | params
+        ),
         model=model,
         reading=Reading(spacing=spacing),
         execution=Execution(tile=tile, scheduler=2, out=out, resume=resume, overwrite=overwrite),

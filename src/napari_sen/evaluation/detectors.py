@@ -15,7 +15,7 @@ from skimage.filters import sobel
 from ..core.contours import share_of_cuts, suppress_non_maxima
 from ..core.strength import half_disc_difference
 from ..errors import DataError, ParameterError
-from ..params import ContourParams, SegmentParams
+from ..params import ContourParams, Kind, SegmentParams
 from ..pipeline.contour_maps import ContourMap, tree_params
 from ..pipeline.features import Scene
 from ..pipeline.model_choice import choose_model
@@ -77,7 +77,7 @@ def _contours(
     params: ContourParams,
     flat: SegmentParams | None,
     model: Model | None,
-    kind: str | None,
+    kind: Kind | None,
     item: Item,
 ) -> NDArray[np.float32]:
     image = _scene(item).image
@@ -91,7 +91,7 @@ def _contours(
     return strength
 
 
-def _tree(model: Model | None, kind: str | None, item: Item) -> NDArray[np.float32]:
+def _tree(model: Model | None, kind: Kind | None, item: Item) -> NDArray[np.float32]:
     scene = _scene(item, model)
     kind = kind or scene.image.kind
     return share_of_cuts(scene_tree(scene, PLAIN.tree(kind)))

@@ -13,7 +13,7 @@ from ..core.lattice import mean_diameter
 from ..core.snic import snic
 from ..errors import ParameterError
 from ..options import Reading
-from ..params import KINDS, HierarchyParams, Params, SegmentParams
+from ..params import MODEL_KINDS, HierarchyParams, Kind, Params, SegmentParams
 from ..pipeline.cuts import FINE_PER_SEGMENT
 from ..pipeline.features import Scene, weighted
 from ..pipeline.leaves import fine_count
@@ -101,10 +101,10 @@ def make_method(which: str | Contender, model: Model | str | None = None) -> Met
     return partial(_snic, settings, loaded, kind, name == "sen-paper")
 
 
-def kind_of_model(model: Model | str | None) -> str | None:
+def kind_of_model(model: Model | str | None) -> Kind | None:
     """Return the kind of image that a bundled model is for; None for any other model."""
-    name = Path(model).stem if isinstance(model, str) else getattr(model, "name", None)
-    return name if name in KINDS else None
+    name = Path(model).stem if isinstance(model, str) else getattr(model, "name", "")
+    return MODEL_KINDS.get(name)
 
 
 def reading_of(item: Item) -> Reading:
@@ -120,13 +120,13 @@ def scene_of(item: Item, model: Model | None = None) -> Scene:
     return scenes(item.image, reading_of(item), model=model, device="cpu")[1][0]
 
 
-def suited(params: _P, scene: Scene, kind: str | None) -> _P:
+def suited(params: _P, scene: Scene, kind: Kind | None) -> _P:
     """Return parameters with what suits the kind of image, told by the image if it is None."""
     return params.settled(kind or scene.image.kind)
 
 
 def _snic(
-    params: SegmentParams, model: Model | None, kind: str | None, clustered: bool, item: Item
+    params: SegmentParams, model: Model | None, kind: Kind | None, clustered: bool, item: Item
 ) -> Cut:
     scene = scene_of(item, model)
     kind = kind or scene.image.kind
@@ -151,7 +151,7 @@ def _snic(
     return cut
 
 
-def _tree(params: HierarchyParams, model: Model | None, kind: str | None, item: Item) -> Cut:
+def _tree(params: HierarchyParams, model: Model | None, kind: Kind | None, item: Item) -> Cut:
     scene = scene_of(item, model)
     kind = kind or scene.image.kind
     settings = params.tree(kind)

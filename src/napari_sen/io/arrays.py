@@ -39,7 +39,7 @@ def of_array(image: Any, what: str) -> ImageFile:
     ImageError
         If it is a list of something else than levels, which are each smaller than the last.
     """
-    if type(image).__module__.startswith("napari.layers"):
+    if hasattr(image, "as_layer_data_tuple"):  # no sequence of levels, which also is napari's
         raise ImageError(f"{what} is a napari layer: give its .data, and its .scale as spacing")
     if hasattr(image, "detach"):  # a torch tensor
         image = _of_tensor(image)

@@ -12,7 +12,7 @@ from zarr.storage import LocalStore
 
 from .memory import available_memory
 
-__all__ = ["open_store"]
+__all__ = ["PlainStore", "open_store"]
 
 
 class PlainStore(LocalStore):

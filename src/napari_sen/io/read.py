@@ -16,6 +16,7 @@ from ..params import shown
 from .arrays import of_array
 from .image_file import ImageFile
 from .memory import require_memory
+from .place import is_remote
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -48,8 +49,9 @@ def read_image(
     ----------
     path : path
         PNG, JPEG, BMP, TIFF (OME, ImageJ and slide scanners' metadata are used), ``.npy``, the
-        folder of a zarr array or of an OME-Zarr 0.4 or 0.5 image. Pixels of zarr folders stay on
-        disk, those of ``.npy`` files are mapped into memory.
+        folder of a zarr array or of an OME-Zarr 0.4 or 0.5 image, also at an address such as
+        ``https://`` or ``s3://``. Pixels of zarr folders stay where they are, those of ``.npy``
+        files are mapped into memory.
     lazy : bool
         Leave the pixels of TIFF files on disk, too.
     series : int, optional
@@ -69,6 +71,8 @@ def read_image(
     ImageError
         If the path is missing, of an unknown kind, damaged, or too large for the memory.
     """
+    if is_remote(path):
+        return _read_address(str(path), series)
     path = Path(path)
     if not _exists(path):
         text = str(path)
@@ -83,7 +87,7 @@ def read_image(
         if path.is_dir():
             from .zarr import read_zarr
 
-            return read_zarr(path, series=series)
+            return read_zarr(str(path), series=series)
         if suffix in _TIFF:
             from .tiff import read_tiff
 
@@ -104,6 +108,19 @@ def read_image(
         ) from error
     known = " ".join(IMAGE_SUFFIXES)
     raise ImageError(f"cannot read {path}: images are read from files ending in {known}")
+
+
+def _read_address(address: str, series: int | None) -> ImageFile:
+    from .zarr import read_zarr
+
+    try:
+        return read_zarr(address, series=series)
+    except (SenError, MemoryError):
+        raise
+    except _DAMAGE as error:
+        raise ImageError(
+            f"cannot read {address}: check the address and the network ({_one_line(error)})"
+        ) from error
 
 
 _LONG = 400  # characters of a path that messages show whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import zarr
@@ -14,21 +14,22 @@ from ..errors import ImageError
 from .image_file import ImageFile, as_colour, drop_singletons
 from .ome_zarr import is_omero_rgb
 from .pixel_size import spatial_scale
-from .plain_store import open_store
+from .place import is_remote, resolved
+from .stores import open_store
 from .view import View
 
-__all__ = ["from_group", "read_zarr"]
+__all__ = ["from_group", "is_there", "read_zarr"]
 
 _DEEPEST = 3  # folders between a level and the group that describes it
 
 
-def read_zarr(path: Path, *, series: int | None = None) -> ImageFile:
+def read_zarr(place: str, *, series: int | None = None) -> ImageFile:
     """Open a zarr array, or the finest level of an OME-Zarr image, without reading its pixels.
 
     Parameters
     ----------
-    path : Path
-        Of an array, of an image's group, or of one level of an image.
+    place : str
+        Folder or address of an array, of an image's group, or of one level of an image.
     series : int, optional
         Which image, where a folder holds several.
 
@@ -38,16 +39,35 @@ def read_zarr(path: Path, *, series: int | None = None) -> ImageFile:
         Where zarr finds nothing, a plate, or more than one array and no OME metadata.
     """
     try:
-        node = zarr.open(open_store(path), mode="r")
+        node = zarr.open(open_store(place), mode="r")
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, ImageError):
+            raise
         raise ImageError(
-            f"zarr finds no array in {path}: name the folder of a zarr array or of an "
+            f"zarr finds no array in {place}: name the folder of a zarr array or of an "
             "OME-Zarr image"
         ) from error
-    name = path.name.removesuffix(".zarr").removesuffix(".ome")
+    name = PurePosixPath(place).name.removesuffix(".zarr").removesuffix(".ome")
     if isinstance(node, zarr.Array):
-        return _level_of_image(node, path) or _plain(node, name)
-    return from_group(node, str(path), name, series)
+        return _level_of_image(node, place) or _plain(node, name)
+    return from_group(node, place, name, series)
+
+
+def is_there(place: str) -> bool:
+    """Return whether an address still has zarr's metadata.
+
+    A server that has lost the pixels alone looks like one whose pixels are all empty.
+
+    Raises
+    ------
+    OSError
+        If it does not answer.
+    """
+    try:
+        zarr.open(open_store(place), mode="r")
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def from_group(
@@ -99,21 +119,22 @@ def _noted(found: ImageFile, place: str, count: int, series: int | None) -> Imag
     return replace(found, notes=(*found.notes, note))
 
 
-def _level_of_image(array: Any, path: Path) -> ImageFile | None:
-    """Return one level of an image, named by its path, as the image describes it."""
-    path = path.resolve()
-    for folder in list(path.parents)[:_DEEPEST]:
-        if not any((folder / mark).is_file() for mark in ("zarr.json", ".zattrs")):
-            continue
+def _level_of_image(array: Any, place: str) -> ImageFile | None:
+    """Return one level of an image, named by its place, as the image describes it."""
+    parts = Path(resolved(place)).as_posix() if not is_remote(place) else place.rstrip("/")
+    folders = parts.split("/")
+    for depth in range(1, _DEEPEST + 1):
+        folder, own = "/".join(folders[:-depth]), "/".join(folders[-depth:])
+        if not folder or folder.endswith(("/", ":")):
+            break
         try:
             about = _about(zarr.open_group(open_store(folder), mode="r"))
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             continue
-        own = path.relative_to(folder).as_posix()
         for image in about.get("multiscales", ()):
             for level in image.get("datasets", ()):
                 if level.get("path") == own:
-                    return _described(array, about, image, level, str(path), path.name)
+                    return _described(array, about, image, level, place, folders[-1])
     return None
 
 

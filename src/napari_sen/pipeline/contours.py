@@ -7,9 +7,10 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from ..options import Execution, Reading
-from ..params import ContourParams
+from ..params import ContourParams, Kind
 from ..progress import Progress
 from .plan import contour_run
+from .renamed import renamed
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["contours"]
 
 
+@renamed(size_exponent="evenness")
 def contours(
     image: Any,
     *,
@@ -35,7 +37,7 @@ def contours(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     slices: str | None = None,
-    kind: str | None = None,
+    kind: Kind | None = None,
     series: int | None = None,
     device: str = "auto",
     tile: int | Sequence[int] | None = None,

@@ -49,7 +49,7 @@ __all__ = ["TreeSuperpixels"]
 
 FINE_PER_SEGMENT = 5  # leaves for each superpixel wanted, where that is the larger number
 # How far around a tile leaves are merged: diameters of a superpixel, and leaves that the walk sees
-# beside (docs/explanation/decisions/044).
+# beside (docs/explanation/decisions/045).
 DIAMETERS = 6.0
 LEAVES = 13.0
 WHOLE = 1_000_000  # leaves of a slice that are merged as a whole: half a gigabyte

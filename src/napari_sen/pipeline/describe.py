@@ -12,6 +12,7 @@ from ..core.graph import checked_labels
 from ..core.regions import Moments, moments
 from ..errors import ImageError
 from ..options import Reading
+from ..params import Kind
 from ..progress import Progress, check_progress, part, report
 from .plan import scenes
 
@@ -65,7 +66,7 @@ def describe(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     slices: str | None = None,
-    kind: str | None = None,
+    kind: Kind | None = None,
     mask: Any = None,
     device: str = "auto",
     progress: Progress | None = None,

@@ -7,6 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from ..options import Execution, Reading
+from ..params import Kind
 from ..progress import Progress
 from .plan import embedding_run
 
@@ -26,7 +27,7 @@ def embed(
     rgb: bool | None = None,
     slices: str | None = None,
     spacing: Sequence[float] | None = None,
-    kind: str | None = None,
+    kind: Kind | None = None,
     nodata: float | None = None,
     series: int | None = None,
     device: str = "auto",

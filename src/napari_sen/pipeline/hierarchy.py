@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ParameterError
 from ..io.hierarchy_file import Hierarchy
 from ..options import Execution, Reading
-from ..params import HierarchyParams
+from ..params import HierarchyParams, Kind
 from ..progress import Progress
 from .plan import tree_run
+from .renamed import renamed
 from .stored import StoredTree
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["hierarchy"]
 
 
+@renamed(size_exponent="evenness")
 def hierarchy(
     image: Any,
     n_fine: int | None = None,
@@ -30,7 +32,7 @@ def hierarchy(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     slices: str | None = None,
-    kind: str | None = None,
+    kind: Kind | None = None,
     nodata: float | None = None,
     series: int | None = None,
     fine_size: float | None = None,

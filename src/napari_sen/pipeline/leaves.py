@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 # Seed spacings that leaves see around a tile: with 10 at least 99.9 % of the pixels lie in
-# superpixels of the tree that are those of the whole, pixel by pixel (decision 044).
+# superpixels of the tree that are those of the whole, pixel by pixel (decision 045).
 LEAF_HALO = {2: 10.0, 3: 8.0}
 _PER_LEAF = 400  # bytes, beside its features: measured by benchmarks/large.py --tree
 

@@ -9,7 +9,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import ModelError, ParameterError
-from ..params import KINDS
+from ..params import MODEL_KINDS, Kind
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -23,7 +23,7 @@ def choose_model(
     model: Model | str | PathLike[str] | None,
     device: str = "auto",
     *,
-    kind: str = "natural",
+    kind: Kind = "natural",
     required: bool = False,
 ) -> Model | None:
     """Return the model meant, loaded, once the device is known to be there.
@@ -73,7 +73,7 @@ def choose_compared(
     colour_weight: float,
     embedding_weight: float | None,
     device: str,
-    kind: str,
+    kind: Kind,
 ) -> Model | None:
     """Return the model whose embedding is compared beside colour; None where it has no weight.
 
@@ -88,9 +88,9 @@ def choose_compared(
     return chosen
 
 
-def kind_for(model: Model | None, kind: str) -> str:
+def kind_for(model: Model | None, kind: Kind) -> Kind:
     """Return the kind of image that a bundled model is for, else the image's."""
-    return model.name if model is not None and model.name in KINDS else kind
+    return kind if model is None else MODEL_KINDS.get(model.name, kind)
 
 
 class TravellingModel(Protocol):

@@ -15,6 +15,7 @@ from ..core.image import check_finite
 from ..errors import ImageError, ParameterError
 from ..io.image_file import ImageFile
 from ..io.memory import check_fits
+from ..io.place import is_remote, place_of
 from ..io.read import in_memory, open_image, resolve
 from ..options import Execution, Reading
 from ..params import ContourParams, HierarchyParams, SegmentParams, require
@@ -364,7 +365,7 @@ def _opened(
     stored = execution is not None and goes_to_a_store(image, execution)
     if execution is not None:
         check_scheduler(execution.scheduler)
-    path = _path(image) if stored else None
+    path = place_of(image) if stored else None
     file = open_image(image, series=reading.series)
     opened = settle(file, reading, path=path)
     if not stored:
@@ -377,7 +378,7 @@ def _opened(
             product=product,
             with_model=with_model,
         )
-        is_path = _path(image) is not None
+        is_path = place_of(image) is not None
         file = resolve(image, series=reading.series) if is_path else in_memory(file)
         opened = settle(file, reading)
     for note in file.notes:
@@ -386,8 +387,9 @@ def _opened(
         _check_travels(opened.raster, execution.scheduler)
     mask = _mask(file, opened, reading, stored, takes_mask)
     paths = (image, None if is_nan(reading.mask) else reading.mask)
-    inputs = [_path(each) for each in paths] if stored else []
-    opened = replace(opened, mask=mask, inputs=tuple(each for each in inputs if each is not None))
+    places = [place_of(each) for each in paths] if stored else []
+    inputs = tuple(place for place in places if place and not is_remote(place))
+    opened = replace(opened, mask=mask, inputs=inputs)
     _check_values(opened)
     return opened
 
@@ -407,7 +409,7 @@ def _mask(
         return mask_of(file, opened.raster, None, finite=reading.mask is not None)
     read = open_image if stored else resolve
     mask = read(reading.mask, what="the mask", labels=True)
-    given = given_mask(mask, opened.raster, path=_path(reading.mask), is_lazy=stored)
+    given = given_mask(mask, opened.raster, path=place_of(reading.mask), is_lazy=stored)
     return mask_of(file, opened.raster, given)
 
 
@@ -422,10 +424,6 @@ def _check_values(image: Image) -> None:
     inside = mask.array != 0 if mask is not None and isinstance(mask.array, np.ndarray) else None
     if mask is None or inside is not None:
         check_finite(data, inside)
-
-
-def _path(image: Any) -> str | None:
-    return os.fspath(image) if isinstance(image, str | os.PathLike) else None
 
 
 def _check_travels(raster: Raster, scheduler: Any) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ParameterError
 from ..options import Execution, Reading
-from ..params import SegmentParams
+from ..params import Kind, SegmentParams
 from ..progress import Progress
 from .plan import superpixel_run
+from .renamed import renamed
 
 if TYPE_CHECKING:
     from ..learn.model import Model
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["segment"]
 
 
+@renamed(mode="method", size_exponent="evenness")
 def segment(
     image: Any,
     n_segments: int | None = None,
@@ -33,7 +35,7 @@ def segment(
     channel_axis: int | None = None,
     rgb: bool | None = None,
     slices: str | None = None,
-    kind: str | None = None,
+    kind: Kind | None = None,
     nodata: float | None = None,
     series: int | None = None,
     connectivity: int | None = None,

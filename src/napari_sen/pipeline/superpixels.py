@@ -17,7 +17,7 @@ from ..core.snic import snic
 from ..core.strength import PERCENTILES
 from ..disk import ATTRIBUTE
 from ..errors import ImageError, ParameterError
-from ..params import SegmentParams, SnicSettings
+from ..params import Kind, SegmentParams, SnicSettings
 from ..progress import Progress
 from ..tiles.geometry import TILE, Box, TileGrid, as_slices, grow, shift, tile_sides
 from ..tiles.image import Image
@@ -172,7 +172,7 @@ class Superpixels(Product):
     """
 
     params: SegmentParams
-    kind: str
+    kind: Kind
 
     name = "superpixels"
 

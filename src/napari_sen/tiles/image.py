@@ -15,7 +15,7 @@ from ..io.grid import Grid
 from ..io.image_file import ImageFile
 from ..io.pixel_size import PixelSize
 from ..options import Reading
-from ..params import shown
+from ..params import Kind, shown
 from .geometry import Box
 from .raster import Raster, open_raster
 
@@ -46,7 +46,7 @@ class Image:
     mask: Raster | None
     pixel_size: PixelSize
     grid: Grid
-    kind: str
+    kind: Kind
     inputs: tuple[str, ...] = ()
 
     @property
@@ -103,7 +103,7 @@ class Image:
 
 def kind_of(
     rgb: bool, spacing: Sequence[float] | None = None, units: Sequence[str] | None = None
-) -> str:
+) -> Kind:
     """Return what an image shows, where nobody says it: by its colours and its pixel size.
 
     Colour without a pixel size is "natural", all else "microscopy". A size of 1 without a unit

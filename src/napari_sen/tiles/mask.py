@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import ImageError
 from ..io.image_file import ImageFile
+from ..io.place import resolved
 from .raster import Opening, Raster, Source
 
 __all__ = ["given_mask", "is_nan", "mask_of"]
@@ -108,7 +108,7 @@ def given_mask(
     if kept is None:
         raise ImageError(f"mask has shape {shape}, but the image {image.shape}")
     is_jpeg = path is not None and path.lower().endswith((".jpg", ".jpeg"))
-    place = str(Path(path).resolve()) if path is not None and is_lazy else None
+    place = resolved(path) if path is not None and is_lazy else None
     return Given(
         Source(place, file.data, Opening(labels=True)), image.shape, kept,
         len(shape) - is_colour, is_colour, _HALF if is_jpeg else 1,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..core.image import interpret
 from ..errors import ImageError, SenError, WorkError
 from ..io.image_file import ImageFile, as_colour
+from ..io.place import is_remote, resolved
 from .geometry import Box, as_slices
 
 __all__ = ["Opening", "Raster", "Source", "open_raster", "stamp"]
@@ -81,6 +82,7 @@ class Source:
             array = _opened(self.path, _changed(self.path), self.opening)
         try:
             values = _pixels(array, tuple(keys))
+            self._check_there()
         except (SenError, MemoryError):
             raise
         except Exception as error:  # readers promise no common class
@@ -88,17 +90,11 @@ class Source:
                 f"cannot read {self.path or 'the image'} at {tuple(keys)} "
                 f"({type(error).__name__}: {error}): make it readable again, then resume"
             ) from error
-        self._check_there()
         return values
 
     def _check_there(self) -> None:
         """Raise WorkError if the folder is gone: zarr takes missing chunks for empty ones."""
-        if self.path is None:
-            return
-        path = Path(self.path)
-        if not path.exists() or (
-            path.is_dir() and not any((path / mark).exists() for mark in _MARKS)
-        ):
+        if self.path is not None and not _is_there(self.path):
             raise WorkError(f"the image {self.path} is gone: bring it back, then resume")
 
 
@@ -242,6 +238,16 @@ def _sample(length: int, step: int) -> tuple[int, int]:
     return start, min(length, start + 64)
 
 
+def _is_there(path: str) -> bool:
+    if is_remote(path):
+        from ..io.zarr import is_there
+
+        return is_there(path)
+    if not Path(path).is_dir():
+        return Path(path).exists()
+    return any(Path(path, mark).exists() for mark in _MARKS)
+
+
 def stamp(path: str) -> int:
     """Return a checksum of sizes and times of a file, or of all files of a store.
 
@@ -272,7 +278,9 @@ _MARKS = ("zarr.json", ".zarray", ".zgroup")
 
 
 def _changed(path: str) -> int:
-    """Return when a file, or the head of a zarr folder, was last written."""
+    """Return when a file, or the head of a zarr folder, was last written; 0 of an address."""
+    if is_remote(path):
+        return 0
     heads = [Path(path), *(Path(path, mark) for mark in _MARKS)]
     return max((head.stat().st_mtime_ns for head in heads if head.is_file()), default=0)
 
@@ -337,7 +345,7 @@ def open_raster(
         axis: int | None = len(shape) - 1
     else:
         axis = None if channel_axis is None else channel_axis % len(shape)
-    place = None if path is None else str(Path(path).resolve())
+    place = None if path is None else resolved(path)
     return Raster(
         Source(place, image.data, Opening(series, as_colour=moved)),
         canvas.leading,

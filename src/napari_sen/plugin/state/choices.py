@@ -12,7 +12,7 @@ from typing import Any, Literal
 from psygnal import Signal
 
 from ...errors import ImageError, ParameterError
-from ...params import Params
+from ...params import Kind, Params
 from .channels import fits_as_channel, guess_channel_axis, likely_channels
 from .layer_image import LayerImage, Stack
 from .observed import Observed
@@ -98,7 +98,7 @@ class Choices:
     pinned: Observed[bool] = Observed()
     channel_axis: Observed[int | None] = Observed()
     stack: Observed[Stack] = Observed()
-    kind: Observed[str | None] = Observed()
+    kind: Observed[Kind | None] = Observed()
     region: Observed[Any] = Observed()
     mask: Observed[Any] = Observed()
     finite_only: Observed[bool] = Observed()

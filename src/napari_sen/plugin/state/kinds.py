@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...params import Kind
 from .placement import full_resolution
 
 __all__ = ["KIND_NAMES", "guess_kind"]
@@ -22,7 +23,7 @@ _FORMATS = (
 _SAMPLE = 128  # px along each axis are looked at
 
 
-def guess_kind(layer: Any, unit: str, is_scaled: bool) -> tuple[str, str]:
+def guess_kind(layer: Any, unit: str, is_scaled: bool) -> tuple[Kind, str]:
     """Return the kind of an image, and why, for people.
 
     A pixel size says much, but many images have lost theirs: so the file and, of colour images,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...errors import ImageError
 from ...io.memory import available_memory, working_set
 from ...options import Reading
+from ...params import Kind
 from .control import Control
 from .placement import Placement
 from .region import LayerMask
@@ -47,7 +48,7 @@ class LayerImage:
     unit: str
     placement: Placement = field(default_factory=Placement)
     masks: tuple[Callable[[], NDArray[np.bool_]], ...] = ()
-    kind: str = "microscopy"
+    kind: Kind = "microscopy"
     why: str = ""
     channel_names: tuple[str, ...] = ("intensity",)
     where: str = ""

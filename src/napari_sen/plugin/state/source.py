@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...errors import ImageError, ParameterError
 from ...io.pixel_size import equal_units, unit_name
+from ...params import Kind
 from .channels import ChannelStack, channel_names, matching
 from .cut import check_finished
 from .kinds import guess_kind
@@ -41,7 +42,7 @@ def source_of(
     middle: int | None = None,
     mask: Any = None,
     channels: Sequence[Any] = (),
-    kind: str | None = None,
+    kind: Kind | None = None,
     finite_only: bool = False,
 ) -> LayerImage:
     """Return what the API needs to know of an Image layer.
