@@ -146,7 +146,7 @@ def stack(walk: Walk) -> None:
     walk.dock.session.stack = "volume"
     walk.run("superpixels")
     walk.viewer.dims.ndisplay = 3
-    walk.viewer.scene.camera.angles = (10, 30, 50)
+    walk.viewer.scene.camera.angles = (0, 20, 70)
     walk.picture("napari-volume")
 
 

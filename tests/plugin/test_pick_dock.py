@@ -21,7 +21,7 @@ def dock(opened, rng):
     opened.viewer.window.resize(1400, 950)
     opened.viewer.add_image(image, name="scene", rgb=True, scale=(0.5, 0.5), units="um")
     choose_model(opened.dock, "none (colour only)")
-    opened.dock.panels["superpixels"].number.setValue(40)
+    opened.dock.session.ask(40, evenness=1.0)
     opened.click("superpixels")
     opened.viewer.reset_view()
     opened.dock.folds["Refine and classify"].expand(animate=False)

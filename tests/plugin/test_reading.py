@@ -60,10 +60,10 @@ def test_a_dropped_annotation_puts_pieces_and_classes_back(opened, photo, tmp_pa
     opened.click("superpixels")
     panel, picking = opened.dock.panels["classes"], opened.dock.session.picking
     panel.toggle.click()
-    picking.select([3, 4, 9])
+    picking.select(picking.along((10, 10), (10, 60)))
     picking.merge()
     picking.rename_class(2, "cup")
-    picking.paint([12], 2)
+    picking.paint([int(picking.pieces.pieces[-1])], 2)
     before = picking.picked()
     with opened.qtbot.waitSignal(opened.dock.idle, timeout=30_000):
         panel.save.emit(tmp_path / "cup.sen.json")

@@ -101,7 +101,7 @@ def test_the_dock_remembers_and_forgets(opened, photo, make_napari_viewer):
     again.defaults.click()
     compactness = again.panels["flat"].forms[SegmentParams].editors["compactness"]
     assert compactness.value() is None
-    assert again.choices.model.currentText() == "auto: natural"
+    assert again.choices.model.currentText() == "auto"
     keep(dock.session)
     get_plugin_settings("napari-sen").dock.remember = False
     try:

@@ -73,21 +73,21 @@ def test_an_axis_that_looks_like_channels(shape, options, axis):
 
 def test_layers_that_look_like_channels_are_used_together(rng):
     planes = rng.random((3, 40, 50))
-    low, *others = (
+    names, low_most = ("DAPI", "actin", "membrane"), "translucent_no_depth"
+    layers = [
         Image(plane, name=name, blending=blending)
         for plane, name, blending in zip(
-            planes, ("DAPI", "actin", "membrane"),
-            ("translucent_no_depth", "additive", "additive"), strict=True,
-        )  # fmt: skip
-    )
+            planes, names, (low_most, "additive", "additive"), strict=True
+        )
+    ]
+    low, *others = layers
     assert likely_channels(low, others) == others
     assert likely_channels(others[0], [low, others[1]]) == [low, others[1]]
     opaque = Image(planes[0], blending="translucent")
     assert likely_channels(opaque, [Image(planes[1], blending="translucent")]) == []
     session = Session()
     session.model = None
-    layers = []
-    session.show_in(layers)
+    session.show_in([])
     session.choose(low, [low, *others])
     assert session.channels == others
     assert session.source().channel_names == ("DAPI", "actin", "membrane")

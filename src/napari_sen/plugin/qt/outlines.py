@@ -1,4 +1,4 @@
-"""Outlines of superpixels, drawn on the canvas: as wide at every zoom, in planes of a volume too.
+"""Outlines of superpixels, drawn on the canvas: as wide at every zoom, in a plane of a volume too.
 
 napari draws contours of labels in pixels of the data: on a small image that fills the window they
 are as thick as beams, and on a large one they vanish. So lines are drawn here. napari has no
@@ -32,6 +32,8 @@ class Outlines(QObject):
         self._viewer, self._session = viewer, session
         self._scene = _scene_of(viewer)
         self._lines: dict[int, tuple[Any, Any]] = {}  # by the layer's id: layer, visual
+        # Visuals that are not needed now: to take one away while layers go crashes OpenGL.
+        self._spare: list[Any] = []
         self._watched: list[Any] = []
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -62,9 +64,9 @@ class Outlines(QObject):
         self._session.granularity.changed.disconnect(self._later, missing_ok=True)
         self._session.picking.edited.disconnect(self._later, missing_ok=True)
         self._watch([])
-        for _, visual in self._lines.values():
+        for visual in [*(visual for _, visual in self._lines.values()), *self._spare]:
             visual.parent = None
-        self._lines = {}
+        self._lines, self._spare = {}, []
         looks = self._session.granularity.looks
         looks.lines = False
         looks.changed.emit()
@@ -88,7 +90,8 @@ class Outlines(QObject):
         self._watch(ours)
         for key, (layer, visual) in list(self._lines.items()):
             if not any(layer is each for each in ours):
-                visual.parent = None
+                visual.visible = False
+                self._spare.append(visual)
                 del self._lines[key]
         for layer in ours:
             visual = self._visual(layer)
@@ -101,14 +104,17 @@ class Outlines(QObject):
         from vispy.scene.visuals import Line
 
         if id(layer) not in self._lines:
-            visual = Line(connect="segments", method="gl", width=LINE, parent=self._scene)
-            visual.set_gl_state("translucent", depth_test=False)
-            visual.order = ABOVE
+            if self._spare:
+                visual = self._spare.pop()
+            else:
+                visual = Line(connect="segments", method="gl", width=LINE, parent=self._scene)
+                visual.set_gl_state("translucent", depth_test=False)
+                visual.order = ABOVE
             self._lines[id(layer)] = layer, visual
         return self._lines[id(layer)][1]
 
     def _points(self, layer: Any) -> NDArray[np.float32]:
-        """Return the ends of all segments of a layer: of the slice shown, or of three planes."""
+        """Return the ends of all segments of a layer: of the slice shown, in space of its plane."""
         dims = self._viewer.dims
         missing = dims.ndim - layer.ndim
         displayed = [axis - missing for axis in dims.displayed if axis >= missing]
@@ -121,12 +127,10 @@ class Outlines(QObject):
         fixed = {axis: int(at[axis]) for axis in others}
         if len(displayed) == 2:
             return world_lines(layer, (displayed[0], displayed[1]), fixed, displayed)
-        planes = []
-        for axis in displayed:
-            first, second = (other for other in displayed if other != axis)
-            middle = int(np.clip(at[axis], 0, shape[axis] - 1))
-            planes.append(world_lines(layer, (first, second), fixed | {axis: middle}, displayed))
-        return np.concatenate(planes)
+        # In space one plane is enough: those across it would hide each other.
+        depth, first, second = displayed
+        middle = int(np.clip(at[depth], 0, shape[depth] - 1))
+        return world_lines(layer, (first, second), fixed | {depth: middle}, displayed)
 
 
 def _scene_of(viewer: Any) -> Any:

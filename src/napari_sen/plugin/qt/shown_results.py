@@ -110,7 +110,8 @@ class ShownResults(QObject):
         if same_layer(self._viewer.layers, self._preview):
             self._preview.data = new.data
         else:
-            self._preview = self._viewer.add_layer(new)
+            self._viewer.add_layer(new)
+            self._preview = new  # and not the stand-in that napari gives to a plugin
 
     def drop_preview(self) -> None:
         """Take the picture of a training away."""
