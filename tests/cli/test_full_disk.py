@@ -99,8 +99,6 @@ def test_one_output_that_fails_takes_no_other_along(folder, capsys, request):
     [
         (("segment", "in.png", "-o", "a.png", "--n-segments", "70000"), "a PNG holds 65535 labels"),
         (("segment", "in.png", "-o", "a.png", "--size", "2"), "a PNG holds 65535 labels"),
-        (("segment", "in.png", "-o", "a.png", "--n-segments", "9", "--mode", "adaptive", "-o",
-          "b.png", "--size-exponent", "3"), "size_exponent"),
         (("hierarchy", "in.png", "--cut", "70000", "a.png"), "a PNG holds 65535 labels"),
         (("pseudo-labels", "in.png", "-o", "maps", "--spacings", "2", "--suffix", ".png"),
          "a PNG holds 65535 labels"),

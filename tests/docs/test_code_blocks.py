@@ -31,6 +31,7 @@ PAGES = [
 REASONS = {
     "it installs",
     "it needs a cluster",
+    "it needs a server",
     "it needs BSDS500",
     "it takes hours",
     "it needs a graphics card",

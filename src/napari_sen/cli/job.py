@@ -13,7 +13,7 @@ from ..disk import refused
 from ..errors import ParameterError, SenError, WorkError
 from ..io.image_file import ImageFile
 from ..io.read import open_image
-from ..io.write import LABELS_OUT
+from ..io.write import LABELS_OUT, PICTURE_OUT, check_axes_fit
 from ..options import Execution, Reading
 from ..pipeline.plan import goes_to_a_store
 from ..pipeline.run import Run
@@ -86,6 +86,8 @@ class Job:
         groups.insert(0, (self.args.output, suffixes))
         check_outputs(self.args, *groups)
         for paths, allowed in groups:
+            for path in filter(None, paths if allowed != PICTURE_OUT else ()):
+                check_axes_fit(path, self.loaded.canvas.n_leading + self.loaded.canvas.n_spatial)
             check_fit(self.loaded, [path for path in paths if path and allowed == LABELS_OUT], 1)
 
     def check_count(self, n_labels: int) -> None:

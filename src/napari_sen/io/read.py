@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import zlib
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ImageError, SenError
+from ..npy import open_npy
 from ..params import shown
 from .arrays import of_array
 from .image_file import ImageFile
@@ -93,7 +95,7 @@ def read_image(
 
             return read_tiff(path, lazy=lazy, series=series, labels=labels)
         if suffix == ".npy":
-            data = np.load(path, mmap_mode="r", allow_pickle=False)
+            data = open_npy(path)
             return ImageFile(data, name=path.stem)
         if suffix in _PICTURES:
             from .picture import read_picture
@@ -123,6 +125,7 @@ def _read_address(address: str, series: int | None) -> ImageFile:
         ) from error
 
 
+_MOST_PIECES = 1 << 20
 _LONG = 400  # characters of a path that messages show whole
 
 
@@ -221,6 +224,19 @@ def to_array(image: Any) -> np.ndarray:
     return np.asarray(resolve(image).data)
 
 
+def _check_pieces(data: Any, name: str) -> None:
+    """Raise ImageError for a zarr array of so many chunks that reading all takes minutes."""
+    stored = getattr(data, "stored", data)
+    chunks = getattr(stored, "chunks", None)
+    if type(stored).__module__.startswith("zarr.") and chunks:
+        pieces = math.prod(-(-n // max(side, 1)) for n, side in zip(stored.shape, chunks))  # noqa: B905
+        if pieces > _MOST_PIECES:
+            raise ImageError(
+                f"{name} lies in {pieces} chunks, too many to be read at once: work in tiles "
+                "(out=NAME.zarr; -o NAME.zarr --tile 768), or store it in larger chunks"
+            )
+
+
 def _read(data: Any, name: str) -> np.ndarray:
     if isinstance(data, np.ndarray):
         return data
@@ -229,6 +245,7 @@ def _read(data: Any, name: str) -> np.ndarray:
             require_memory(data.shape, np.dtype(data.dtype), name)
         except TypeError as error:
             raise ImageError(f"{name} has the dtype {data.dtype}, which is not numeric") from error
+    _check_pieces(data, name)
     try:
         if type(data).__module__.startswith("zarr."):
             return np.asarray(data[...])

@@ -33,6 +33,11 @@ class View:
         self.ndim = len(self.shape)
         self.size = int(np.prod(self.shape))
 
+    @property
+    def stored(self) -> Any:
+        """The array that is seen."""
+        return self._array
+
     def moved_last(self, axis: int) -> View:
         """Return a view with one axis moved behind the others."""
         order = [*self._order[:axis], *self._order[axis + 1 :], self._order[axis]]

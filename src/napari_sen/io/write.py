@@ -18,6 +18,7 @@ __all__ = [
     "IMAGE_OUT",
     "LABELS_OUT",
     "PICTURE_OUT",
+    "check_axes_fit",
     "check_labels_fit",
     "write_image",
     "write_labels",
@@ -29,6 +30,12 @@ IMAGE_OUT = (".tif", ".tiff", ".npy", ".zarr")
 PICTURE_OUT = (".png",)
 
 _PathLike = str | os.PathLike[str]
+
+
+def check_axes_fit(path: _PathLike, ndim: int) -> None:
+    """Raise OutputError if a format knows fewer axes than this; channels do not count."""
+    if Path(path).suffix.lower() in (".tif", ".tiff", ".zarr") and ndim > 4:
+        raise OutputError(f"{path}: the format holds 4 axes beside channels, not {ndim}; use .npy")
 
 
 def check_labels_fit(path: _PathLike, ndim: int, largest: int) -> None:

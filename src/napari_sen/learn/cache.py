@@ -11,6 +11,8 @@ import hashlib
 import io
 import json
 import math
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections import OrderedDict
@@ -23,6 +25,7 @@ import numpy as np
 
 from ..disk import atomic, check_plain, read_plain, remove_file
 from ..errors import DataError
+from ..npy import open_npy
 from ..params import Params, shown
 
 __all__ = [
@@ -40,7 +43,7 @@ LARGEST_TEXT = 1 << 20  # bytes
 # What NumPy raises on damaged files.
 _DAMAGE = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError,
            NotImplementedError, RuntimeError, OverflowError, MemoryError, SyntaxError,
-           zipfile.BadZipFile, zlib.error)  # fmt: skip
+           zipfile.BadZipFile, zlib.error, tokenize.TokenError, struct.error)  # fmt: skip
 LABEL_MEMORY = 256 << 20  # bytes of label maps kept decompressed
 
 
@@ -186,8 +189,7 @@ def read_planes(folder: Path, entry: Entry, rows: np.ndarray, columns: np.ndarra
     """Return (rows, columns, P) float32 planes of an image, reading no more than needed."""
     path = folder / f"{entry.key}.planes.npy"
     try:
-        check_plain(path)
-        stored = np.load(path, mmap_mode="r", allow_pickle=False)
+        stored = open_npy(path)
         _check(stored, (entry.height, entry.width, entry.planes), (np.uint8, np.float16))
         part = stored[rows[:, None], columns]
         if not np.isfinite(part).all():

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..disk import atomic, open_inside, sync
+from ..npy import open_npy
 from .ledger import wrote
 
 __all__ = ["FolderShelf", "MemoryShelf", "Shelf"]
@@ -69,7 +70,7 @@ class FolderShelf:
 
     def kept_array(self, name: str) -> NDArray[Any]:
         """Return the array kept under a name, mapped into memory."""
-        found: NDArray[Any] = np.load(self._array_file(name), mmap_mode="r", allow_pickle=False)
+        found: NDArray[Any] = open_npy(self._array_file(name))
         return found
 
     def drop(self, name: str) -> None:

@@ -1,0 +1,57 @@
+"""Arrays in ``.npy`` files, opened only where what the header claims is there."""
+
+from __future__ import annotations
+
+import math
+import os
+import tokenize
+from pathlib import Path
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from .disk import check_plain
+
+__all__ = ["open_npy"]
+
+_LARGEST_HEADER = 10_000  # characters, as NumPy's own limit
+_MOST = 1 << 62  # bytes that NumPy can count, even where a side is 0
+# What NumPy raises on damaged headers: it promises no common class.
+_DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, SyntaxError, EOFError,
+           OverflowError, MemoryError, RecursionError, tokenize.TokenError)  # fmt: skip
+
+
+def open_npy(path: str | os.PathLike[str]) -> NDArray[np.generic]:
+    """Return the array of a file, mapped into memory.
+
+    Raises
+    ------
+    OSError
+        If it is no plain file, or cannot be read.
+    ValueError
+        If it is damaged, cut off, or holds Python objects.
+    """
+    check_plain(path)
+    try:
+        _check_size(Path(path))
+        found: NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except _DAMAGE as error:
+        raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
+    return found
+
+
+def _check_size(path: Path) -> None:
+    """Raise ValueError unless a file is as large as its header claims."""
+    with path.open("rb") as file:
+        readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+        read = readers.get(npy.read_magic(file))
+        if read is None:  # of a later version: for NumPy to judge
+            return
+        shape, _, dtype = read(file, max_header_size=_LARGEST_HEADER)
+        wanted = file.tell() + math.prod(shape) * dtype.itemsize
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects")
+    sides = math.prod(max(n, 1) for n in shape)
+    if min(shape, default=0) < 0 or sides * dtype.itemsize >= _MOST or wanted > path.stat().st_size:
+        raise ValueError(f"{dtype} of shape {shape} take more bytes than the file has")
