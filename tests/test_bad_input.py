@@ -218,14 +218,14 @@ def test_mask_spacing_model(function, options, kind, words, model):
           for bad in (0, -1, 2.5, "3", True, np.nan, np.inf)],
         *[("segment", {"size": bad}, "size") for bad in (0, -1, np.nan, np.inf, "3", 1e300)],
         *[("segment", {"compactness": bad}, "compactness") for bad in (0, -1, np.nan, np.inf)],
-        ("segment", {"n_segments": 2, "size": 3}, "not both"),
+        ("segment", {"n_segments": 2, "size": 3}, "only one of"),
         ("segment", {"method": "fractal"}, "method"),
         ("segment", {"connectivity": 3}, "connectivity"),
         ("segment", {"smoothing": -1}, "smoothing"),
         ("segment", {"colour_weight": 0, "model": None}, "both 0"),
         ("adaptive", {"connectivity": 2}, "connectivity"),
         ("adaptive", {"evenness": 3}, "evenness"),
-        ("segment", {"evenness": 1}, "evenness is for method 'tree'"),
+        ("segment", {"method": "snic", "evenness": 1}, "evenness is for method 'tree'"),
         ("adaptive", {"boundary_weight": 10.0}, "boundary_weight is for method 'snic'"),
         ("embed", {"clustered": "yes"}, "clustered"),
         ("contours", {"n_sizes": 0}, "n_sizes"),
@@ -303,7 +303,7 @@ def test_a_tree_too_large_for_the_memory(tmp_path):
     side = 1 << 20
     huge = zarr.create_array(tmp_path / "h.zarr", shape=(side, side), chunks=(512, 512), dtype="u2")
     arguments = {"model": None, "progress": never}
-    refused(lambda: adaptive(huge, **arguments), ParameterError, "method='snic'")
+    refused(lambda: adaptive(huge, size=20, **arguments), ParameterError, "method='snic'")
     refused(lambda: napari_sen.hierarchy(huge, **arguments), ParameterError, "larger fine_size")
     refused(lambda: napari_sen.contours(huge, **arguments), ParameterError, "larger fine_sizes")
 

@@ -519,7 +519,8 @@ def test_options_of_adaptive_superpixels_count_in_tiles(shell, rng):
 
 def test_interrupted_tiles_are_kept(shell, rng):
     np.save(shell.folder / "big.npy", rng.integers(0, 256, (1200, 1200), dtype=np.uint8))
-    options = ("segment", "big.npy", "-o", "a.zarr", "--size", 24, "--tile", 96, *COLOUR)
+    options = ("segment", "big.npy", "-o", "a.zarr", "--size", 24, "--tile", 96)
+    options += ("--method", "snic", *COLOUR)
     running = shell.start(*options)
     for line in running.stderr:
         if line.startswith("histograms: "):

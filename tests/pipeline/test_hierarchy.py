@@ -133,7 +133,7 @@ def test_texture_keeps_a_pattern_whole():
     image[:, 48:] = np.where((np.arange(48) // 3 + np.arange(64)[:, None] // 3) % 2, 40, 216)
     found = {}
     for texture in (0.0, 300.0):
-        tree = napari_sen.hierarchy(image, 96, model=None, texture=texture)
+        tree = napari_sen.hierarchy(image, 96, model=None, texture=texture, walk_weight=0)
         heights = tree.ultrametric()
         found[texture] = heights[:, 44:52].max(axis=1).mean() / heights[:, 60:].max()
     assert found[300.0] > 1 > found[0.0]

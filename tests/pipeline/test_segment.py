@@ -150,11 +150,13 @@ def test_flat_superpixels_suit_the_kind_of_image():
     """The weight of the boundary is that of photographs or of microscopy."""
     image = photograph()
     for picture, kind in [(image, "natural"), (image[..., 0], "microscopy")]:
-        labels = napari_sen.segment(picture, 12, model=None)
+        labels = napari_sen.segment(picture, 12, method="snic", model=None)
         suited = SegmentParams.suited[kind]
-        same = napari_sen.segment(picture, 12, model=None, **suited)
+        same = napari_sen.segment(picture, 12, method="snic", model=None, **suited)
         np.testing.assert_array_equal(labels, same)
-        assert (labels != napari_sen.segment(picture, 12, model=None, boundary_weight=0)).any()
+        assert (
+            labels != napari_sen.segment(picture, 12, method="snic", model=None, boundary_weight=0)
+        ).any()
 
 
 def test_growth_ends_where_texture_ends():
@@ -167,7 +169,7 @@ def test_growth_ends_where_texture_ends():
     def mixed(weight):
         """Return the share of pixels in superpixels of which they are the smaller part."""
         labels = napari_sen.segment(
-            image, 6, model=None, smoothing=5, compactness=1, boundary_weight=weight
+            image, 6, method="snic", model=None, smoothing=5, compactness=1, boundary_weight=weight
         )
         inside = np.bincount(labels.ravel(), striped.ravel())
         return np.minimum(inside, np.bincount(labels.ravel()) - inside).sum() / labels.size
@@ -352,20 +354,22 @@ def grey(shape=(80, 120)):
 def test_what_suits_microscopy_depends_on_the_size_of_the_superpixels(count, expected):
     """28 px and 13 px; in colour without a pixel size it does not."""
     image = grey()
-    labels = napari_sen.segment(image, count, model=None)
-    explicit = napari_sen.segment(image, count, model=None, **{"boundary_weight": 0, **expected})
+    labels = napari_sen.segment(image, count, method="snic", model=None)
+    explicit = napari_sen.segment(
+        image, count, method="snic", model=None, **{"boundary_weight": 0, **expected}
+    )
     np.testing.assert_array_equal(labels, explicit)
     other = {"compactness": 15 - expected["compactness"], "boundary_weight": 200}
-    assert (napari_sen.segment(image, count, model=None, **other) != labels).any()
+    assert (napari_sen.segment(image, count, method="snic", model=None, **other) != labels).any()
     # By the size in px of the finest axis, however it is asked for.
     size = (80 * 120 * 0.25 / count) ** 0.5
-    scaled = napari_sen.segment(image, size=size, spacing=(0.5, 0.5), model=None)
+    scaled = napari_sen.segment(image, size=size, spacing=(0.5, 0.5), method="snic", model=None)
     np.testing.assert_array_equal(scaled, labels)
     photo = photograph()
     suited = {"compactness": 5, "boundary_weight": 3000}
     np.testing.assert_array_equal(
-        napari_sen.segment(photo, count, model=None),
-        napari_sen.segment(photo, count, model=None, **suited),
+        napari_sen.segment(photo, count, method="snic", model=None),
+        napari_sen.segment(photo, count, method="snic", model=None, **suited),
     )
 
 
@@ -373,13 +377,15 @@ def test_the_size_is_that_inside_the_mask():
     image, mask = grey(), np.zeros((80, 120), bool)
     mask[20:60, 30:90] = True
     labels = napari_sen.segment(
-        image, 12, model=None, mask=mask
+        image, 12, method="snic", model=None, mask=mask
     )  # 14 px, but 28 px of the whole image
     np.testing.assert_array_equal(
         labels,
-        napari_sen.segment(image, 12, model=None, mask=mask, compactness=10, boundary_weight=0),
+        napari_sen.segment(
+            image, 12, method="snic", model=None, mask=mask, compactness=10, boundary_weight=0
+        ),
     )
-    tiled = napari_sen.segment(image, 12, model=None, mask=mask, tile=64)
+    tiled = napari_sen.segment(image, 12, method="snic", model=None, mask=mask, tile=64)
     np.testing.assert_array_equal(np.asarray(tiled), labels)
 
 

@@ -82,11 +82,15 @@ class Opened:
 
         for fold in self.dock.folds.values():
             fold.expand(animate=False)
-        QApplication.processEvents()  # what was folded is laid out before it is clicked
         button = self.dock.panels[key].button
-        self.dock.findChild(QScrollArea).ensureWidgetVisible(button)
-        QApplication.processEvents()
-        self.qtbot.mouseClick(self.dock.panels[key].button, Qt.MouseButton.LeftButton)
+
+        def can_be_clicked() -> bool:  # what was folded has to be laid out first
+            self.dock.findChild(QScrollArea).ensureWidgetVisible(button)
+            QApplication.processEvents()
+            return not button.visibleRegion().isEmpty()
+
+        self.qtbot.waitUntil(can_be_clicked, timeout=5000)
+        self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
     def added(self, before: int) -> list[Any]:
         return list(self.viewer.layers)[before:]

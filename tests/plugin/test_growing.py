@@ -249,8 +249,8 @@ def session(image):
     session = Session()
     session.choose(Image(image, name="slide", scale=(2, 2), translate=(5, 7), multiscale=False))
     session.model = None
-    session.set(SegmentParams(size=18))
-    session.store("superpixels", Storage(wanted=True, tile=128))
+    session.ask(diameter=18)
+    session.store("flat", Storage(wanted=True, tile=128))
     return session
 
 
@@ -259,16 +259,16 @@ def labels_of(result):
 
 
 def expected(image):
-    labels = napari_sen.segment(image, size=18, model=None, spacing=(2, 2), tile=128)
+    labels = napari_sen.segment(image, size=18, method="snic", model=None, spacing=(2, 2), tile=128)
     return labels.compute()
 
 
 def test_superpixels_stop_and_go_on(session, image, tmp_path):
     control = StopAfter(5)
     with pytest.raises(Cancelled):
-        session.job("superpixels")(control)
+        session.job("flat")(control)
     assert control.seen == [False, True]
-    goal = tmp_path / "slide_superpixels.sen.zarr"
+    goal = tmp_path / "slide_flat-superpixels.sen.zarr"
     assert control.growth.goal == goal
     assert not goal.exists()
     done = control.growth.store.n_done
@@ -276,47 +276,48 @@ def test_superpixels_stop_and_go_on(session, image, tmp_path):
     assert f"{done} of 12 tiles are kept beside {goal}" in control.growth.kept
     control.growth.store.close()
     again = StopAfter(99)
-    (result,) = session.job("superpixels")(again).results
+    (result,) = session.job("flat")(again).results
     again.growth.store.scanned.result()
     assert again.growth.store.n_done == 12
     np.testing.assert_array_equal(labels_of(result), expected(image))
     assert result.store == goal
     assert open_result(goal)[0].shape == (300, 420)
     # The same once more is there at once; the next suggestion is a new place.
-    amend(session, "superpixels", path=str(goal))
-    (same,) = session.run("superpixels")
+    amend(session, "flat", path=str(goal))
+    (same,) = session.run("flat")
     np.testing.assert_array_equal(labels_of(same), labels_of(result))
-    amend(session, "superpixels", path="")
-    after = Path(session.settings().storage["superpixels"].path)
-    assert after == tmp_path / "slide_superpixels_2.sen.zarr"
+    amend(session, "flat", path="")
+    after = Path(session.settings().storage["flat"].path)
+    assert after == tmp_path / "slide_flat-superpixels_2.sen.zarr"
 
 
 def test_another_parameter_is_refused_with_the_remedy_and_overwrites_if_asked(session):
     with pytest.raises(Cancelled):
-        session.job("superpixels")(StopAfter(3))
-    session.set(SegmentParams(size=18, compactness=9))
+        session.job("flat")(StopAfter(3))
+    session.set(SegmentParams(compactness=9))
     with pytest.raises(
         OutputError, match=r"compactness was None, now 9.*overwrite.*another output"
     ):
-        session.run("superpixels")
-    amend(session, "superpixels", overwrite=True)
-    (result,) = session.run("superpixels")
+        session.run("flat")
+    amend(session, "flat", overwrite=True)
+    (result,) = session.run("flat")
     assert labels_of(result).min() == 1
-    assert not session.storage["superpixels"].overwrite  # asked for one run at a time
+    assert not session.storage["flat"].overwrite  # asked for one run at a time
 
 
 def test_the_store_of_someone_else_is_never_overwritten(session, image, tmp_path):
-    amend(session, "superpixels", overwrite=True)
+    amend(session, "flat", overwrite=True)
     for path in ("slide.zarr", "other.zarr"):
         zarr.create_array(tmp_path / "other.zarr", shape=(2, 2), dtype="u1", overwrite=True)
-        amend(session, "superpixels", path=str(tmp_path / path))
+        amend(session, "flat", path=str(tmp_path / path))
         with pytest.raises(OutputError, match="is not a result of napari-sen"):
-            session.run("superpixels")
+            session.run("flat")
     assert image[10, 10] == astronaut()[10, 10, 1]
 
 
-def test_adaptive_superpixels_grow_too(session):
-    session.set(SegmentParams(n_segments=60, method="tree"))
+def test_superpixels_of_the_tree_grow_too(session):
+    session.ask(60)
+    session.store("superpixels", Storage(wanted=True, tile=128))
     control = StopAfter(99)
     (result,) = session.job("superpixels")(control).results
     assert control.seen == [False, True]
@@ -332,9 +333,9 @@ def test_a_slice_of_a_stack_is_read_lazily(tmp_path, monkeypatch):
     array[...] = stack
     session = Session()
     session.choose(Image(array, name="stack", multiscale=False))
-    session.model = None
-    session.set(SegmentParams(size=12))
-    session.store("superpixels", Storage(wanted=True, tile=256))
+    session.channel_axis = session.model = None
+    session.ask(diameter=12)
+    session.store("flat", Storage(wanted=True, tile=256))
     sizes = []
     read = zarr.Array.__getitem__
 
@@ -345,9 +346,9 @@ def test_a_slice_of_a_stack_is_read_lazily(tmp_path, monkeypatch):
         return found
 
     monkeypatch.setattr(zarr.Array, "__getitem__", counted)
-    (result,) = session.run("superpixels", (2.0, 0.0, 0.0))
+    (result,) = session.run("flat", (2.0, 0.0, 0.0))
     assert 0 < max(sizes) <= 200 * 768
-    whole = napari_sen.segment(stack[2], size=12, model=None, tile=256).compute()
+    whole = napari_sen.segment(stack[2], size=12, method="snic", model=None, tile=256).compute()
     np.testing.assert_array_equal(labels_of(result)[0], whole)
 
 
@@ -360,9 +361,9 @@ def test_a_mask_layer_is_read_lazily(session, image, deep):
     source = session.source()
     assert not isinstance(source.lazy_mask, np.ndarray)
     np.testing.assert_array_equal(source.mask, mask > 0)
-    (result,) = session.run("superpixels")
+    (result,) = session.run("flat")
     whole = napari_sen.segment(
-        image, size=18, model=None, spacing=(2, 2), tile=128, mask=mask > 0
+        image, size=18, method="snic", model=None, spacing=(2, 2), tile=128, mask=mask > 0
     ).compute()
     np.testing.assert_array_equal(labels_of(result), whole)
 
@@ -370,7 +371,7 @@ def test_a_mask_layer_is_read_lazily(session, image, deep):
 def test_a_mask_of_another_shape_is_refused(session):
     session.mask = Labels(np.ones((20, 30), np.uint8))
     with pytest.raises(ImageError, match=r"the mask has shape \(20, 30\)"):
-        session.run("superpixels")
+        session.run("flat")
 
 
 def test_an_embedding_grows_then_its_colours(session, image, tmp_path):
@@ -423,7 +424,7 @@ def test_the_embedding_of_each_slice(tmp_path):
     stack = np.stack([astronaut()[:200, :, c] for c in range(2)])
     session = Session()
     session.choose(Image(zarr.array(stack), name="stack", multiscale=False))
-    session.stack, session.model = "each", "microscopy"
+    session.channel_axis, session.stack, session.model = None, "each", "microscopy"
     goal = tmp_path / "stack.sen.zarr"
     session.store("embed", Storage(wanted=True, path=str(goal)))
     whole, colours = session.run("embed")
@@ -435,7 +436,14 @@ def test_the_embedding_of_each_slice(tmp_path):
 def test_layers_as_channels_are_read_lazily(session, image):
     other = astronaut()[:300, :420, 0]
     session.channels = [Image(zarr.array(other), multiscale=False)]
-    (result,) = session.run("superpixels")
+    (result,) = session.run("flat")
     both = np.stack([image[:], other])
-    how = {"size": 18, "model": None, "spacing": (2, 2), "channel_axis": 0, "tile": 128}
+    how = {
+        "size": 18,
+        "method": "snic",
+        "model": None,
+        "spacing": (2, 2),
+        "channel_axis": 0,
+        "tile": 128,
+    }
     np.testing.assert_array_equal(labels_of(result), napari_sen.segment(both, **how).compute())

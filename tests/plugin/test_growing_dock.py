@@ -48,7 +48,9 @@ def labels(path):
     """What the Python call gives."""
     layer = Image(zarr.open_array(path, mode="r"), multiscale=False, **PLACE)
     size = tuple(pixel_size(layer))
-    return napari_sen.segment(path, size=5, spacing=size, model=None, tile=128).compute()
+    return napari_sen.segment(
+        path, size=5, method="snic", spacing=size, model=None, tile=128
+    ).compute()
 
 
 @pytest.fixture
@@ -185,7 +187,7 @@ def test_other_parameters_are_refused_until_asked_to_overwrite(dock, gate, path)
     dock.dock.session.ask(diameter=8)
     text = dock.click("flat")
     assert text.startswith("Not done: ")
-    assert "size was 5.0, now 8.0" in text
+    assert "size was 5, now 8" in text
     assert "overwrite" in text
     panel.store.overwrite.setChecked(True)
     gate.open(TILES)

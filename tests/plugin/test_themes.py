@@ -52,8 +52,10 @@ def test_every_text_can_be_read(opened, photo, theme):
     opened.dock.panels["classes"].toggle.click()
     for fold in opened.dock.findChildren(QCollapsible):
         fold.expand(animate=False)
-    opened.qtbot.wait(200)
     inside = opened.dock.findChild(QScrollArea).widget()
+    folds = opened.dock.findChildren(QCollapsible)
+    opened.qtbot.waitUntil(lambda: all(fold.content().height() > 20 for fold in folds))
+    opened.qtbot.waitUntil(lambda: inside.height() >= inside.sizeHint().height())
     whole = luminance(inside.grab().toImage())
     assert (np.median(whole) < 0.1) == (theme == "dark")
     found = {}

@@ -2,6 +2,7 @@
 
 import pickle
 from contextlib import contextmanager
+from functools import partial
 
 import dask.array as da
 import numpy as np
@@ -36,6 +37,8 @@ from napari_sen.tiles.geometry import as_slices
 from napari_sen.tiles.journal import Journal
 from napari_sen.tiles.lock import Lock
 from napari_sen.tiles.pool import open_pool
+
+segment = partial(napari_sen.segment, method="snic")
 
 COLOUR = astronaut()[:300, :420]
 GREY = COLOUR[..., 1]
@@ -84,8 +87,8 @@ def test_labels_are_those_of_the_whole(case, masked, rng):
         mask[: shape[-2] // 10, :3] = True
         how = how | {"mask": np.broadcast_to(mask, shape)}
     how = {"size": 9, "model": None} | how
-    whole = napari_sen.segment(image, **how)
-    grown = napari_sen.segment(image, **how, **tiles)
+    whole = segment(image, **how)
+    grown = segment(image, **how, **tiles)
     assert isinstance(grown, da.Array)
     assert grown.dtype == np.int32
     labels = grown.compute()
@@ -100,7 +103,7 @@ def test_a_mask_too_large_to_look_at_as_a_whole(case, connectivity, rng, tmp_pat
     image, how, tiles = CASES[case]
     mask = np.kron(rng.random([-(-n // 20) for n in image.shape[-2:]]) < 0.6, np.ones((20, 20)))
     mask = np.broadcast_to(mask[: image.shape[-2], : image.shape[-1]].astype(bool), image.shape)
-    params, reading = SegmentParams(size=12), Reading(mask=mask, **how)
+    params, reading = SegmentParams(method="snic", size=12), Reading(mask=mask, **how)
     found = []
     for largest in (mask.size, 1000):
         out = tmp_path / f"{largest}.zarr"
@@ -133,8 +136,8 @@ def ended(steps):
 def test_a_volume(spacing, rng):
     image = volume(rng)
     how = {"slices": "volume", "size": 8, "model": None, "spacing": spacing}
-    whole = napari_sen.segment(image, **how)
-    labels = napari_sen.segment(image, **how, tile=(12, 64, 64)).compute()
+    whole = segment(image, **how)
+    labels = segment(image, **how, tile=(12, 64, 64)).compute()
     assert np.mean(labels == whole) >= 0.999
     assert_connected(labels)
 
@@ -142,15 +145,15 @@ def test_a_volume(spacing, rng):
 @pytest.mark.parametrize("name", ["natural", "microscopy"])
 def test_with_the_embedding(name):
     image = COLOUR if name == "natural" else GREY
-    whole = napari_sen.segment(image, size=12, model=name)
-    labels = napari_sen.segment(image, size=12, model=name, tile=160).compute()
+    whole = segment(image, size=12, model=name)
+    labels = segment(image, size=12, model=name, tile=160).compute()
     assert np.mean(labels == whole) >= 0.999
     assert_connected(labels)
 
 
 def segmented(image, size, *, tile, halo, model=None, slices=None):
     run = superpixel_run(
-        image, SegmentParams(size=size), model=model, reading=Reading(slices=slices),
+        image, SegmentParams(method="snic", size=size), model=model, reading=Reading(slices=slices),
         execution=Execution(tile=tile), halo=halo,
     )  # fmt: skip
     run.run()
@@ -160,7 +163,7 @@ def segmented(image, size, *, tile, halo, model=None, slices=None):
 def test_a_volume_with_the_embedding(rng):
     image = volume(rng)[:6, :80, :100]
     how = {"slices": "volume", "size": 8, "model": "microscopy"}
-    whole = napari_sen.segment(image, **how)
+    whole = segment(image, **how)
     labels = segmented(image, **how, tile=(3, 64, 64), halo=60)
     np.testing.assert_array_equal(labels, whole)
     assert_connected(labels)
@@ -168,7 +171,7 @@ def test_a_volume_with_the_embedding(rng):
 
 def test_a_wide_halo_gives_the_very_same():
     for image in (COLOUR[:200], GREY):
-        whole = napari_sen.segment(image, size=9, model=None)
+        whole = segment(image, size=9, model=None)
         labels = segmented(image, 9, tile=96, halo=60)
         np.testing.assert_array_equal(labels, whole)
 
@@ -176,16 +179,14 @@ def test_a_wide_halo_gives_the_very_same():
 def test_a_narrow_halo_is_mended():
     """Half a seed spacing is far too little: superpixels are torn, and put together again."""
     labels = segmented(GREY, 9, tile=64, halo=0.5)
-    whole = napari_sen.segment(GREY, size=9, model=None)
+    whole = segment(GREY, size=9, model=None)
     assert 0.5 < np.mean(labels == whole) < 0.999
     assert_connected(labels)
     assert labels.max() == whole.max()
 
 
 def test_the_number_of_threads_does_not_matter():
-    found = [
-        napari_sen.segment(GREY, size=9, model=None, tile=64, scheduler=n).compute() for n in (1, 4)
-    ]
+    found = [segment(GREY, size=9, model=None, tile=64, scheduler=n).compute() for n in (1, 4)]
     np.testing.assert_array_equal(*found)
 
 
@@ -223,16 +224,16 @@ def inputs(folder, image):
 
 def test_every_input(tmp_path):
     image = (GREY[:130, :150].astype(np.uint16) * 257)[::-1]
-    expected = napari_sen.segment(image, size=10, model=None)
+    expected = segment(image, size=10, model=None)
     for name, given in inputs(tmp_path, image).items():
-        labels = napari_sen.segment(given, size=10, model=None, tile=64)
+        labels = segment(given, size=10, model=None, tile=64)
         assert np.mean(labels.compute() == expected) >= 0.999, name
 
 
 def test_colour_inputs(tmp_path):
     image = COLOUR[:100, :120]
     how = {"size": 10, "model": None, "boundary_weight": 1000, "compactness": 5}
-    expected = napari_sen.segment(image, **how)
+    expected = segment(image, **how)
     tifffile.imwrite(tmp_path / "a.tif", image, tile=(64, 64), photometric="rgb")
     tifffile.imwrite(
         tmp_path / "planar.tif", np.moveaxis(image, -1, 0), tile=(64, 64), photometric="rgb",
@@ -241,19 +242,19 @@ def test_colour_inputs(tmp_path):
     write_labels(tmp_path / "a.zarr", expected, image=image, channel_axis=2, rgb=True)
     alpha = np.concatenate([image, image[..., :1]], axis=-1)
     for given in (*(tmp_path / n for n in ("a.tif", "planar.tif", "a.zarr")), da.asarray(alpha)):
-        labels = napari_sen.segment(given, **how, tile=64)
+        labels = segment(given, **how, tile=64)
         assert np.mean(labels.compute() == expected) >= 0.999, given
 
 
 def test_which_results_are_lazy(tmp_path):
     for name, given in inputs(tmp_path, GREY[:40, :50]).items():
-        labels = napari_sen.segment(given, 9, model=None)
+        labels = segment(given, 9, model=None)
         assert isinstance(labels, da.Array) == (name in ("dask", "zarr", "levels")), name
 
 
 def test_which_options_make_results_lazy(tmp_path):
     for option in ({"tile": 64}, {"scheduler": 1}, {"out": tmp_path / "a.zarr"}):
-        labels = napari_sen.segment(GREY[:40, :50], 9, model=None, **option)
+        labels = segment(GREY[:40, :50], 9, model=None, **option)
         assert isinstance(labels, da.Array), option
 
 
@@ -263,10 +264,10 @@ def test_what_does_not_fit_in_memory_is_refused(tmp_path):
     zarr.create_array(tmp_path / "a.zarr", shape=shape, chunks=(1000, 1000), dtype=np.uint8)
     for image in (tmp_path / "a.zarr", np.broadcast_to(np.uint8(0), shape)):
         with pytest.raises(ImageError, match=r"give out=NAME\.zarr"):
-            napari_sen.segment(image, size=20, model=None)
+            segment(image, size=20, model=None)
     execution = Execution(out=tmp_path / "b.zarr")
     run = superpixel_run(
-        tmp_path / "a.zarr", SegmentParams(size=20), model=None, execution=execution
+        tmp_path / "a.zarr", SegmentParams(method="snic", size=20), model=None, execution=execution
     )
     assert run.place is not None
     assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
@@ -276,7 +277,9 @@ def test_a_source_travels_by_its_path(tmp_path):
     """It is opened anew where it arrives, and anew again once the image has changed."""
     image = zarr.create_array(tmp_path / "a.zarr", data=GREY, chunks=(64, 64))
     how = Execution(tile=64)
-    run = superpixel_run(tmp_path / "a.zarr", SegmentParams(size=9), model=None, execution=how)
+    run = superpixel_run(
+        tmp_path / "a.zarr", SegmentParams(method="snic", size=9), model=None, execution=how
+    )
     there = pickle.loads(pickle.dumps(run.image.raster))
     assert there.array is None
     box = ((7, 20), (100, 130))
@@ -287,7 +290,7 @@ def test_a_source_travels_by_its_path(tmp_path):
 
 def test_a_store_beside_the_image(tmp_path):
     image = read_image(inputs(tmp_path, GREY)["ome5.zarr"])
-    labels = napari_sen.segment(
+    labels = segment(
         image, size=9, model=None, spacing=(0.5, 0.5), tile=96, out=tmp_path / "out.zarr"
     )
     group = zarr.open_group(tmp_path / "out.zarr", mode="r")
@@ -303,41 +306,39 @@ def test_a_store_beside_the_image(tmp_path):
 def test_labels_inside_the_image(tmp_path):
     image = inputs(tmp_path, GREY)["ome5.zarr"]
     goal = image / "labels" / "fine"
-    napari_sen.segment(image, size=9, model=None, tile=96, out=goal)
+    segment(image, size=9, model=None, tile=96, out=goal)
     group = zarr.open_group(image, mode="r")
     assert group["labels"].attrs["ome"]["labels"] == ["superpixels", "fine"]
     v05.Image.from_zarr(group)
     v05.ImageLabel.from_zarr(group["labels/fine"])
     np.testing.assert_array_equal(
-        group["labels/fine/0"][...], napari_sen.segment(GREY, size=9, model=None, tile=96)
+        group["labels/fine/0"][...], segment(GREY, size=9, model=None, tile=96)
     )
     with pytest.raises(OutputError, match="exists"):
-        napari_sen.segment(image, size=9, model=None, out=goal)
-    napari_sen.segment(image, size=20, model=None, out=goal, overwrite=True)
+        segment(image, size=9, model=None, out=goal)
+    segment(image, size=20, model=None, out=goal, overwrite=True)
     assert group["labels/fine/0"][...].max() < 400
     with pytest.raises(OutputError, match=r"0\.4"):
-        napari_sen.segment(
-            tmp_path / "ome4.zarr", size=9, model=None, out=tmp_path / "ome4.zarr/labels/a"
-        )
+        segment(tmp_path / "ome4.zarr", size=9, model=None, out=tmp_path / "ome4.zarr/labels/a")
 
 
 def test_napari_reads_them_as_labels(tmp_path):
     from napari_ome_zarr import napari_get_reader
 
     image = inputs(tmp_path, GREY)["ome5.zarr"]
-    napari_sen.segment(image, size=9, model=None, tile=96, out=image / "labels" / "fine")
+    segment(image, size=9, model=None, tile=96, out=image / "labels" / "fine")
     layers = napari_get_reader(str(image))(str(image))
     found = {about.get("name", ""): (data, kind) for data, about, kind in layers}
     name = next(name for name in found if name.endswith("fine"))
     levels, kind = found[name]
     assert kind == "labels"
     assert [level.shape for level in levels] == [(300, 420), (150, 210)]
-    np.testing.assert_array_equal(levels[0], napari_sen.segment(GREY, size=9, model=None, tile=96))
+    np.testing.assert_array_equal(levels[0], segment(GREY, size=9, model=None, tile=96))
 
 
 def test_a_run_can_be_watched(tmp_path):
     """After each step the tile it names is on the disk, on all levels that grow with it."""
-    params = SegmentParams(size=9, compactness=5, boundary_weight=200)
+    params = SegmentParams(method="snic", size=9, compactness=5, boundary_weight=200)
     how = Execution(tile=256, out=tmp_path / "a.zarr")
     run = superpixel_run(da.asarray(GREY), params, model=None, execution=how)
     stages, seen = [], np.zeros(GREY.shape, bool)
@@ -359,7 +360,7 @@ def test_numbers_beyond_31_bits(tmp_path):
     side = 65536
     image = zarr.create_array(tmp_path / "big.zarr", shape=(side, side), chunks=(512, 512),
                               dtype="u2")  # fmt: skip
-    params = SegmentParams(n_segments=3_000_000_000, boundary_weight=0)
+    params = SegmentParams(method="snic", n_segments=3_000_000_000, boundary_weight=0)
     execution = Execution(tile=64, out=tmp_path / "o.zarr")
     run = superpixel_run(image, params, model=None, execution=execution)
     seeds = plain_seeds(run.image, segment_count(params, run.image))
@@ -391,10 +392,10 @@ def test_bad_values_are_found_before_anything_is_written(tmp_path):
     image = GREY / 255
     image[77, 5] = np.nan
     with pytest.raises(ImageError, match=r"at 1 pixels, the first at \(77, 5\)"):
-        napari_sen.segment(image, size=9, model=None, tile=64, out=tmp_path / "a.zarr")
+        segment(image, size=9, model=None, tile=64, out=tmp_path / "a.zarr")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ImageError, match="mask is empty"):
-        napari_sen.segment(
+        segment(
             GREY, size=9, model=None, tile=64, mask=np.zeros(GREY.shape, bool),
             out=tmp_path / "a.zarr",
         )  # fmt: skip

@@ -26,6 +26,7 @@ from ..core.hierarchy import Hierarchy as MergeTree
 from ..core.hierarchy import merge_regions
 from ..core.lattice import mean_diameter
 from ..core.walk import WalkScale, edge_costs, median_difference, walk_gain, walk_sums
+from ..errors import ParameterError
 from ..params import SegmentParams, TreeSettings
 from ..progress import Progress
 from ..tiles.geometry import TileGrid, grow
@@ -53,6 +54,7 @@ FINE_PER_SEGMENT = 5  # leaves for each superpixel wanted, where that is the lar
 DIAMETERS = 6.0
 LEAVES = 13.0
 WHOLE = 1_000_000  # leaves of a slice that are merged as a whole: half a gigabyte
+MOST = 2 * WHOLE  # leaves around a tile
 _PER_LEAF = 32  # bytes of every leaf of a slice, where tiles are merged
 _SAMPLED = 256  # tiles of which the walk's constants are taken: beyond, evenly spread ones
 _FULL = np.finfo(np.float64).max  # all merges of what touches
@@ -120,6 +122,11 @@ class TreeSuperpixels(Product):
                 zipped = zip(seeds.shape, sides, reach, strict=True)
                 seen = math.prod(min(n, side + 2 * far) for n, side, far in zipped)
                 merged = round(count * seen / math.prod(seeds.shape))
+                if merged > MOST:
+                    raise ParameterError(
+                        f"around each tile {merged / 1e6:.0f} million leaves would have to be "
+                        "merged: ask for smaller ones (size=20, or a larger n_segments)"
+                    )
             check_tree_memory(merged, channels, self.remedy, others=count * _PER_LEAF)
 
     def _is_in_parts(self, seeds: Seeds, tiles: int) -> bool:

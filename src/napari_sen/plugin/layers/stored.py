@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -34,12 +35,13 @@ def keep_place(path: str, result: Result) -> None:
     place["axis_labels"] = list(transform.get("axis_labels", ()))
     place["contrast_limits"] = result.options.get("contrast_limits")
     place["colormap"] = result.options.get("colormap", "gray")
+    layer = {"name": result.name, "expand": list(result.placement.expand), **place}
+    layer = json.loads(json.dumps(layer))  # as it is read again
     group = zarr.open_group(path, mode="r+")
     about: Any = group.attrs.get(ATTRIBUTE, {})
-    group.attrs[ATTRIBUTE] = {
-        **about,
-        "layer": {"name": result.name, "expand": list(result.placement.expand), **place},
-    }
+    # Not written again: what is made of this store would take it for a changed one.
+    if about.get("layer") != layer:
+        group.attrs[ATTRIBUTE] = {**about, "layer": layer}
 
 
 def open_stored(path: Path) -> Result:
