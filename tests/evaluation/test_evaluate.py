@@ -120,7 +120,7 @@ def test_choices_of_images(folder, bsds):
 def test_volumes_are_refused_by_name_where_they_do_not_fit(tmp_path, rng):
     for name, dtype in (("images", np.uint8), ("labels", np.uint16)):
         (tmp_path / name).mkdir()
-        stack = rng.integers(1, 9, (4, 12, 12)).astype(dtype)
+        stack = rng.integers(1, 9, (5, 12, 12)).astype(dtype)
         imageio.imwrite(tmp_path / name / "stack.tif", stack)
     found = napari_sen.evaluate(tmp_path, methods=["snic", "watershed"], n_segments=[8])
     assert found.n_images == 1

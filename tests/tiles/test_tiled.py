@@ -240,7 +240,7 @@ def test_colour_inputs(tmp_path):
         planarconfig="separate",
     )  # fmt: skip
     write_labels(tmp_path / "a.zarr", expected, image=image, channel_axis=2, rgb=True)
-    alpha = np.concatenate([image, image[..., :1]], axis=-1)
+    alpha = np.concatenate([image, np.full_like(image[..., :1], 255)], axis=-1)
     for given in (*(tmp_path / n for n in ("a.tif", "planar.tif", "a.zarr")), da.asarray(alpha)):
         labels = segment(given, **how, tile=64)
         assert np.mean(labels.compute() == expected) >= 0.999, given

@@ -8,6 +8,8 @@ from superqt import QCollapsible
 
 __all__ = ["folded"]
 
+LARGEST = (1 << 24) - 1  # px, of any widget of Qt
+
 
 def folded(title: str, content: QWidget) -> QCollapsible:
     """Return ``content`` under a title that unfolds it, by mouse or keyboard."""
@@ -21,4 +23,14 @@ def folded(title: str, content: QWidget) -> QCollapsible:
     button = fold.toggleButton()
     button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     fold.collapse(animate=False)
+    fold.toggled.connect(lambda: _make_room(fold))
     return fold
+
+
+def _make_room(fold: QCollapsible) -> None:
+    """Let the folds around one grow with it: each is held to the height that it opened with."""
+    around = fold.parentWidget()
+    while around is not None:
+        if isinstance(around, QCollapsible) and around.isExpanded():
+            around.content().setMaximumHeight(LARGEST)
+        around = around.parentWidget()
