@@ -48,15 +48,20 @@ def test_every_text_can_be_read(opened, photo, theme):
     opened.viewer.theme = theme
     opened.viewer.window.resize(1400, 950)
     opened.viewer.add_image(photo, name="photo")
-    opened.click("pseudo_labels")  # a Labels layer, so that picking can begin
+    opened.click("superpixels")  # so that picking can begin
     opened.dock.panels["classes"].toggle.click()
     for fold in opened.dock.findChildren(QCollapsible):
         fold.expand(animate=False)
     inside = opened.dock.findChild(QScrollArea).widget()
     folds = opened.dock.findChildren(QCollapsible)
-    shown = [fold for fold in folds if fold.isVisible()]
-    opened.qtbot.waitUntil(lambda: all(fold.content().height() > 5 for fold in shown))
-    opened.qtbot.waitUntil(lambda: inside.height() >= inside.sizeHint().height())
+
+    def is_laid_out():
+        contents = [fold.content() for fold in folds if fold.isVisible()]
+        return inside.height() >= inside.sizeHint().height() and all(
+            content.height() >= content.sizeHint().height() for content in contents
+        )
+
+    opened.qtbot.waitUntil(is_laid_out)
     whole = luminance(inside.grab().toImage())
     assert (np.median(whole) < 0.1) == (theme == "dark")
     found = {}
