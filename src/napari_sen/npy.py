@@ -1,10 +1,13 @@
-"""Arrays in ``.npy`` files, opened only where what the header claims is there."""
+"""Arrays in NumPy's files, opened only where what the header claims is there."""
 
 from __future__ import annotations
 
 import math
 import os
+import struct
 import tokenize
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +16,17 @@ from numpy.typing import NDArray
 
 from .disk import check_plain
 
-__all__ = ["open_npy"]
+__all__ = ["NPZ_DAMAGE", "open_npy"]
 
 _LARGEST_HEADER = 10_000  # characters, as NumPy's own limit
 _MOST = 1 << 62  # bytes that NumPy can count, even where a side is 0
 # What NumPy raises on damaged headers: it promises no common class.
 _DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, SyntaxError, EOFError,
            OverflowError, MemoryError, RecursionError, tokenize.TokenError)  # fmt: skip
+# What NumPy and zipfile raise on damaged ``.npz`` files.
+NPZ_DAMAGE = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError,
+              NotImplementedError, RuntimeError, OverflowError, MemoryError, SyntaxError,
+              zipfile.BadZipFile, zlib.error, tokenize.TokenError, struct.error)  # fmt: skip
 
 
 def open_npy(path: str | os.PathLike[str]) -> NDArray[np.generic]:

@@ -143,11 +143,6 @@ def _write_contours(args: Namespace, job: Job, edges: np.ndarray) -> None:
     write_each(*((path, save) for path in args.output), *pictures)
 
 
-def model_choice(args: Namespace) -> dict[str, Any]:
-    """Return the ``model`` and ``device`` arguments of the pipeline."""
-    return {"model": None if args.model == "none" else args.model, "device": args.device}
-
-
 def overlay(loaded: Loaded, labels: np.ndarray) -> np.ndarray:
     """Draw the boundaries on the image, on the middle slice of a stack."""
     return mark_boundaries(display(loaded.canvas), middle_slice(labels, 2))

@@ -15,7 +15,7 @@ from ..params import MergeSettings, require
 from ..progress import Progress, report
 from . import _kernel
 from .graph import Regions, as_volume, checked_labels, region_graph
-from .walk import WalkScale, walk_costs
+from .walk import WalkScale, walked_strength
 
 __all__ = ["Hierarchy", "build", "merge_regions"]
 
@@ -268,8 +268,7 @@ def merge_regions(
     n = len(regions.sizes)
     strength, weight = regions.strength, float(merging.boundary_weight)
     if merging.walk_weight:
-        walk = walk_costs(regions, merging, scale, progress)
-        strength, weight = weight * strength + regions.length * walk, 1.0
+        strength, weight = walked_strength(regions, merging, scale, progress), 1.0
     report(progress, 0, n - 1, "merging")
     pairs, costs = _kernel.merge(
         regions.edges,

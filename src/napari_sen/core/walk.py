@@ -22,6 +22,7 @@ __all__ = [
     "walk_gain",
     "walk_scale",
     "walk_sums",
+    "walked_strength",
 ]
 
 
@@ -142,6 +143,22 @@ def walk_costs(
         left, gain = _walk(regions, scale.median_difference, merging, progress), scale.gain
     result: NDArray[np.float64] = left * (merging.walk_weight * gain)
     return result
+
+
+def walked_strength(
+    regions: Regions,
+    merging: MergeSettings,
+    scale: WalkScale | None = None,
+    progress: Progress | None = None,
+) -> NDArray[np.float64]:
+    """Return all that borders cost beside the difference, summed along each, (E,).
+
+    That is the weighted boundary strength and the walk's part; merged with a
+    ``boundary_weight`` of 1 it is what :func:`walk_costs` describes.
+    """
+    walk = walk_costs(regions, merging, scale, progress)
+    strength: NDArray[np.float64] = float(merging.boundary_weight) * regions.strength
+    return strength + regions.length * walk
 
 
 def _walk(

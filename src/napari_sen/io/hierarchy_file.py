@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-import struct
-import tokenize
 import zipfile
-import zlib
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,6 +15,7 @@ from numpy.typing import NDArray
 from ..core import hierarchy as core
 from ..disk import atomic, check_plain, refused
 from ..errors import ImageError, OutputError
+from ..npy import NPZ_DAMAGE
 from .atomic import check_output
 from .memory import require_memory
 
@@ -82,15 +80,9 @@ def _read(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
         raise ImageError("there is no such file") from error
     except ImageError:
         raise
-    except _DAMAGE as error:
+    except NPZ_DAMAGE as error:
         words = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"it is damaged ({words}); build it again") from error
-
-
-# What zipfile and NumPy raise on damaged files: they promise no common class.
-_DAMAGE = (OSError, ValueError, KeyError, IndexError, TypeError, EOFError, SyntaxError,
-           NotImplementedError, RuntimeError, OverflowError, MemoryError, AttributeError,
-           struct.error, tokenize.TokenError, zlib.error, zipfile.BadZipFile)  # fmt: skip
 
 
 def _part(file: zipfile.ZipFile, name: str, kinds: str) -> NDArray[Any]:

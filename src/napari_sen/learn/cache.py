@@ -11,10 +11,6 @@ import hashlib
 import io
 import json
 import math
-import struct
-import tokenize
-import zipfile
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -25,7 +21,7 @@ import numpy as np
 
 from ..disk import atomic, check_plain, read_plain, remove_file
 from ..errors import DataError
-from ..npy import open_npy
+from ..npy import NPZ_DAMAGE, open_npy
 from ..params import Params, shown
 
 __all__ = [
@@ -40,10 +36,6 @@ __all__ = [
 
 FORMAT = 1
 LARGEST_TEXT = 1 << 20  # bytes
-# What NumPy raises on damaged files.
-_DAMAGE = (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError,
-           NotImplementedError, RuntimeError, OverflowError, MemoryError, SyntaxError,
-           zipfile.BadZipFile, zlib.error, tokenize.TokenError, struct.error)  # fmt: skip
 LABEL_MEMORY = 256 << 20  # bytes of label maps kept decompressed
 
 
@@ -194,7 +186,7 @@ def read_planes(folder: Path, entry: Entry, rows: np.ndarray, columns: np.ndarra
         part = stored[rows[:, None], columns]
         if not np.isfinite(part).all():
             raise ValueError("it holds what is no number")
-    except _DAMAGE as error:
+    except NPZ_DAMAGE as error:
         raise DataError(f"{path} cannot be read ({error}): delete the cache folder") from error
     scale = np.float32(1 / 255) if part.dtype == np.uint8 else np.float32(1)
     return np.asarray(part, np.float32) * scale
@@ -227,7 +219,7 @@ class LabelReader:
             _check(found[0], (entry.height, entry.width), (np.uint16, np.int32))
             if found[1].ndim != 2 or len(found[1]) <= found[0].max():
                 raise ValueError("its colours do not fit its labels")
-        except _DAMAGE as error:
+        except NPZ_DAMAGE as error:
             raise DataError(f"{path} cannot be read ({error}): delete the cache folder") from error
         self._kept[key] = found
         self._bytes += sum(array.nbytes for array in found)
