@@ -6,8 +6,10 @@ from skimage.data import astronaut
 
 import napari_sen
 from napari_sen.core.graph import region_graph
+from napari_sen.errors import ParameterError
 from napari_sen.options import Execution, Reading
 from napari_sen.params import HierarchyParams, SegmentParams
+from napari_sen.pipeline import leaves
 from napari_sen.pipeline.plan import superpixel_run
 from napari_sen.tiles.geometry import TileGrid, as_slices
 from napari_sen.tiles.region_graph import Borders, Sums, add_up, tile_borders, tile_sums
@@ -154,3 +156,20 @@ def test_default_halo_and_embedding(tmp_path):
     assert np.mean(labels == whole) > 0.99
     assert_connected(labels)
     assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
+
+
+@pytest.mark.parametrize("tile", [None, 96])
+@pytest.mark.parametrize("masked", [False, True])
+def test_trees_that_do_not_fit_are_refused_before_leaves_grow(tile, masked, monkeypatch):
+    """A mask tells how many leaves there are once it is read."""
+    monkeypatch.setattr(leaves, "available_memory", lambda: 1000)
+    mask, stages = None, []
+    if masked:
+        mask = np.ones(COLOUR.shape[:2], bool)
+        mask[:, 120:130] = False
+    with pytest.raises(ParameterError, match="method='snic'"):
+        napari_sen.segment(
+            COLOUR, 50, model=None, mask=mask, tile=tile,
+            progress=lambda done, total, stage: stages.append(stage),
+        )  # fmt: skip
+    assert not {"superpixels", "merging"} & set(stages)

@@ -94,13 +94,9 @@ class TreeSuperpixels(Product):
 
     def stages(self, work: Work) -> Steps:
         """Make the leaves, their graph, the cut."""
-        image, settings, merging = work.image, self.tree.leaves, self.tree.merging
-        stats = yield from measure(work)
-        seeds = yield from find_seeds(work, self.rule(image), settings.connectivity)
-        leaves = yield from grow_leaves(
-            work, stats, [seeds], ["fine"], settings, merging, tile=self.tile, halo=self.halo
-        )
-        common = leaves.common
+        image = work.image
+        leaves = yield from self.grown(work, "fine")
+        common, seeds = leaves.common, leaves.growths[0].seeds
         cut = self._cut_tiles if self._is_in_parts(seeds, len(common.grid)) else self._cut_whole
         yield from cut(work, leaves)
         counts = [work.done("cut")[which] for which in range(image.n_slices)]
@@ -111,10 +107,27 @@ class TreeSuperpixels(Product):
         yield from work.finish(target)
         return target
 
-    def check_memory(self, image: Image, seeds: Seeds, channels: int) -> None:
-        """Raise ParameterError if the trees of a run in tiles do not fit in the free memory."""
+    def grown(self, work: Work, name: str | None) -> Steps:
+        """Grow the leaves into a target, once their trees are known to fit in the memory."""
+        image, settings = work.image, self.tree.leaves
+        stats = yield from measure(work)
+        seeds = yield from find_seeds(work, self.rule(image), settings.connectivity)
+        model = None if work.model is None else work.model.load(work.torch_threads)
+        channels = image.raster.channels + (0 if model is None else model.dim)
+        self.check_memory(image, seeds, channels, is_whole=work.is_whole)
+        return (
+            yield from grow_leaves(
+                work, stats, [seeds], [name], settings, self.tree.merging,
+                tile=self.tile, halo=self.halo,
+            )
+        )  # fmt: skip
+
+    def check_memory(
+        self, image: Image, seeds: Seeds, channels: int, *, is_whole: bool = False
+    ) -> None:
+        """Raise ParameterError if the trees do not fit in the free memory."""
         sides, _ = settle_tiles(seeds, self.tile, self.halo or LEAF_HALO[len(seeds.shape)])
-        tiles = len(TileGrid(seeds.shape, sides))
+        tiles = 1 if is_whole else len(TileGrid(seeds.shape, sides))
         for count in set(seeds.counts):
             merged = count
             if self._is_in_parts(seeds, tiles):

@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from ..core.graph import Regions
 from ..core.hierarchy import Hierarchy, merge_regions
-from ..core.walk import walk_costs
+from ..core.walk import walked_strength
 from ..options import Execution, Reading
 from ..params import MergeSettings, SegmentParams
 from ..progress import Progress
 from .cuts import TreeSuperpixels
-from .leaves import grow_leaves, region_graph_of
+from .leaves import region_graph_of
 from .plan import superpixel_run
-from .superpixels import find_seeds, segment_count
-from .trees import abstract_tree, check_leaves
-from .work import Step, Steps, Work, measure
+from .superpixels import segment_count
+from .trees import abstract_tree
+from .work import Step, Steps, Work
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -119,10 +119,9 @@ class _Forests(TreeSuperpixels):
 
     def stages(self, work: Work) -> Steps:
         """Make the leaves, their graphs, the trees."""
-        image, settings, merging = work.image, self.tree.leaves, self.tree.merging
-        stats = yield from measure(work)
-        seeds = yield from find_seeds(work, self.rule(image), settings.connectivity)
-        leaves = yield from grow_leaves(work, stats, [seeds], [None], settings, merging)
+        image, merging = work.image, self.tree.merging
+        leaves = yield from self.grown(work, None)
+        seeds = leaves.growths[0].seeds
         kept = replace(merging, walk_weight=0.0, boundary_weight=1.0)
         regions: list[Regions | None] = []
         linkages = []
@@ -132,7 +131,6 @@ class _Forests(TreeSuperpixels):
                 regions.append(None)
                 linkages.append(np.empty((0, 4)))
                 continue
-            check_leaves(image, leaves.common.loaded(), seeds.counts[which], self.remedy)
             graph, _ = region_graph_of(leaves, which, drop=True)
             graph = _weighed(graph, merging, work.progress)
             regions.append(graph)
@@ -155,11 +153,9 @@ class _Forests(TreeSuperpixels):
 
 def _weighed(regions: Regions, merging: MergeSettings, progress: Progress | None) -> Regions:
     """Return a graph whose strength is all that its borders cost, the walk's part as well."""
-    strength = float(merging.boundary_weight) * regions.strength
     if merging.walk_weight:
-        walk = walk_costs(regions, merging, progress=progress)
-        strength = strength + regions.length * walk
-    return replace(regions, strength=strength)
+        return replace(regions, strength=walked_strength(regions, merging, progress=progress))
+    return replace(regions, strength=float(merging.boundary_weight) * regions.strength)
 
 
 def forest(
