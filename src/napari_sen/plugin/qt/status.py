@@ -72,7 +72,7 @@ class StatusPanel(QWidget):
             self._stage = (stage, now)
         self.bar.setRange(0, max(total, 0))
         self.bar.setValue(done)
-        count = f" {done} of {total}" if stage == "training" and total else ""
+        count = f" {done} of {total}" if stage in ("training", "images") and total else ""
         left = self._left(done, total, now)
         self.text.setText(f"{stage[:1].upper()}{stage[1:]}{count} ...{left}")
 
