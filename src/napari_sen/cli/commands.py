@@ -15,19 +15,12 @@ from ..core.boundaries import mark_boundaries
 from ..core.pca import pca_rgb
 from ..errors import ParameterError
 from ..io.atomic import check_folder
-from ..io.write import (
-    IMAGE_OUT,
-    LABELS_OUT,
-    PICTURE_OUT,
-    write_image,
-    write_labels,
-    write_picture,
-)
+from ..io.write import IMAGE_OUT, LABELS_OUT, PICTURE_OUT, write_image, write_labels, write_picture
 from ..options import Reading
 from ..params import ContourParams, EmbedParams, PseudoLabelParams, SegmentParams
+from ..pipeline.counts import count_of_image
 from ..pipeline.pictures import display, middle_slice
 from ..pipeline.plan import colour_run, contour_run, embedding_run, superpixel_run
-from ..pipeline.superpixels import count_of_image
 from .console import Reporter
 from .images import Loaded, check_fit, check_outputs, load
 from .job import Extra, Job, Writing, device_name, write_each

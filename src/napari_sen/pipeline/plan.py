@@ -25,13 +25,15 @@ from ..tiles.mask import given_mask, is_nan, mask_of
 from ..tiles.pool import check_scheduler
 from ..tiles.raster import Raster
 from .contour_maps import SIZES_IN_TILES, ContourMap, fine_seeds, tree_params
+from .counts import check_count
 from .cuts import TreeSuperpixels
 from .embeddings import Colours, Embedding
 from .features import Scene, warn_of_mean_shift
-from .leaves import LEAF_HALO
 from .model_choice import choose_compared, choose_model, kind_for
 from .run import Run
-from .superpixels import Superpixels, check_count, check_tiles, plain_seeds
+from .seeding import plain_seeds
+from .superpixels import Superpixels
+from .tiling import check_tiles
 from .trees import Tree, check_leaves
 from .work import Memory, Product, measure
 
@@ -129,10 +131,9 @@ def superpixel_run(
         seeds = plain_seeds(opened, product.rule(opened))
         if run.place is not None:
             if isinstance(product, TreeSuperpixels):
-                halo = halo or LEAF_HALO[opened.n_spatial]
                 channels = opened.raster.channels + (chosen.dim if chosen else 0)
                 product.check_memory(opened, seeds, channels)
-            check_tiles(seeds, execution.tile, halo)
+            check_tiles(seeds, execution.tile, product.halo_of(opened.n_spatial))
     return run
 
 
@@ -167,7 +168,8 @@ def tree_run(
     count = rule(pixels)
     run = _run(product, opened, chosen, execution)
     if run.place is not None and opened.mask is None:
-        check_tiles(plain_seeds(opened, rule), execution.tile, LEAF_HALO[opened.n_spatial])
+        halo = product.halo_of(opened.n_spatial)
+        check_tiles(plain_seeds(opened, rule), execution.tile, halo)
         check_leaves(opened, chosen, count, product.remedy)
     return run
 
@@ -199,7 +201,7 @@ def contour_run(
     run = _run(product, opened, chosen, execution)
     if run.place is not None:
         largest = fine_seeds(opened, max(params.fine_sizes))
-        check_tiles(largest, execution.tile, halo or LEAF_HALO[2])
+        check_tiles(largest, execution.tile, product.halo_of(2))
         for size in params.fine_sizes:
             check_leaves(opened, chosen, fine_seeds(opened, size).counts[0], product.remedy)
     return run
