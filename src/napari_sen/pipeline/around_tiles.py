@@ -27,20 +27,32 @@ from .leaves import Leaves, region_graph_of
 from .trees import abstract_tree
 from .work import Step, Steps, Work
 
-__all__ = ["cut_around_tiles", "cut_name", "keep_cut"]
+__all__ = ["Goal", "cut_around_tiles", "cut_name", "is_cut", "keep_cut"]
 
 _SAMPLED = 256  # tiles of which the walk's constants are taken: beyond, evenly spread ones
 _FULL = np.finfo(np.float64).max  # all merges of what touches
 
 
+@dataclass(frozen=True)
+class Goal:
+    """What one cut is to be.
+
+    Attributes
+    ----------
+    level : float or None
+        Of the cut, in all slices.
+    counts : tuple of int
+        How many superpixels each slice is to get, where no level is given.
+    """
+
+    level: float | None
+    counts: tuple[int, ...]
+
+
 def cut_around_tiles(
-    work: Work,
-    leaves: Leaves,
-    reach: Sequence[int],
-    counts: Sequence[int | None],
-    level: float | None,
+    work: Work, leaves: Leaves, reach: Sequence[int], goals: Sequence[Goal]
 ) -> Steps:
-    """Merge around every tile, find each slice's level, cut there; keep each leaf's superpixel.
+    """Merge around every tile, find each slice's levels, cut there; keep each leaf's superpixels.
 
     Parameters
     ----------
@@ -48,10 +60,8 @@ def cut_around_tiles(
     leaves : Leaves
     reach : sequence of int
         How far around a tile leaves are merged, in px along each axis.
-    counts : sequence of int or None
-        How many superpixels each slice is to get, where no level is given.
-    level : float or None
-        Of the cut, in all slices.
+    goals : sequence of Goal
+        Of each cut.
     """
     common = leaves.common
     n_slices, merging = work.image.n_slices, leaves.merging
@@ -60,21 +70,21 @@ def cut_around_tiles(
         scales = yield from _find_scales(work, leaves, reach)
     task = partial(_merge_tile, leaves, reach, scales)
     yield from work.pieces("merging", task, common.n_tiles)
-    levels = [
-        _level(leaves, which, count) if level is None else level
-        for which, count in enumerate(counts)
-    ]
+    levels = [[_level(leaves, which, goal) for which in range(n_slices)] for goal in goals]
     yield from work.pieces("joining", partial(_cut_tile, leaves, levels), common.n_tiles)
     for which in range(n_slices):
-        if which not in work.done("cut"):
-            keep_cut(work, which, _joined(leaves, which))
+        if not is_cut(work, which, len(goals)):
+            for cut in range(len(goals)):
+                keep_cut(work, which, cut, _joined(leaves, which, cut))
             yield Step(which + 1, n_slices, "cut")
 
 
-def _level(leaves: Leaves, which: int, count: int | None) -> float | None:
+def _level(leaves: Leaves, which: int, goal: Goal) -> float | None:
     """Return the level at which a slice has as many superpixels as wanted; None: no merge."""
-    common = leaves.common
-    if count is None or count >= leaves.growths[0].seeds.counts[which]:
+    if goal.level is not None:
+        return goal.level
+    common, count = leaves.common, goal.counts[which]
+    if count >= leaves.growths[0].seeds.counts[which]:
         return None
     items = range(which * len(common.grid), (which + 1) * len(common.grid))
     ends = np.concatenate([common.shelf.kept_array(_name("ends", item)) for item in items])
@@ -83,16 +93,22 @@ def _level(leaves: Leaves, which: int, count: int | None) -> float | None:
     return min(level, float(_FULL))
 
 
-def keep_cut(work: Work, which: int, groups: NDArray[np.int64]) -> None:
+def is_cut(work: Work, which: int, cuts: int) -> bool:
+    """Return whether all cuts of a slice are kept."""
+    n = work.image.n_slices
+    return all(cut * n + which in work.done("cut") for cut in range(cuts))
+
+
+def keep_cut(work: Work, which: int, cut: int, groups: NDArray[np.int64]) -> None:
     """Keep the superpixel of each leaf of a slice, from 1, and note how many there are."""
     count = int(groups.max(initial=-1)) + 1
-    work.shelf.keep_array(cut_name(which), groups.astype(np.int32) + np.int32(1))
-    work.note("cut", which, count)
+    work.shelf.keep_array(cut_name(which, cut), groups.astype(np.int32) + np.int32(1))
+    work.note("cut", cut * work.image.n_slices + which, count)
 
 
-def cut_name(which: int) -> str:
+def cut_name(which: int, cut: int) -> str:
     """Return the name under which the superpixel of each leaf of a slice is kept."""
-    return f"cut-{which}"
+    return f"cut-{which}-{cut}"
 
 
 def _name(what: str, item: int) -> str:
@@ -208,22 +224,22 @@ def _ends(linkage: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _cut_tile(
-    leaves: Leaves, levels: Sequence[float | None], item: int, poll: Progress | None
+    leaves: Leaves, levels: Sequence[Sequence[float | None]], item: int, poll: Progress | None
 ) -> None:
     """Cut around one tile; keep which of its own leaves are one, and the borders that are gone."""
     shelf, which = leaves.common.shelf, leaves.common.place(item)[0]
     kept = shelf.kept(_name("tree", item)) or {}
     numbers, is_own, edges = kept["numbers"], kept["is_own"], kept["edges"]
-    groups, level = np.arange(len(numbers)), levels[which]
-    if level is not None and is_own.any():
-        groups = abstract_tree(kept["linkage"]).groups(level=level)
-    gone = edges[groups[edges[:, 0]] == groups[edges[:, 1]]]
-    within = is_own[gone].all(axis=1)
     place = np.cumsum(is_own) - 1
-    parts = _components(place[gone[within]], int(is_own.sum()))
-    shelf.keep(
-        _name("joined", item), numbers=numbers[is_own], parts=parts, across=numbers[gone[~within]]
-    )
+    for cut, of_slices in enumerate(levels):
+        groups, level = np.arange(len(numbers)), of_slices[which]
+        if level is not None and is_own.any():
+            groups = abstract_tree(kept["linkage"]).groups(level=level)
+        gone = edges[groups[edges[:, 0]] == groups[edges[:, 1]]]
+        within = is_own[gone].all(axis=1)
+        parts = _components(place[gone[within]], int(is_own.sum()))
+        across = numbers[gone[~within]]
+        shelf.keep(_joined_name(item, cut), numbers=numbers[is_own], parts=parts, across=across)
 
 
 def _components(links: NDArray[np.integer], n: int) -> NDArray[np.int64]:
@@ -242,7 +258,11 @@ def _by_first(groups: NDArray[np.integer]) -> NDArray[np.int64]:
     return rank[place]
 
 
-def _joined(leaves: Leaves, which: int) -> NDArray[np.int64]:
+def _joined_name(item: int, cut: int) -> str:
+    return _name("joined", item) + f"-{cut}"
+
+
+def _joined(leaves: Leaves, which: int, cut: int) -> NDArray[np.int64]:
     """Return the superpixel of every leaf of a slice, numbered by its smallest leaf.
 
     A border between leaves of two tiles is gone where both tiles say so: where they disagree,
@@ -253,7 +273,7 @@ def _joined(leaves: Leaves, which: int) -> NDArray[np.int64]:
     part = np.empty(seeds.counts[which], np.int64)
     count, across = 0, [np.empty((0, 2), np.int64)]
     for item in range(which * tiles, (which + 1) * tiles):
-        kept = common.shelf.kept(_name("joined", item)) or {}
+        kept = common.shelf.kept(_joined_name(item, cut)) or {}
         part[kept["numbers"] - start] = kept["parts"] + count
         count += int(kept["parts"].max(initial=-1)) + 1
         across.append(kept["across"])

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
-from ..errors import ImageError
+from ..errors import ImageError, ParameterError
 from ..params import SegmentParams
 from ..tiles.image import Image
 
-__all__ = ["CountRule", "check_count", "count_of_image", "segment_count", "wanted_count"]
+__all__ = [
+    "CountRule",
+    "check_count",
+    "count_of_image",
+    "granularities",
+    "segment_count",
+    "wanted_count",
+]
 
 CountRule = Callable[[int], int]  # from a slice's pixels inside to how many superpixels it gets
 
@@ -58,3 +67,23 @@ def count_of_image(params: SegmentParams, image: Image) -> int:
         return rule(image.slice_pixels) * image.n_slices
     slices = (image.inside(image.index(which), image.whole) for which in range(image.n_slices))
     return sum(rule(int(inside.sum())) for inside in slices if inside is not None)
+
+
+def granularities(params: SegmentParams, **given: Any) -> SegmentParams | tuple[SegmentParams, ...]:
+    """Return parameters for what is given: a number, a size or a level, or several of one.
+
+    Raises
+    ------
+    ParameterError
+        If a value cannot be used.
+    """
+    there: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    for name, values in there.items():
+        is_array = isinstance(values, np.ndarray) and values.ndim > 0
+        if is_array or isinstance(values, list | tuple | range):
+            several: list[Any] = [*values]
+            if not several:
+                raise ParameterError(f"{name} is empty: give one value, or several")
+            return tuple(replace(params, **{name: value}) for value in several)
+    chosen: SegmentParams = replace(params, **there)
+    return chosen

@@ -24,7 +24,7 @@ from ..tiles.geometry import TileGrid
 from ..tiles.image import Image
 from ..tiles.seeds import Seeds
 from ..tiles.target import Target
-from .around_tiles import cut_around_tiles, cut_name, keep_cut
+from .around_tiles import Goal, cut_around_tiles, cut_name, is_cut, keep_cut
 from .counts import CountRule, segment_count
 from .leaves import Leaves, check_tree_memory, fine_count, grow_leaves
 from .seeding import find_seeds
@@ -59,11 +59,14 @@ class TreeSuperpixels(Product):
     reach : float or None
         Pixels around a tile in which leaves are merged with its own; None: enough, and slices of
         up to a million leaves are merged as a whole.
+    stack : tuple of SegmentParams
+        Where several granularities are wanted, of one tree: the first axis of the result.
     """
 
     wanted: SegmentParams
     tree: TreeSettings
     reach: float | None = None
+    stack: tuple[SegmentParams, ...] = ()
 
     name = "superpixels of the tree"
     usual_halo = LEAF_HALO
@@ -72,12 +75,18 @@ class TreeSuperpixels(Product):
     def identity(self) -> dict[str, Any]:
         """Return all that the labels depend on beside image and model."""
         mine = {"wanted": self.wanted.to_dict(), "tree": asdict(self.tree), "reach": self.reach}
-        return super().identity() | mine
+        more = {"stack": [each.to_dict() for each in self.stack]} if self.stack else {}
+        return super().identity() | mine | more
+
+    @property
+    def cuts(self) -> tuple[SegmentParams, ...]:
+        """What each cut of the tree is to be."""
+        return self.stack or (self.wanted,)
 
     def rule(self, image: Image) -> CountRule:
         """Return how many leaves a slice gets, by its number of pixels inside."""
-        cut = None if self.wanted.level is not None else segment_count(self.wanted, image)
-        return partial(_leaves_for_cut, self.tree.fine_size, image.spacing, cut)
+        cuts = [segment_count(each, image) for each in self.cuts if each.level is None]
+        return partial(_leaves_for_cuts, self.tree.fine_size, image.spacing, tuple(cuts))
 
     def stages(self, work: Work) -> Steps:
         """Make the leaves, their graph, the cut."""
@@ -86,11 +95,17 @@ class TreeSuperpixels(Product):
         common, seeds = leaves.common, leaves.growths[0].seeds
         cut = self._cut_tiles if self._is_in_parts(seeds, len(common.grid)) else self._cut_whole
         yield from cut(work, leaves)
-        counts = [work.done("cut")[which] for which in range(image.n_slices)]
-        firsts = np.concatenate([[0], np.cumsum(counts)]).tolist()
-        target = work.target(None, label_dtype(firsts[-1]), common.grid, n_labels=firsts[-1])
-        task = partial(_relabel_tile, leaves, target, firsts)
-        yield from work.pieces("labels", task, common.n_tiles, where=common.where)
+        done, n = work.done("cut"), image.n_slices
+        counts = [[done[cut * n + k] for k in range(n)] for cut in range(len(self.cuts))]
+        firsts = [np.concatenate([[0], np.cumsum(each)]).tolist() for each in counts]
+        totals = [each[-1] for each in firsts]
+        target = work.target(
+            None, label_dtype(max(totals)), common.grid,
+            n_labels=totals if self.stack else totals[0], stack=len(self.stack),
+        )  # fmt: skip
+        task = partial(_relabel_tile, leaves, target, firsts, bool(self.stack))
+        where = None if self.stack else common.where
+        yield from work.pieces("labels", task, common.n_tiles, where=where)
         yield from work.finish(target)
         return target
 
@@ -137,31 +152,25 @@ class TreeSuperpixels(Product):
         """Cut the tree of every slice; keep which superpixel each leaf belongs to."""
         n_slices, seeds = work.image.n_slices, leaves.growths[0].seeds
         for which in range(n_slices):
-            if which not in work.done("cut"):
+            if not is_cut(work, which, len(self.cuts)):
                 yield Step(which, n_slices, "merging")
-                groups = np.empty(0, np.int64)
+                groups = [np.empty(0, np.int64)] * len(self.cuts)
                 if seeds.counts[which]:
                     tree = abstract_tree(merged_tree(leaves, which, poll=work.progress)[1])
-                    groups = self._groups(tree, work.image, seeds.pixels[which])
-                keep_cut(work, which, groups)
+                    pixels = seeds.pixels[which]
+                    groups = [_groups(each, tree, work.image, pixels) for each in self.cuts]
+                for cut, each in enumerate(groups):
+                    keep_cut(work, which, cut, each)
         yield Step(n_slices, n_slices, "merging")
-
-    def _groups(self, tree: MergeTree, image: Image, pixels: int) -> NDArray[np.int64]:
-        """Return the superpixel of every leaf of a slice."""
-        if self.wanted.level is not None:
-            return tree.groups(level=self.wanted.level)
-        # Parts of a mask that do not touch cannot be merged, so there are at least so many.
-        count = max(segment_count(self.wanted, image)(pixels), tree.n_parts)
-        return tree.groups(min(count, tree.n_leaves))
 
     def _cut_tiles(self, work: Work, leaves: Leaves) -> Steps:
         """Cut around every tile; keep the superpixel of each leaf."""
         seeds = leaves.growths[0].seeds
-        counts: list[int | None] = [None] * work.image.n_slices
-        if self.wanted.level is None:
-            counts = list(map(segment_count(self.wanted, work.image), seeds.pixels))
-        reach = self._reach(work.image, seeds)
-        yield from cut_around_tiles(work, leaves, reach, counts, self.wanted.level)
+        goals = [
+            Goal(each.level, tuple(map(segment_count(each, work.image), seeds.pixels)))
+            for each in self.cuts
+        ]
+        yield from cut_around_tiles(work, leaves, self._reach(work.image, seeds), goals)
 
     def _reach(self, image: Image, seeds: Seeds) -> tuple[int, ...]:
         """Return how far around a tile leaves are merged, in px along each axis."""
@@ -169,33 +178,51 @@ class TreeSuperpixels(Product):
         if reach is None:
             pixels = sum(seeds.pixels)
             leaf = mean_diameter(pixels, seeds.total, spacing)
-            cut = leaf * FINE_PER_SEGMENT
-            if self.wanted.level is None:
-                count = sum(map(segment_count(self.wanted, image), seeds.pixels))
-                cut = mean_diameter(pixels, count, spacing)
-            reach = DIAMETERS * cut + (LEAVES * leaf if self.tree.merging.walk_weight else 0)
+            numbers = [
+                sum(map(segment_count(each, image), seeds.pixels))
+                for each in self.cuts
+                if each.level is None
+            ]
+            diameters = [mean_diameter(pixels, number, spacing) for number in numbers]
+            largest = max(diameters, default=leaf * FINE_PER_SEGMENT)
+            reach = DIAMETERS * largest + (LEAVES * leaf if self.tree.merging.walk_weight else 0)
         return tuple(math.ceil(reach * min(spacing) / size) for size in spacing)
 
     def found(self, result: Any) -> dict[str, Any]:
-        """Return the number of superpixels made."""
+        """Return the number of superpixels made, of each granularity."""
+        if self.stack and isinstance(result, np.ndarray):
+            return {"superpixels": [superpixels_found(each)["superpixels"] for each in result]}
         return superpixels_found(result)
 
 
-def _leaves_for_cut(
-    fine_size: float, spacing: Sequence[float], cut: CountRule | None, pixels: int
+def _leaves_for_cuts(
+    fine_size: float, spacing: Sequence[float], cuts: Sequence[CountRule], pixels: int
 ) -> int:
     if pixels == 0:
         return 0
     fine = fine_count(fine_size, spacing, pixels)
-    if cut is None:
-        return fine
-    return min(max(fine, cut(pixels) * FINE_PER_SEGMENT), pixels)
+    most = max((cut(pixels) for cut in cuts), default=0)
+    return min(max(fine, most * FINE_PER_SEGMENT), pixels)
+
+
+def _groups(wanted: SegmentParams, tree: MergeTree, image: Image, pixels: int) -> NDArray[np.int64]:
+    """Return the superpixel of every leaf of a slice."""
+    if wanted.level is not None:
+        return tree.groups(level=wanted.level)
+    # Parts of a mask that do not touch cannot be merged, so there are at least so many.
+    count = max(segment_count(wanted, image)(pixels), tree.n_parts)
+    return tree.groups(min(count, tree.n_leaves))
 
 
 def _relabel_tile(
-    leaves: Leaves, target: Target, firsts: list[int], item: int, poll: Progress | None
+    leaves: Leaves,
+    target: Target,
+    firsts: list[list[int]],
+    is_stack: bool,
+    item: int,
+    poll: Progress | None,
 ) -> None:
-    """Write the cut's superpixels of one tile."""
+    """Write the superpixels of one tile, of each cut."""
     common, growth = leaves.common, leaves.growths[0]
     which, core = common.place(item)
     index = common.image.index(which)
@@ -203,8 +230,9 @@ def _relabel_tile(
     if not fine.any():
         return
     dtype = np.dtype(target.dtype)
-    cut = common.shelf.kept_array(cut_name(which)).astype(dtype) + dtype.type(firsts[which])
-    # One entry more: label 0, outside, has no leaf and is looked up at the end.
-    table = np.append(cut, dtype.type(0))
     place = np.where(fine > 0, fine - (growth.seeds.first(which) + 1), -1)
-    target.write(index, core, table[place])
+    for cut, first in enumerate(firsts):
+        groups = common.shelf.kept_array(cut_name(which, cut)).astype(dtype)
+        # One entry more: label 0, outside, has no leaf and is looked up at the end.
+        table = np.append(groups + dtype.type(first[which]), dtype.type(0))
+        target.write((cut, *index) if is_stack else index, core, table[place])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -60,7 +61,7 @@ log = logging.getLogger("napari_sen")
 
 def superpixel_run(
     image: Any,
-    params: SegmentParams,
+    params: SegmentParams | Sequence[SegmentParams],
     *,
     model: Chosen = "auto",
     reading: Reading = Reading(),  # noqa: B008  (frozen)
@@ -79,8 +80,8 @@ def superpixel_run(
     Parameters
     ----------
     image : array, path or list
-    params : SegmentParams
-        How superpixels are made.
+    params : SegmentParams or sequence of SegmentParams
+        How superpixels are made; several differ in number, size or level alone.
     model : Model, name, path or None
     reading : Reading
         How the image is to be understood.
@@ -113,6 +114,9 @@ def superpixel_run(
     >>> run.result().shape
     (300, 200)
     """
+    stack: tuple[SegmentParams, ...] = ()
+    if not isinstance(params, SegmentParams):
+        stack, params = tuple(params), params[0]
     tree = tree or tree_of(params)
     opened = _opened(image, reading, execution, "superpixels", _weighs(model, params))
     chosen = choose_compared(
@@ -122,10 +126,18 @@ def superpixel_run(
     kind = kind_for(chosen, opened.kind)
     product: Superpixels | TreeSuperpixels
     if params.method == "snic":
+        if stack:
+            raise ParameterError(
+                "several granularities are cuts of one tree: leave method='snic' out, or ask for "
+                "one of them"
+            )
         product = Superpixels(params, kind, tile=execution.tile, halo=halo)
     else:
-        product = TreeSuperpixels(params, tree.tree(kind), reach, tile=execution.tile, halo=halo)
-    check_count(params, opened)
+        product = TreeSuperpixels(
+            params, tree.tree(kind), reach, stack, tile=execution.tile, halo=halo
+        )
+    for each in stack or [params]:
+        check_count(each, opened)
     run = _run(product, opened, chosen, execution)
     if opened.mask is None:
         seeds = plain_seeds(opened, product.rule(opened))

@@ -82,7 +82,7 @@ def superpixels_found(result: Any) -> dict[str, Any]:
     """Return the number of labels of a label map, or of the open store that holds it."""
     if isinstance(result, np.ndarray):
         return {"superpixels": int(np.count_nonzero(np.bincount(result.ravel())[1:]))}
-    return {"superpixels": int(result.attrs[ATTRIBUTE]["labels"])}
+    return {"superpixels": result.attrs[ATTRIBUTE]["labels"]}
 
 
 def _grow_tile(common: Common, growth: Growth, item: int, poll: Progress | None) -> list[int]:

@@ -199,7 +199,8 @@ class Work(ABC):
             Of the pixels.
         grid : TileGrid
         **about
-            ``channels``, ``labels`` (whether it is a label map), ``rgb``, ``n_labels``.
+            ``channels``, ``labels`` (whether it is a label map), ``rgb``, ``n_labels``, ``stack``
+            (how many maps there are of each slice; 0: one, without an axis).
         """
 
     @abstractmethod
@@ -265,6 +266,8 @@ class Memory(Work):
         """Return an empty array."""
         channels = about.get("channels")
         shape = self.image.shape if channels is None else (*self.image.shape, channels)
+        if stack := about.get("stack", 0):
+            shape = (stack, *shape)
         return ArrayTarget(np.zeros(shape, dtype))
 
     def finish(self, target: Target) -> Iterator[Step]:
