@@ -159,3 +159,25 @@ def test_undo_and_redo_go_through_every_state(steps):
 
 def state(partition):
     return (partition.table().tolist(), partition.class_table().tolist())
+
+
+def test_pieces_merged_by_hand_stay_in_another_cut_of_the_same_leaves():
+    """Four columns of three: hand-made ones stay whole, come back, and are forgotten once split."""
+    columns = np.kron(np.arange(1, 13).reshape(3, 4), np.ones((2, 2), int))
+    before = Partition(columns)
+    before.merge([1, 2])
+    before.paint([1], 3)
+    leaves = Partition(columns)
+    leaves.take_over(before)
+    assert leaves.label_at((0, 0)) == leaves.label_at((0, 2)) == 1
+    assert leaves.classes() == {1: 3}
+    assert not leaves.can_undo
+    again = Partition(columns)
+    again.take_over(leaves)
+    np.testing.assert_array_equal(again.table(), leaves.table())
+    leaves.split([1])
+    forgotten = Partition(columns)
+    forgotten.take_over(leaves)
+    np.testing.assert_array_equal(forgotten.table(), np.arange(13))
+    with pytest.raises(ImageError, match="another label image"):
+        Partition(columns[:, ::2]).take_over(leaves)

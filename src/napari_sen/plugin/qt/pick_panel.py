@@ -271,7 +271,7 @@ class PickPanel(StepPanel):
         """Show what is known."""
         picking, partition = self._picking, self._picking.partition
         self.tools_widget.setEnabled(partition is not None)
-        self.actions_["undo"].setEnabled(partition is not None and partition.can_undo)
+        self.actions_["undo"].setEnabled(picking.can_undo)
         self.actions_["redo"].setEnabled(partition is not None and partition.can_redo)
         for name in ("merge", "split"):
             self.actions_[name].setEnabled(bool(picking.selected))

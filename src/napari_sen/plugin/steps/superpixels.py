@@ -64,8 +64,8 @@ def superpixels(source: LayerImage, settings: Settings, control: Control) -> Fin
         device=settings.device,
         progress=control.progress,
     )
-    control.progress(0, 1, "measuring")
     embedding = _embedding(image, inside, source, settings, control)
+    control.progress(0, 1, "measuring")
     table = measure(found.leaves, image, source, embedding)
     trees = Trees(found, source.placement, source.name, source.where, source.extent, table)
     count = int(found.groups(max(found.wanted)).max()) if len(found.wanted) == 1 else 0
@@ -92,10 +92,10 @@ def flat(source: LayerImage, settings: Settings, control: Control) -> Finished:
     labels = napari_sen.segment(
         image, **settings.reading(source), **options, mask=inside, progress=control.progress
     )
-    control.progress(0, 1, "measuring")
     embedding = None
     if params.embedding_weight != 0:
         embedding = _embedding(image, inside, source, settings, control)
+    control.progress(0, 1, "measuring")
     table = measure(labels, image, source, embedding)
     name = f"{source.name} flat superpixels" + (f", {source.where}" if source.where else "")
     data = pyramid(source.placement.shape(for_display(labels)))
