@@ -115,13 +115,17 @@ class Granularity:
         self.changed.emit()
 
     def of_image(self, image: Any) -> Any:
-        """Return the live layer of an image; None where there is none."""
+        """Return the layer of an image's superpixels, live ones first; None where there is none."""
+        found = None
         for layer in self.layers:
             about = made_of(layer)
-            is_live = about is not None and about.trees is not None and not about.extra.get("kept")
-            if is_live and about is not None and about.source is image:
+            if about is None or about.source is not image or about.extra.get("kept"):
+                continue
+            if about.trees is not None:
                 return layer
-        return None
+            if about.is_result:
+                found = layer
+        return found
 
     def follow(self, layer: Any) -> None:
         """Act on a layer of superpixels, or on that of an image."""

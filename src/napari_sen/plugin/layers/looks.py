@@ -116,6 +116,7 @@ class Looks:
         """Return whether the outlines of a layer are drawn as lines on the canvas."""
         about = made_of(layer)
         ours = about is not None and about.what == "superpixels"
+        ours = ours and "stored" not in about.extra  # not read as a whole
         return self.lines and ours and self.look == "outline" and not layer.multiscale
 
     def follow_zoom(self, layers: Sequence[Any], zoom: float) -> None:

@@ -60,6 +60,11 @@ class Made:
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def is_result(self) -> bool:
+        """Whether these superpixels are a cut of a tree that is at hand, or lie on disk."""
+        return self.trees is not None or "stored" in self.extra
+
+    @property
     def source(self) -> Any:
         """The layer of the image, as long as there is one."""
         return None if self.image is None else self.image()

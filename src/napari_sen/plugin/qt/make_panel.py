@@ -38,6 +38,10 @@ INTERVAL = 40
 FINEST = 10.0  # px: pieces below are made only if they are asked for
 MANY = 60_000  # leaves: merging that many anew takes longer than a hand waits
 SMALL = "padding: 0px;"
+ON_DISK = (
+    "These superpixels lie on disk and keep their number: choose another, then press the button to "
+    "make them anew."
+)
 
 
 class MakePanel(StepPanel):
@@ -227,6 +231,9 @@ class MakePanel(StepPanel):
             tiled = STEPS[self.key].tiled
             assert tiled is not None
             text = why_tiled(source, tiled.product, self._session.model is not None)
+            about = self._session.granularity.about
+            if about is not None and "stored" in about.extra:
+                text = ON_DISK
         self.note.setText(text)
         self.note.setVisible(bool(text))
 

@@ -125,7 +125,8 @@ def _tiled(
         execution=settings.execution(step),
     )
     kind = "flat superpixels" if step == "flat" else "superpixels"
-    growth = Growth(goal, "labels", f"{source.name} {kind}", source.placement)
+    options = mark("superpixels", extent=source.extent, stored=True)
+    growth = Growth(goal, "labels", f"{source.name} {kind}", source.placement, options)
     grow(run, growth, control)
     count = f"{run.found()['superpixels']} {kind} ({settings.model_note(source)})"
     return Finished([growth.final(run.path)], f"{count}, in {goal.name}")
