@@ -21,8 +21,8 @@ from napari_sen.plugin.layers.growing import Growth
 from napari_sen.plugin.layers.growing_store import GrowingStore
 from napari_sen.plugin.layers.results import Result
 from napari_sen.plugin.layers.stored import open_stored
-from napari_sen.plugin.state.pace import PARTS
 from napari_sen.plugin.state.control import Control
+from napari_sen.plugin.state.pace import PARTS
 from napari_sen.plugin.state.placement import Placement
 from napari_sen.plugin.state.storage import Storage
 from napari_sen.plugin.steps.session import Session

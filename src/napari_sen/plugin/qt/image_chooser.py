@@ -60,9 +60,7 @@ def explained(source: LayerImage) -> str:
     text = f"Taken for {KIND_NAMES[source.kind]}: {source.why}."
     if source.is_scaled:
         return f"{text}\nPixel size: {_pixel(source)}, from {source.size_from}."
-    return (
-        f"{text}\nPixel size: not known, so sizes are in pixels. A scale of the layer changes that."
-    )
+    return f"{text}\nPixel size: not known, so sizes are in pixels."
 
 
 def _pixel(source: LayerImage) -> str:
@@ -99,10 +97,10 @@ class ImageChooser(QWidget):
             viewer, _is_image, "Image layer", "The image to work on", empty="no image open"
         )
         self.pin = QToolButton()
-        self.pin.setText("keep")
+        self.pin.setText("Pin")
         self.pin.setCheckable(True)
-        self.pin.setToolTip("Keep this image, whatever layer is selected or opened")
-        self.pin.setAccessibleName("Keep this image")
+        self.pin.setToolTip("Stay with this image, whatever layer is selected or opened")
+        self.pin.setAccessibleName("Pin this image")
         self.channels = named_combo("Channel axis", "The axis that holds channels, if there is one")
         self.stack = named_combo("Slices", "What to do with the further axes")
         for key, text in STACKS.items():

@@ -71,7 +71,9 @@ class PickPanel(StepPanel):
         self._saver = self._timer(SAVE_AFTER, self._save_now)
         self._predictor = self._timer(PREDICT_AFTER, self.predict.emit)
         self._tools = PickTools(self._picking, self.failed.emit)
-        self.toggle = _button("Refine", "Work on superpixels by mouse and keys; press again to end")
+        self.toggle = _button(
+            "Refine", "Work on superpixels with mouse and keys; press again to stop"
+        )
         self.toggle.setCheckable(True)
         self.box = LayerBox(
             self._viewer, is_superpixels, "Superpixels",
@@ -96,8 +98,10 @@ class PickPanel(StepPanel):
         self.live.setToolTip("Predict again after every stroke, once two classes are painted")
         self.doubt = _button("Least certain", "Show the superpixel whose class is least certain")
         self.sure = _button("Confidence", "Show or hide how sure the prediction is")
-        self.saving = _button("Save ...", "Save classes and examples as a file, to go on later")
-        self.loading = _button("Load ...", "Load such a file; on another image it gives examples")
+        self.saving = _button("Save ...", "Save the classes and the painted examples to a file")
+        self.loading = _button(
+            "Load ...", "Load such a file; on another image it serves as examples"
+        )
         self.export = ExportButton(session, self._viewer)
         self.tools_widget = QWidget()
         self._arrange()

@@ -201,7 +201,7 @@ SUPERPIXELS = DockStep(
 )
 FLAT = DockStep(
     "Flat superpixels",
-    "Pieces of about one size everywhere, grown from a grid of seeds (SNIC), as in the paper.",
+    "Pieces of about one size everywhere, grown from a grid of seeds (SNIC).",
     flat,
     (SegmentParams,),
     ("compactness",),
