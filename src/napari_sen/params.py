@@ -52,7 +52,6 @@ MODEL_KINDS: Mapping[str, Kind] = {
     "natural": "natural",
     "natural-full": "natural",
     "microscopy": "microscopy",
-    "microscopy-full": "microscopy",
 }
 Suited: TypeAlias = Mapping[str, Mapping[str, float]]
 
