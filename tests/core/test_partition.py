@@ -210,3 +210,25 @@ def test_an_object_splits_where_the_tree_gives_up_last():
     partition.split([1])
     np.testing.assert_array_equal(partition.table()[1:], [1, 1, 3, 3, 5, 5, 5, 5])
     assert partition.classes() == {1: 1, 3: 1, 5: 1}
+
+
+def test_pieces_merged_by_hand_stay_in_another_cut_of_the_same_leaves():
+    """Four columns of three: hand-made ones stay whole, come back, and are forgotten once split."""
+    columns = np.kron(np.arange(1, 13).reshape(3, 4), np.ones((2, 2), int))
+    before = Partition(columns)
+    before.merge([1, 2])
+    before.paint([1], 3)
+    leaves = Partition(columns)
+    leaves.take_over(before)
+    assert leaves.label_at((0, 0)) == leaves.label_at((0, 2)) == 1
+    assert leaves.classes() == {1: 3}
+    assert not leaves.can_undo
+    again = Partition(columns)
+    again.take_over(leaves)
+    np.testing.assert_array_equal(again.table(), leaves.table())
+    leaves.split([1])
+    forgotten = Partition(columns)
+    forgotten.take_over(leaves)
+    np.testing.assert_array_equal(forgotten.table(), np.arange(13))
+    with pytest.raises(ImageError, match="another label image"):
+        Partition(columns[:, ::2]).take_over(leaves)

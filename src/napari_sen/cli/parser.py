@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any, NoReturn
 
 from ..evaluation.detector_settings import DETECTORS
-from ..evaluation.settings import CHOSEN
+from ..evaluation.settings import CHOSEN, SIZES
 from ..params import (
     KINDS,
     ContourParams,
@@ -482,6 +482,21 @@ def _evaluate(commands: Any) -> None:
         help=f"any of {', '.join(CHOSEN)}; with --contours, of {', '.join(DETECTORS)}",
     )
     parser.add_argument(
+        "--external",
+        action="append",
+        default=[],
+        metavar="COMMAND",
+        help="also compare a program of another kind, for example "
+        "'disf=./DISF_demo {image} 8000 {n_segments} {labels.pgm}'; may be given several times",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=300.0,
+        metavar="SECONDS",
+        help="the longest time for one label map of --external (default 300)",
+    )
+    parser.add_argument(
         "--contours",
         action="store_true",
         help="instead: boundary detectors by the benchmark of BSDS500 (ODS, OIS, AP)",
@@ -490,7 +505,7 @@ def _evaluate(commands: Any) -> None:
         "--n-segments",
         type=_numbers,
         metavar="N,N",
-        help="numbers of superpixels (default 50,100,200,300,400,500; for --tune 50,200)",
+        help=f"numbers of superpixels (default {','.join(map(str, SIZES))}; for --tune 50,200)",
     )
     parser.add_argument("--split", help="of the BSDS layout (default test; for --tune val)")
     parser.add_argument(

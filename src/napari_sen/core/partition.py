@@ -80,6 +80,10 @@ class Partition:
             if classes.shape != self._class.shape:
                 raise ImageError("these classes belong to another label image")
             self._class[:] = classes
+        # By the node of a piece that was merged by hand, its leaves; and those of pieces that were
+        # merged by hand on another cut, which this one cannot show.
+        self._by_hand: dict[int, NDArray[np.intp]] = {}
+        self._waiting: list[NDArray[np.intp]] = []
         self._boxes: list[tuple[slice, ...]] = ndimage.find_objects(self.base)
         self._tree = tree
         self._edges: NDArray[np.int32] | None = None
@@ -163,23 +167,28 @@ class Partition:
         ParameterError
             If no two of them touch.
         """
-        nodes = np.unique(self._node[self.leaves_of(labels)])
-        group = self._touching(nodes)
-        changed = []
+        merged = self._joined(np.unique(self._node[self.leaves_of(labels)]))
+        if not merged:
+            raise ParameterError(
+                "nothing to merge: select two or more superpixels that touch each other"
+            )
+        self._by_hand |= merged
         node = self._node.copy()
+        for parent, leaves in merged.items():
+            node[leaves] = parent
+        return self._do(np.concatenate(list(merged.values())), node, self._class)
+
+    def _joined(self, nodes: NDArray[np.int64]) -> dict[int, NDArray[np.intp]]:
+        """Make a node above those of ``nodes`` that touch; return the leaves of each new one."""
+        group = self._touching(nodes)
+        found = {}
         for number in np.flatnonzero(np.bincount(group) > 1):
             children = tuple(nodes[group == number].tolist())
             parent = len(self._label)
             self._label.append(min(self._label[child] for child in children))
             self._children[parent] = children
-            leaves = np.flatnonzero(np.isin(self._node, children))
-            node[leaves] = parent
-            changed.append(leaves)
-        if not changed:
-            raise ParameterError(
-                "nothing to merge: select two or more superpixels that touch each other"
-            )
-        return self._do(np.concatenate(changed), node, self._class)
+            found[parent] = np.flatnonzero(np.isin(self._node, children))
+        return found
 
     def join(
         self, classes: NDArray[np.integer[Any]] | None = None, *, n_spatial: int | None = None
@@ -300,6 +309,42 @@ class Partition:
         classes = self._class.copy()
         classes[leaves] = value
         return self._do(leaves, self._node, classes)
+
+    def take_over(self, other: Partition) -> None:
+        """Take over what was done to other pieces of the same leaves; it is no step to undo.
+
+        Leaves keep their classes. What was merged by hand stays in one piece: of the pieces of
+        this cut, those that lie in it for the most part. Where that is a single one, another cut
+        may show it again.
+
+        Raises
+        ------
+        ImageError
+            If they are of other leaves.
+        """
+        if not np.array_equal(other.base, self.base):
+            raise ImageError("these pieces belong to another label image")
+        self._class[:] = other._class
+        self._edges = other._edges
+        there = set(np.unique(other._node).tolist())
+        merged = [leaves for node, leaves in other._by_hand.items() if node in there]
+        sizes = np.bincount(self.base.ravel(), minlength=self.n_leaves + 1)[1:]
+        for leaves in other._waiting + merged:
+            found = self._joined(self._mostly_in(leaves, sizes))
+            for parent, below in found.items():
+                self._node[below] = parent
+            if found:
+                self._by_hand[next(iter(found))] = leaves
+            else:
+                self._waiting.append(leaves)
+
+    def _mostly_in(
+        self, leaves: NDArray[np.intp], sizes: NDArray[np.integer[Any]]
+    ) -> NDArray[np.int64]:
+        """Return the pieces' nodes of which more than half of the pixels lie in some leaves."""
+        inside = np.bincount(self._node[leaves], sizes[leaves], len(self._label))
+        whole = np.bincount(self._node, sizes, len(self._label))
+        return np.flatnonzero(2 * inside > whole)
 
     def paint_like(self, other: Partition) -> None:
         """Take over the classes of other pieces of the same image: most of each one's pixels say.

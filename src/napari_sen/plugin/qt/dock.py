@@ -15,6 +15,7 @@ from ..layers.results import Finished
 from ..state.catalogue import Found, catalogue, look_up
 from ..state.control import Control
 from ..state.observed import follow
+from ..state.words import in_words
 from ..steps.remembered import forget, keep, recall
 from ..steps.session import Session
 from ..steps.steps import STEPS
@@ -260,6 +261,7 @@ class SenDock(QWidget):
     def _fail(self, message: str) -> None:
         from napari.utils.notifications import show_error
 
+        message = in_words(message)
         show_error(message)
         if not self.runner.is_busy:
             self.results.drop_preview()

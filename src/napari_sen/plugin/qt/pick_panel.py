@@ -75,7 +75,9 @@ class PickPanel(StepPanel):
         self._saver = self._timer(SAVE_AFTER, self._save_now)
         self._predictor = self._timer(PREDICT_AFTER, self.predict.emit)
         self._tools = PickTools(self._picking, self.failed.emit)
-        self.toggle = _button("Refine", "Work on superpixels by mouse and keys; press again to end")
+        self.toggle = _button(
+            "Refine", "Work on superpixels with mouse and keys; press again to stop"
+        )
         self.toggle.setCheckable(True)
         self.box = LayerBox(
             self._viewer, is_superpixels, "Superpixels",
@@ -100,8 +102,10 @@ class PickPanel(StepPanel):
         self.live.setToolTip("Predict again after every stroke, once two classes are painted")
         self.doubt = _button("Least certain", "Show the superpixel whose class is least certain")
         self.sure = _button("Confidence", "Show or hide how sure the prediction is")
-        self.saving = _button("Save ...", "Save classes and examples as a file, to go on later")
-        self.loading = _button("Load ...", "Load such a file; on another image it gives examples")
+        self.saving = _button("Save ...", "Save the classes and the painted examples to a file")
+        self.loading = _button(
+            "Load ...", "Load such a file; on another image it serves as examples"
+        )
         self.export = ExportButton(session, self._viewer)
         self.objects = ObjectButtons(session, self._viewer)
         self.tools_widget = QWidget()
@@ -280,7 +284,7 @@ class PickPanel(StepPanel):
         """Show what is known."""
         picking, partition = self._picking, self._picking.partition
         self.tools_widget.setEnabled(partition is not None)
-        self.actions_["undo"].setEnabled(partition is not None and partition.can_undo)
+        self.actions_["undo"].setEnabled(picking.can_undo)
         self.actions_["redo"].setEnabled(partition is not None and partition.can_redo)
         for name in ("merge", "split"):
             self.actions_[name].setEnabled(bool(picking.selected))
