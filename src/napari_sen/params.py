@@ -104,6 +104,13 @@ def _is_finite(value: Any) -> bool:
         return False
 
 
+def require_texts(name: str, values: Any) -> tuple[str, ...]:
+    """Return a list of texts as a tuple, or raise ParameterError."""
+    if not isinstance(values, list | tuple) or not all(isinstance(each, str) for each in values):
+        raise ParameterError(f"{name} must be a list of texts, got {shown(values)}")
+    return tuple(values)
+
+
 def shown(value: Any) -> str:
     """Return a value as messages show it, on one line and not too long."""
     try:
