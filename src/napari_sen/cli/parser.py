@@ -242,7 +242,7 @@ def _segment(commands: Any) -> None:
     _mask(parser)
     _model(parser)
     _large(parser)
-    add_params(parser, SegmentParams, title="superpixels")
+    add_params(parser, SegmentParams, title="superpixels", several=("n_segments", "size", "level"))
 
 
 def _hierarchy(commands: Any) -> None:

@@ -16,7 +16,7 @@ from ...errors import SenError
 from ...params import SegmentParams
 from ...pipeline.live import forest
 from ...pipeline.plan import superpixel_run
-from ...pipeline.superpixels import planned_tiles
+from ...pipeline.tiling import planned_tiles
 from ...tiles.geometry import TileGrid, tile_sides
 from ..layers.display import for_display, pyramid
 from ..layers.growing import Growth, grow
