@@ -28,7 +28,7 @@ from .paint_box import PaintBox
 from .pick_place import PickPlace
 from .pieces import Picked, pieces_of, shows
 from .results import Classes
-from .table import PieceTable, brief
+from .table import PieceTable, add_up, brief
 
 __all__ = ["Picking"]
 
@@ -192,6 +192,28 @@ class Picking(PaintBox, PickPlace):
         pieces = self.pieces
         table, classes = pieces.table()[1:], pieces.class_table()[1:]
         return Picked(pieces.base, table, classes.astype(np.int64), tuple(self.class_names))
+
+    def leaf_classes(self) -> NDArray[np.int64]:
+        """Return the class of every leaf, 0 first: its piece's painted one, else the predicted."""
+        classes = np.zeros(self.pieces.n_leaves + 1, np.int64)
+        found: Classes | None = self.about.extra.get("prediction")
+        if found is not None and found.base is self.pieces.base:
+            classes[1:] = found.numbers[found.probability.argmax(axis=1)]
+        table = self.pieces.table()
+        for label, value in self.pieces.classes().items():
+            classes[table == label] = value
+        return classes
+
+    def join(self) -> None:
+        """Merge all superpixels of one class, painted or predicted, that touch: to objects."""
+        extent = self.about.extent
+        n_spatial = None if extent is None else len(extent.shape)
+        self._edit(self.pieces.join(self.leaf_classes(), n_spatial=n_spatial))
+
+    def unions(self, group: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
+        """Return what unions of leaves are like: leaf r belongs to ``group[r]``, 0 to none."""
+        assert self._table is not None
+        return add_up(self._table.columns, group)
 
     def table(self) -> dict[str, NDArray[Any]]:
         """Return what every piece is like, with its class, and the predicted one and how sure."""

@@ -108,6 +108,8 @@ class StatusPanel(QWidget):
         self.bar.setRange(0, max(total, 0))
         self.bar.setValue(done)
         count = f", step {done} of {total}" if stage == "training" and total else ""
+        if stage == "images" and total:
+            count = f" {done} of {total}"
         left = self._left(done, total, now)
         self.text.setText(f"{in_words(stage)}{count} ...{left}")
 
