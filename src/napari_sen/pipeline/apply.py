@@ -122,6 +122,13 @@ class Cook:
 
     def objects(self, image: Any, progress: Progress | None = None) -> tuple[Objects, int]:
         """Return the objects of an image, and the number of its superpixels."""
+        try:
+            return self._objects(image, progress)
+        finally:
+            for model in self._models.values():
+                model.forget()
+
+    def _objects(self, image: Any, progress: Progress | None) -> tuple[Objects, int]:
         recipe = self.recipe
         file = resolve(image)
         labels, model = self.superpixels(file, progress)
