@@ -353,7 +353,9 @@ def _export(commands: Any) -> None:
     )
     _share(parser)
     parser.add_argument("--image", metavar="IMAGE", help="measure the objects on this image")
-    parser.set_defaults(series=None)
+    parser.add_argument(
+        "--channel-names", type=_names, default=[], metavar="A,B", help="of that image"
+    )
     _reading(parser, slices="needed for a stack")
     _spacing(parser)
     parser.add_argument("--unit", metavar="UNIT", help="of --spacing, such as micrometer")

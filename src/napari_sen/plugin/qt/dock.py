@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QTimer, Signal  # type: ignore[attr-defined]
@@ -136,7 +135,7 @@ class SenDock(QWidget):
         for panel in self.panels.values():
             panel.run.connect(self.start)
             if isinstance(panel, PickPanel):
-                panel.save.connect(self._save)
+                panel.save.connect(lambda path: self._work(lambda: self.session.saving(path)))
                 panel.told.connect(self._end)
                 panel.failed.connect(self._fail)
                 panel.predict.connect(self._predict)
@@ -189,10 +188,6 @@ class SenDock(QWidget):
         forget()
         self.session.reset()
         self._end("All settings are back at their defaults.")
-
-    def _save(self, path: Path) -> None:
-        """Write the annotation to a file."""
-        self._work(lambda: self.session.saving(path))
 
     def _work(self, make: Callable[[], Callable[[Control], Finished]]) -> None:
         """Do a job of the panel of classes, once it can be made."""

@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
-    QPushButton,
     QRadioButton,
     QVBoxLayout,
     QWidget,
@@ -32,7 +31,7 @@ from ..steps.classing import least_certain
 from .class_list import ClassList
 from .export_button import ExportButton
 from .layer_box import LayerBox
-from .object_buttons import ObjectButtons
+from .object_buttons import ObjectButtons, push_button
 from .panel import StepPanel
 from .scroll import hint
 
@@ -44,12 +43,6 @@ PREDICT_AFTER = 60  # ms
 FILES = f"Annotations (*{SUFFIX})"
 LOADED = f"Annotations (*{SUFFIX} *.geojson)"
 ABOUT = "Drag over superpixels to paint them with a class, or to select them; then merge or split."
-
-
-def _button(text: str, tooltip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tooltip)
-    return button
 
 
 class PickPanel(StepPanel):
@@ -75,7 +68,7 @@ class PickPanel(StepPanel):
         self._saver = self._timer(SAVE_AFTER, self._save_now)
         self._predictor = self._timer(PREDICT_AFTER, self.predict.emit)
         self._tools = PickTools(self._picking, self.failed.emit)
-        self.toggle = _button(
+        self.toggle = push_button(
             "Refine", "Work on superpixels with mouse and keys; press again to stop"
         )
         self.toggle.setCheckable(True)
@@ -90,20 +83,22 @@ class PickPanel(StepPanel):
         self._group.addButton(self.paint)
         self._group.addButton(self.select)
         self.actions_ = {
-            "merge": _button("Merge", "Merge the selected superpixels that touch (key M)"),
-            "split": _button("Split", "Split into what it was merged of (key S)"),
-            "undo": _button("Undo", "Take back the last change (Ctrl+Z)"),
-            "redo": _button("Redo", "Do it again (Ctrl+Shift+Z)"),
+            "merge": push_button("Merge", "Merge the selected superpixels that touch (key M)"),
+            "split": push_button("Split", "Split into what it was merged of (key S)"),
+            "undo": push_button("Undo", "Take back the last change (Ctrl+Z)"),
+            "redo": push_button("Redo", "Do it again (Ctrl+Shift+Z)"),
         }
         self.classes = ClassList(self._picking)
-        self.add = _button("Add class", "Add another class")
-        self.give = _button("Paint selected", "Give the selected superpixels the chosen class")
+        self.add = push_button("Add class", "Add another class")
+        self.give = push_button("Paint selected", "Give the selected superpixels the chosen class")
         self.live = QCheckBox("while I paint")
         self.live.setToolTip("Predict again after every stroke, once two classes are painted")
-        self.doubt = _button("Least certain", "Show the superpixel whose class is least certain")
-        self.sure = _button("Confidence", "Show or hide how sure the prediction is")
-        self.saving = _button("Save ...", "Save the classes and the painted examples to a file")
-        self.loading = _button(
+        self.doubt = push_button(
+            "Least certain", "Show the superpixel whose class is least certain"
+        )
+        self.sure = push_button("Confidence", "Show or hide how sure the prediction is")
+        self.saving = push_button("Save ...", "Save the classes and the painted examples to a file")
+        self.loading = push_button(
             "Load ...", "Load such a file; on another image it serves as examples"
         )
         self.export = ExportButton(session, self._viewer)
