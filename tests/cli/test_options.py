@@ -70,7 +70,8 @@ def test_help_shows_the_essentials_first():
 
 
 COMMANDS = [
-    "demo", "segment", "hierarchy", "embed", "pseudo-labels", "contours", "train", "models",
+    "demo", "segment", "hierarchy", "embed", "pseudo-labels", "contours", "export", "recipe",
+    "apply", "train", "models",
     "evaluate",
 ]  # fmt: skip
 

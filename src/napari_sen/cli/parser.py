@@ -82,6 +82,9 @@ def build_parser() -> argparse.ArgumentParser:
     _embed(commands)
     _pseudo_labels(commands)
     _contours(commands)
+    _export(commands)
+    _recipe(commands)
+    _apply(commands)
     _train(commands)
     _models(commands)
     _evaluate(commands)
@@ -328,6 +331,84 @@ def _contours(commands: Any) -> None:
     _model(parser)
     _large(parser)
     add_params(parser, ContourParams, title="contours")
+
+
+def _export(commands: Any) -> None:
+    parser = _command(
+        commands, "export", "objects:export", "superpixels and their classes to objects, as files"
+    )
+    parser.add_argument("labels", metavar="LABELS", help="a label map of superpixels")
+    _output(
+        parser, "table: .csv; outlines: .geojson (QuPath), .zip (ImageJ ROIs); label map: .tif, "
+        ".png, .npy or .zarr"
+    )  # fmt: skip
+    parser.add_argument(
+        "--classes",
+        metavar="FILE",
+        help="which classes superpixels have: .geojson, a label image of classes, or .sen.json; "
+        "those of one class that touch are one object (default: each is one)",
+    )
+    parser.add_argument(
+        "--class-names", type=_names, default=[], metavar="A,B", help="of the classes 1, 2, ..."
+    )
+    _share(parser)
+    parser.add_argument("--image", metavar="IMAGE", help="measure the objects on this image")
+    parser.set_defaults(series=None)
+    _reading(parser, slices="needed for a stack")
+    _spacing(parser)
+    parser.add_argument("--unit", metavar="UNIT", help="of --spacing, such as micrometer")
+
+
+def _recipe(commands: Any) -> None:
+    parser = _command(
+        commands, "recipe", "objects:recipe", "a file that says how images become objects"
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="JSON", help="the recipe")
+    parser.add_argument(
+        "--teach",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("IMAGE", "ANNOTATION"),
+        help="an image and its classes, .geojson or a label image; may be given several times",
+    )
+    _share(parser)
+    _overwrite(parser)
+    _reading(parser, slices="needed for stacks")
+    _spacing(parser)
+    _model(parser)
+    add_params(parser, SegmentParams, title="superpixels")
+
+
+def _apply(commands: Any) -> None:
+    parser = _command(
+        commands, "apply", "objects:apply", "a recipe to all images of a folder, with a summary"
+    )
+    parser.add_argument("recipe", metavar="RECIPE", help="of napari-sen recipe, or of the dock")
+    parser.add_argument("images", nargs="+", metavar="IMAGES", help="a folder, or image files")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="DIR",
+        help="folder for the results; a run that was stopped goes on there",
+    )  # fmt: skip
+    parser.add_argument(
+        "--formats",
+        type=_names,
+        default=["csv", "geojson", "tif"],
+        metavar="A,B",
+        help="of csv, geojson, zip (ImageJ ROIs), tif, png, npy, zarr (default csv,geojson,tif)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="do all images again")
+    _device(parser)
+
+
+def _share(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=0.5,
+        metavar="X",
+        help="a superpixel has a class if more than this share of it is annotated (default 0.5)",
+    )
 
 
 def _train(commands: Any) -> None:
