@@ -327,8 +327,8 @@ class SegmentParams(Params):
     )  # fmt: skip
     boundary_weight: float | None = param(
         None, "method snic: weight of the boundary strength (half-disc difference); pixels on "
-        "boundaries are added last; by default 3000 for photographs, 200 for microscopy (0 for superpixels below "
-        "22 px)",
+        "boundaries are added last; by default 3000 for photographs, 200 for microscopy (0 for "
+        "superpixels below 22 px)",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
 

@@ -184,7 +184,7 @@ def _large(parser: argparse.ArgumentParser) -> None:
         "large images",
         "With one of these options the image is processed in tiles and need not fit in memory; "
         "the output is then one OME-Zarr: OUT.zarr, or for labels IMAGE.zarr/labels/NAME, which "
-        "goes in tiles without an option too.",
+        "is always made in tiles.",
     )
     group.add_argument(
         "--tile",
@@ -466,7 +466,8 @@ def _evaluate(commands: Any) -> None:
     parser.add_argument(
         "dataset",
         metavar="DATASET",
-        help="folder in the BSDS layout, or with folders images and labels whose files have the same names",
+        help="folder in the BSDS layout, or with folders images and labels whose files have the "
+        "same names",
     )
     parser.add_argument(
         "-o",
