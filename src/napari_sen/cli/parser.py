@@ -488,7 +488,7 @@ def _evaluate(commands: Any) -> None:
         default=[],
         metavar="COMMAND",
         help="also compare an external program, for example "
-        "'disf=./DISF_demo {image} 8000 {n_segments} {labels.pgm}'; may be given several times",
+        "'./RunSICLE --img {image} --nf {n_segments} --out {labels.pgm}'; may be given several times",
     )
     parser.add_argument(
         "--timeout",
@@ -508,16 +508,16 @@ def _evaluate(commands: Any) -> None:
         metavar="N,N",
         help=f"numbers of superpixels (default {','.join(map(str, SIZES))}; for --tune 50,200)",
     )
-    parser.add_argument("--split", help="of the BSDS layout (default test; for --tune val)")
+    parser.add_argument("--split", help="for the BSDS layout (default test; for --tune val)")
     parser.add_argument(
-        "--half", choices=("tune", "report"), help="of a plain folder (default: all images)"
+        "--half", choices=("tune", "report"), help="for a plain folder (default: all images)"
     )
     parser.add_argument(
         "--labels",
         nargs="+",
         default=["labels"],
         metavar="DIR",
-        help="of a plain folder: its label folders, one an annotator (default labels)",
+        help="for a plain folder: its label folders, one for each annotator (default labels)",
     )
     parser.add_argument("--images", type=int, metavar="N", help="use only N images, evenly spaced")
     parser.add_argument(
