@@ -488,7 +488,8 @@ def _evaluate(commands: Any) -> None:
         default=[],
         metavar="COMMAND",
         help="also compare an external program, for example "
-        "'./RunSICLE --img {image} --nf {n_segments} --out {labels.pgm}'; may be given several times",
+        "'./RunSICLE --img {image} --nf {n_segments} --out {labels.pgm}'; may be given several "
+        "times",
     )
     parser.add_argument(
         "--timeout",
