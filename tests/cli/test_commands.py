@@ -240,7 +240,7 @@ def test_work_that_fails_on_legal_input_is_exit_1(shell, monkeypatch, capsys):
     def full(*_, **__):
         raise WorkError("the device has too little memory: use the CPU")
 
-    monkeypatch.setattr("napari_sen.pipeline.superpixels.snic", full)
+    monkeypatch.setattr("napari_sen.pipeline.growth.snic", full)
     monkeypatch.chdir(shell.folder)
     assert main(["segment", "in.png", "-o", "a.tif", "--model", "none", "--n-segments", "9"]) == 1
     assert capsys.readouterr().err.endswith(

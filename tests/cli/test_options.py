@@ -71,8 +71,8 @@ def test_help_shows_the_essentials_first():
 
 
 COMMANDS = [
-    "demo", "segment", "hierarchy", "embed", "pseudo-labels", "contours", "train", "models",
-    "evaluate", "info", "completion",
+    "demo", "segment", "hierarchy", "embed", "pseudo-labels", "contours", "export", "recipe",
+    "apply", "train", "models", "evaluate", "info", "completion",
 ]  # fmt: skip
 
 

@@ -11,7 +11,21 @@ from .parser import build_parser
 
 __all__ = ["completion"]
 
-_FILES = {"IMAGE", "IMAGE|DIR", "OUT", "PNG", "FILE|nan", "NAME|PATH", "NAME|PATH|none"}
+_FILES = {
+    "IMAGE",
+    "IMAGES",
+    "LABELS",
+    "ANNOTATION",
+    "RECIPE",
+    "JSON",
+    "FILE",
+    "IMAGE|DIR",
+    "OUT",
+    "PNG",
+    "FILE|nan",
+    "NAME|PATH",
+    "NAME|PATH|none",
+}
 _FOLDERS = {"DIR", "DATASET"}
 
 

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from typing import Any, NoReturn
 
 from ..evaluation.detector_settings import DETECTORS
-from ..evaluation.settings import CHOSEN
+from ..evaluation.settings import CHOSEN, SIZES
 from ..params import (
     KINDS,
     ContourParams,
@@ -318,11 +318,23 @@ def _segment(commands: Any) -> argparse.ArgumentParser:
         metavar="PNG",
         help="also draw the boundaries on the image (the middle slice of a stack)",
     )
-    add_params(parser, SegmentParams, title="superpixels", advanced=False)
+    add_params(
+        parser,
+        SegmentParams,
+        title="superpixels",
+        several=("n_segments", "size", "level"),
+        advanced=False,
+    )
     _model(parser)
     _image_reading(parser, slices="needed for a stack", is_measured=True)
     _large(parser)
-    add_params(parser, SegmentParams, title="superpixels", advanced=True)
+    add_params(
+        parser,
+        SegmentParams,
+        title="superpixels",
+        several=("n_segments", "size", "level"),
+        advanced=True,
+    )
     return parser
 
 
@@ -436,6 +448,103 @@ def _contours(commands: Any) -> argparse.ArgumentParser:
     _large(parser)
     add_params(parser, ContourParams, title="contours", advanced=True)
     return parser
+
+
+def _export(commands: Any) -> argparse.ArgumentParser:
+    parser = _command(
+        commands,
+        "export",
+        "objects:export",
+        "write superpixels, or objects of a class, for other programs",
+        "superpixels.tif -o objects.csv -o objects.geojson --image image.tif",
+        "superpixels.tif -o rois.zip --classes painted.geojson",
+        usage="LABELS -o OUT [options]",
+    )
+    parser.add_argument("labels", metavar="LABELS", help="a label map of superpixels")
+    _output(
+        parser, "table: .csv; outlines: .geojson (QuPath), .zip (ImageJ ROIs); label map: .tif, "
+        ".png, .npy or .zarr"
+    )  # fmt: skip
+    parser.add_argument(
+        "--classes",
+        metavar="FILE",
+        help="which classes superpixels have: .geojson, a label image of classes, or .sen.json; "
+        "those of one class that touch are one object (default: each is one)",
+    )
+    parser.add_argument(
+        "--class-names", type=_names, default=[], metavar="A,B", help="of the classes 1, 2, ..."
+    )
+    _share(parser)
+    parser.add_argument("--image", metavar="IMAGE", help="measure the objects on this image")
+    parser.set_defaults(series=None)
+    group = _reading(parser, slices="needed for a stack")
+    _spacing(group)
+    group.add_argument("--unit", metavar="UNIT", help="of --spacing, such as micrometer")
+    return parser
+
+
+def _recipe(commands: Any) -> argparse.ArgumentParser:
+    parser = _command(
+        commands,
+        "recipe",
+        "objects:recipe",
+        "write a file that says how images become objects",
+        "-o recipe.json --size 20 --teach image.tif painted.geojson",
+        usage="-o JSON [--teach IMAGE ANNOTATION ...] [options]",
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="JSON", help="the recipe")
+    parser.add_argument(
+        "--teach",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("IMAGE", "ANNOTATION"),
+        help="an image and its classes, .geojson or a label image; may be given several times",
+    )
+    _share(parser)
+    _overwrite(parser)
+    add_params(parser, SegmentParams, title="superpixels", advanced=False)
+    _model(parser)
+    _spacing(_reading(parser, slices="needed for stacks"))
+    add_params(parser, SegmentParams, title="superpixels", advanced=True)
+    return parser
+
+
+def _apply(commands: Any) -> argparse.ArgumentParser:
+    parser = _command(
+        commands,
+        "apply",
+        "objects:apply",
+        "follow a recipe on all images of a folder, with a summary",
+        "recipe.json images/ -o results",
+        usage="RECIPE IMAGES [IMAGES ...] -o DIR [options]",
+    )
+    parser.add_argument("recipe", metavar="RECIPE", help="of napari-sen recipe, or of the dock")
+    parser.add_argument("images", nargs="+", metavar="IMAGES", help="a folder, or image files")
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="DIR",
+        help="folder for the results; a run that was stopped goes on there",
+    )  # fmt: skip
+    parser.add_argument(
+        "--formats",
+        type=_names,
+        default=["csv", "geojson", "tif"],
+        metavar="A,B",
+        help="of csv, geojson, zip (ImageJ ROIs), tif, png, npy, zarr (default csv,geojson,tif)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="do all images again")
+    _device(parser)
+    return parser
+
+
+def _share(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=0.5,
+        metavar="X",
+        help="a superpixel has a class if more than this share of it is annotated (default 0.5)",
+    )
 
 
 def _train(commands: Any) -> argparse.ArgumentParser:
@@ -557,6 +666,21 @@ def _evaluate(commands: Any) -> argparse.ArgumentParser:
         help=f"any of {', '.join(CHOSEN)}; with --contours, of {', '.join(DETECTORS)}",
     )
     parser.add_argument(
+        "--external",
+        action="append",
+        default=[],
+        metavar="COMMAND",
+        help="also compare a program of another kind, for example "
+        "'disf=./DISF_demo {image} 8000 {n_segments} {labels.pgm}'; may be given several times",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=300.0,
+        metavar="SECONDS",
+        help="the longest time for one label map of --external (default 300)",
+    )
+    parser.add_argument(
         "--contours",
         action="store_true",
         help="instead: boundary detectors by the benchmark of BSDS500 (ODS, OIS, AP)",
@@ -565,7 +689,7 @@ def _evaluate(commands: Any) -> argparse.ArgumentParser:
         "--n-segments",
         type=_numbers,
         metavar="N,N",
-        help="numbers of superpixels (default 50,100,200,300,400,500; for --tune 50,200)",
+        help=f"numbers of superpixels (default {','.join(map(str, SIZES))}; for --tune 50,200)",
     )
     parser.add_argument("--split", help="of the BSDS layout (default test; for --tune val)")
     parser.add_argument(
@@ -604,8 +728,8 @@ def _evaluate(commands: Any) -> argparse.ArgumentParser:
 
 
 _COMMANDS: tuple[Callable[[Any], argparse.ArgumentParser], ...] = (
-    _demo, _segment, _hierarchy, _embed, _pseudo_labels, _contours, _train, _models, _evaluate,
-    _info, _completion,
+    _demo, _segment, _hierarchy, _embed, _pseudo_labels, _contours, _export, _recipe, _apply,
+    _train, _models, _evaluate, _info, _completion,
 )  # fmt: skip
 
 

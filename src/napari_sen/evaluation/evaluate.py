@@ -19,7 +19,7 @@ from .compare import PROTOCOL, measure
 from .datasets import Dataset, open_dataset
 from .journal import Row
 from .plots import check_matplotlib, write_plots
-from .settings import contender, grid
+from .settings import SIZES, Contender, contender, grid
 from .summary import Curve, curves
 from .tables import (
     differences_markdown,
@@ -33,7 +33,6 @@ __all__ = ["Evaluation", "evaluate", "tune"]
 
 BASELINE = "snic-smooth"
 METHODS = ("snic", BASELINE, "slic", "tree")
-SIZES = (25, 50, 100, 200, 300, 400, 500, 1000)
 READING = (
     "K made = mean number of superpixels; within 3 % = share of the images on which it is that "
     "near to K; read: made = as measured, interpolated = read off the method's curve over "
@@ -121,7 +120,7 @@ class Evaluation:
 def evaluate(
     dataset: str | PathLike[str] | Dataset,
     *,
-    methods: Sequence[str] = METHODS,
+    methods: Sequence[str | Contender] = METHODS,
     n_segments: Sequence[int] = SIZES,
     split: str | None = None,
     half: str | None = None,
@@ -141,9 +140,10 @@ def evaluate(
     dataset : path or Dataset
         A folder in the BSDS layout (``images/<split>``, ``groundTruth/<split>``), or one with
         ``images`` and ``labels`` of the same stems.
-    methods : sequence of str
+    methods : sequence of str or Contender
         Names of :data:`napari_sen.evaluation.methods.METHODS`, each with settings that were
-        chosen once on validation images (:mod:`napari_sen.evaluation.settings`).
+        chosen once on validation images (:mod:`napari_sen.evaluation.settings`); or programs of
+        others (:func:`napari_sen.evaluation.external.external`).
     n_segments : sequence of int
         Numbers of superpixels wanted. Methods that make another number are asked again.
     split : str, optional
@@ -182,9 +182,10 @@ def evaluate(
         Before any work, if an argument cannot be used: DataError for a data set that does not
         fit, ParameterError for a method that is unknown or lacks its package or model.
     """
-    if baseline is not None and baseline not in methods:
+    names = [which if isinstance(which, str) else which.label for which in methods]
+    if baseline is not None and baseline not in names:
         raise ParameterError(
-            f"baseline must be one of the methods {', '.join(methods)}; got {shown(baseline)}"
+            f"baseline must be one of the methods {', '.join(names)}; got {shown(baseline)}"
         )
     data, published = open_dataset(dataset, split=split, half=half, labels=labels, images=images)
     folder = folder_of(out, plots=plots)
@@ -197,7 +198,7 @@ def evaluate(
         workers=workers,
         progress=progress,
     )
-    if baseline is None and BASELINE in methods:
+    if baseline is None and BASELINE in names:
         baseline = BASELINE
     found = Evaluation(data.name, len(data), rows, curves(rows), baseline, published)
     if folder is not None:

@@ -22,6 +22,8 @@ from .memory import require_memory
 __all__ = ["Hierarchy"]
 
 FORMAT = "napari-sen hierarchy 1"
+_LONGEST_NAME = 1000  # bytes of the part that names the format
+_MOST_PER_BYTE, _SPARE = 1100, 1 << 20
 
 
 class Hierarchy(core.Hierarchy):
@@ -73,7 +75,7 @@ def _read(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     try:
         check_plain(path)
         with zipfile.ZipFile(path) as file:
-            if str(_part(file, "format", "U")) != FORMAT:
+            if str(_part(file, "format", "U", largest=_LONGEST_NAME)) != FORMAT:
                 raise ImageError(f"it is not of the format {FORMAT!r}")
             return _part(file, "labels", "iu"), _part(file, "linkage", "f")
     except FileNotFoundError as error:
@@ -85,12 +87,22 @@ def _read(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
         raise ImageError(f"it is damaged ({words}); build it again") from error
 
 
-def _part(file: zipfile.ZipFile, name: str, kinds: str) -> NDArray[Any]:
-    """Return an array, once the size that it claims is that of the file and fits in memory."""
+def _part(
+    file: zipfile.ZipFile, name: str, kinds: str, *, largest: int | None = None
+) -> NDArray[Any]:
+    """Return an array, once the size that it claims is that of the file and fits in memory.
+
+    NumPy stores parts as they are or deflated, which makes them a thousand times smaller at most.
+    """
     try:
         about = file.getinfo(f"{name}.npy")
     except KeyError:
         raise ImageError(f"it is not of the format {FORMAT!r}: it has no {name}") from None
+    if about.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is not compressed as NumPy does it")
+    most = _MOST_PER_BYTE * about.compress_size + _SPARE if largest is None else largest
+    if about.file_size > most:
+        raise ValueError(f"{name} claims {about.file_size} bytes, it holds {most} at most")
     with file.open(about) as part:
         version = npy.read_magic(part)
         read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]

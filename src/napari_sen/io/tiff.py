@@ -15,6 +15,7 @@ import zarr
 from ..errors import ImageError
 from .image_file import ImageFile, drop_singletons
 from .memory import require_memory
+from .ome_claims import check_claims
 from .photometry import interpreted
 from .picture import ORIENTATION, rotation_note
 from .pixel_size import spatial_scale
@@ -57,6 +58,7 @@ def read_tiff(
         memory. What tifffile raises on damaged files is passed on for the caller to phrase.
     """
     with tifffile.TiffFile(path) as tiff:
+        check_claims(tiff, path)
         number = _chosen(tiff, path, series)
         chosen = tiff.series[number]
         if not lazy:

@@ -11,6 +11,7 @@ from typing import Any
 import zarr
 
 from ..errors import ImageError
+from .bounded import bounded
 from .image_file import ImageFile, as_colour, drop_singletons
 from .ome_zarr import is_omero_rgb
 from .pixel_size import spatial_scale
@@ -140,6 +141,7 @@ def _level_of_image(array: Any, place: str) -> ImageFile | None:
 
 def _plain(array: Any, name: str) -> ImageFile:
     """Return an array without OME metadata, with its dimension names where they are axes."""
+    array = bounded(array)
     names = getattr(array.metadata, "dimension_names", None) or ()
     axes = "".join(str(n).lower() if n is not None and len(str(n)) == 1 else "?" for n in names)
     if len(axes) == array.ndim and set(axes) <= set("tczyxs"):
@@ -168,6 +170,7 @@ def _described(
     array: Any, about: Mapping[str, Any], image: Any, level: Any, place: str, name: str
 ) -> ImageFile:
     """Return a level with the axes and the pixel size that the metadata give it."""
+    array = bounded(array)
     try:
         described = image.get("axes", [])
         entries = [axis if isinstance(axis, dict) else {"name": axis} for axis in described]

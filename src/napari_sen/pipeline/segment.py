@@ -10,6 +10,7 @@ from ..errors import ParameterError
 from ..options import Execution, Reading
 from ..params import Kind, SegmentParams
 from ..progress import Progress
+from .counts import granularities
 from .plan import superpixel_run
 from .renamed import renamed
 
@@ -22,10 +23,10 @@ __all__ = ["segment"]
 @renamed(mode="method", size_exponent="evenness")
 def segment(
     image: Any,
-    n_segments: int | None = None,
+    n_segments: int | Sequence[int] | None = None,
     *,
-    size: float | None = None,
-    level: float | None = None,
+    size: float | Sequence[float] | None = None,
+    level: float | Sequence[float] | None = None,
     method: str = "tree",
     compactness: float | None = None,
     evenness: float | None = None,
@@ -65,12 +66,13 @@ def segment(
         NumPy, dask, zarr or xarray array, a napari multiscale list (its finest level), or the
         path of an image file. Any real dtype; (Y, X) grey, (Y, X, 3 or 4) uint8 colour; more
         axes with ``channel_axis`` and ``slices``.
-    n_segments : int, optional
+    n_segments : int or sequence of int, optional
         Number of superpixels of each slice (or volume), 500 by default. Without a mask exactly
-        so many are made.
-    size : float, optional
+        so many are made. Several numbers (or sizes, or levels) give several granularities of
+        one tree, each a part of the next coarser one where it is finer.
+    size : float or sequence of float, optional
         Superpixel diameter in units of ``spacing``, instead of a number.
-    level : float, optional
+    level : float or sequence of float, optional
         Instead of a number: merge while the cheapest pair costs at most this, as
         :meth:`napari_sen.core.hierarchy.Hierarchy.cut` does; for method "tree".
     method : {"tree", "snic"}
@@ -129,7 +131,8 @@ def segment(
     -------
     int32 array
         The image's shape without its channels: labels 1, 2, ..., each one connected piece;
-        0 outside the mask. The same input gives the same labels, on any number of threads.
+        0 outside the mask. Several granularities come along a first axis, each with labels of
+        its own. The same input gives the same labels, on any number of threads.
         A NumPy array; in tiles a dask array over an OME-Zarr store (int64 beyond 2^31 labels).
         Images go in tiles if they are lazy arrays (dask, zarr), or if ``tile``, ``out`` or
         ``scheduler`` asks for it; what is too large for the memory is refused without ``out``.
@@ -152,9 +155,6 @@ def segment(
     if sum(each is not None for each in (n_segments, size, level)) > 1:
         raise ParameterError("give only one of n_segments, size and level")
     params = SegmentParams.given(
-        n_segments=n_segments,
-        size=size,
-        level=level,
         method=method,
         compactness=compactness,
         evenness=evenness,
@@ -166,6 +166,7 @@ def segment(
     )
     reading = Reading(rgb, channel_axis, slices, spacing, kind, mask, nodata, series)
     execution = Execution(device, tile, scheduler, out, resume, overwrite)
-    run = superpixel_run(image, params, model=model, reading=reading, execution=execution)
+    asked = granularities(params, n_segments=n_segments, size=size, level=level)
+    run = superpixel_run(image, asked, model=model, reading=reading, execution=execution)
     run.run(progress)
     return run.result()

@@ -41,6 +41,9 @@ class Pool:
     ----------
     is_unwanted : callable
         Asked a few times a second, in the thread that iterates, whether to stop.
+    overheard : callable
+        Called as ``overheard(done, total, stage)``, in the thread of a task, with what a task in
+        this process reports of its own work.
     """
 
     def __init__(self, executor: Executor, workers: int, *, local: bool) -> None:
@@ -48,6 +51,7 @@ class Pool:
         self.workers = workers
         self.local = local
         self.is_unwanted: Callable[[], bool] = lambda: False
+        self.overheard: Callable[..., None] = lambda *report: None
         self._stop = Event()
 
     def run(
@@ -100,9 +104,11 @@ class Pool:
             if ended:
                 return ended
 
-    def _poll(self, *_: Any) -> None:
+    def _poll(self, *report: Any) -> None:
         if self._stop.is_set():
             raise Cancelled("the work was stopped")
+        if report:
+            self.overheard(*report)
 
 
 @contextmanager

@@ -28,9 +28,9 @@ from ..state.placement import full_resolution
 from .made import KEY, Made, made_of
 from .overlays import COLOURS, SELECTED, Overlays
 from .results import Classes
-from .table import PieceTable, brief
+from .table import PieceTable, add_up, brief
 
-__all__ = ["Picked", "Picking"]
+__all__ = ["Picked", "Picking", "recut"]
 
 Tool = Literal["select", "paint"]
 
@@ -95,6 +95,8 @@ class Picking:
         self._current = 1
         self.overlays: Overlays | None = None
         self.remove: Callable[[Any], None] = lambda layer: self.layers.remove(layer)
+        # Shows the superpixels as they were before the sliders moved; whether there were any.
+        self.go_back: Callable[[], bool] = lambda: False
         self._table: PieceTable | None = None
         self._pieces: NDArray[np.int64] = np.zeros(1, np.int64)
         self._squeezed: tuple[int, ...] = ()
@@ -174,19 +176,10 @@ class Picking:
             self._current = min(self._current, len(self.class_names))
         self.changed.emit()
 
-    def recut(self, layer: Any, tree: Hierarchy | None, data: Any) -> None:
-        """Show another cut of the same tree in a layer; what was painted stays painted."""
+    def put(self, layer: Any, partition: Partition, data: Any) -> None:
+        """Show other pieces in a layer, and what was done to them."""
         about = made_of(layer)
         assert about is not None
-        assert about.partition is not None
-        array = np.asarray(data[0] if isinstance(data, list) else data)
-        array = array[tuple(0 if length == 1 else slice(None) for length in array.shape[:-2])]
-        before = about.partition
-        partition = _partition(array, tree)
-        if np.array_equal(partition.base, before.base):
-            partition = Partition(array, tree, before.class_table()[1:])
-        else:
-            partition.paint_like(before)
         layer.data, about.partition = data, partition
         if self.layer is not layer:
             return
@@ -261,9 +254,17 @@ class Picking:
             raise ParameterError("nothing to paint: select superpixels first")
         self._edit(self.pieces.paint(chosen, value))
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is something to take back, on these superpixels or on earlier ones."""
+        if self.partition is None:
+            return False
+        return self.partition.can_undo or bool(self.about.before)
+
     def undo(self) -> None:
-        """Take back the last merge, split or painting."""
-        self._edit(self.pieces.undo())
+        """Take back the last merge, split or painting, or what the sliders did after it."""
+        if self.pieces.can_undo or not self.go_back():
+            self._edit(self.pieces.undo())
 
     def redo(self) -> None:
         """Do it again."""
@@ -300,6 +301,28 @@ class Picking:
         pieces = self.pieces
         table, classes = pieces.table()[1:], pieces.class_table()[1:]
         return Picked(pieces.base, table, classes.astype(np.int64), tuple(self.class_names))
+
+    def leaf_classes(self) -> NDArray[np.int64]:
+        """Return the class of every leaf, 0 first: its piece's painted one, else the predicted."""
+        classes = np.zeros(self.pieces.n_leaves + 1, np.int64)
+        found: Classes | None = self.about.extra.get("prediction")
+        if found is not None and found.base is self.pieces.base:
+            classes[1:] = found.numbers[found.probability.argmax(axis=1)]
+        table = self.pieces.table()
+        for label, value in self.pieces.classes().items():
+            classes[table == label] = value
+        return classes
+
+    def join(self) -> None:
+        """Merge all superpixels of one class, painted or predicted, that touch: to objects."""
+        extent = self.about.extent
+        n_spatial = None if extent is None else len(extent.shape)
+        self._edit(self.pieces.join(self.leaf_classes(), n_spatial=n_spatial))
+
+    def unions(self, group: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
+        """Return what unions of leaves are like: leaf r belongs to ``group[r]``, 0 to none."""
+        assert self._table is not None
+        return add_up(self._table.columns, group)
 
     def table(self) -> dict[str, NDArray[Any]]:
         """Return what every piece is like, with its class, and the predicted one and how sure."""
@@ -378,6 +401,17 @@ def _shows(array: NDArray[Any], partition: Partition) -> bool:
     """Return whether an array shows the pieces of a partition still."""
     base = partition.base
     return array.shape == base.shape and np.array_equal(partition.table()[base], array)
+
+
+def recut(labels: NDArray[Any], tree: Hierarchy | None, before: Partition) -> Partition:
+    """Return the pieces of another cut, with what was done to those before."""
+    flat = tuple(0 if length == 1 else slice(None) for length in labels.shape[:-2])
+    partition = _partition(labels[flat], tree)
+    if np.array_equal(partition.base, before.base):
+        partition.take_over(before)
+    else:
+        partition.paint_like(before)
+    return partition
 
 
 def _partition(array: NDArray[Any], tree: Hierarchy | None) -> Partition:

@@ -15,6 +15,7 @@ from ..layers.results import Finished
 from ..state.catalogue import Found, catalogue, look_up
 from ..state.control import Control
 from ..state.observed import follow
+from ..state.words import in_words
 from ..steps.remembered import forget, keep, recall
 from ..steps.session import Session
 from ..steps.steps import STEPS
@@ -139,6 +140,7 @@ class SenDock(QWidget):
                 panel.told.connect(self._end)
                 panel.failed.connect(self._fail)
                 panel.predict.connect(self._predict)
+                panel.work.connect(self._work)
             if isinstance(panel, TrainPanel):
                 panel.pause.connect(self._pause)
                 panel.finish.connect(self._finish)
@@ -190,8 +192,12 @@ class SenDock(QWidget):
 
     def _save(self, path: Path) -> None:
         """Write the annotation to a file."""
+        self._work(lambda: self.session.saving(path))
+
+    def _work(self, make: Callable[[], Callable[[Control], Finished]]) -> None:
+        """Do a job of the panel of classes, once it can be made."""
         try:
-            self._launch("classes", self.session.saving(path))
+            self._launch("classes", make())
         except SenError as error:
             self._fail(str(error))
 
@@ -255,6 +261,7 @@ class SenDock(QWidget):
     def _fail(self, message: str) -> None:
         from napari.utils.notifications import show_error
 
+        message = in_words(message)
         show_error(message)
         if not self.runner.is_busy:
             self.results.drop_preview()

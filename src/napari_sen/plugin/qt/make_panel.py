@@ -38,6 +38,10 @@ INTERVAL = 40
 FINEST = 10.0  # px: pieces below are made only if they are asked for
 MANY = 60_000  # leaves: merging that many anew takes longer than a hand waits
 SMALL = "padding: 0px;"
+ON_DISK = (
+    "These superpixels lie on disk and keep their number: choose another, then press the button to "
+    "make them anew."
+)
 
 
 class MakePanel(StepPanel):
@@ -54,9 +58,11 @@ class MakePanel(StepPanel):
         self.look_row = LookButtons(self._session.granularity)
         self.looks = self.look_row.looks
         self.keep = QPushButton("Keep a copy")
-        self.keep.setToolTip("Keep what is shown as a hidden layer, named by its number")
+        self.keep.setToolTip(
+            "Keep what is shown in a layer of its own, hidden, named by the number of pieces"
+        )
         self.back = QPushButton("Previous result")
-        self.back.setToolTip("Change between this result and the one that it replaced")
+        self.back.setToolTip("Switch between this result and the one that it replaced")
         self.note = QLabel()
         self.note.setWordWrap(True)
         self.note.setStyleSheet(SMALL)
@@ -65,21 +71,23 @@ class MakePanel(StepPanel):
         self.refresh()
 
     def _make_sliders(self) -> None:
-        self.slider = _slider("Granularity", "Coarser to the left, finer to the right: at once")
+        self.slider = _slider(
+            "Granularity", "Left: fewer, larger pieces. Right: more, smaller ones. Changes at once"
+        )
         self.evenness = _slider(
-            "Evenness", "To the left pieces follow objects, whatever their size; to the right "
-            "they are of about one size",
+            "Evenness", "Left: pieces follow objects, whatever their size. Right: all pieces are "
+            "about the same size",
         )  # fmt: skip
         self.evenness.setRange(0, 100)
         self.number = QSpinBox()
         self.number.setRange(1, INT_LIMIT)
         self.number.setStepType(QSpinBox.StepType.AdaptiveDecimalStepType)
         self.number.setAccessibleName("Number of superpixels")
-        self.number.setToolTip("How many superpixels (of each slice)")
+        self.number.setToolTip("How many superpixels to make (in each slice)")
         self.diameter = NumberBox()
         self.diameter.setRange(1e-9, 1e12)
         self.diameter.setAccessibleName("Diameter of superpixels")
-        self.diameter.setToolTip("How large a superpixel is, on average")
+        self.diameter.setToolTip("How wide a superpixel is, on average")
         for box in (self.number, self.diameter):
             box.setKeyboardTracking(False)
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -227,6 +235,9 @@ class MakePanel(StepPanel):
             tiled = STEPS[self.key].tiled
             assert tiled is not None
             text = why_tiled(source, tiled.product, self._session.model is not None)
+            about = self._session.granularity.about
+            if about is not None and "stored" in about.extra:
+                text = ON_DISK
         self.note.setText(text)
         self.note.setVisible(bool(text))
 

@@ -32,6 +32,7 @@ from ..steps.classing import least_certain
 from .class_list import ClassList
 from .export_button import ExportButton
 from .layer_box import LayerBox
+from .object_buttons import ObjectButtons
 from .panel import StepPanel
 from .scroll import hint
 
@@ -41,6 +42,7 @@ REMOVE_AFTER = 300  # ms
 SAVE_AFTER = 700  # ms: what is painted is saved by itself so soon
 PREDICT_AFTER = 60  # ms
 FILES = f"Annotations (*{SUFFIX})"
+LOADED = f"Annotations (*{SUFFIX} *.geojson)"
 ABOUT = "Drag over superpixels to paint them with a class, or to select them; then merge or split."
 
 
@@ -54,13 +56,15 @@ class PickPanel(StepPanel):
     """Starts and stops refining; merges, splits, paints; classes; prediction; files.
 
     ``save`` is emitted with the path of a file to write, ``told`` with one sentence, ``predict``
-    when what was painted is to be carried to all others as soon as that can be.
+    when what was painted is to be carried to all others as soon as that can be, ``work`` with what
+    makes a job.
     """
 
     save = Signal(Path)
     told = Signal(str)
     failed = Signal(str)
     predict = Signal()
+    work = Signal(object)
 
     def _build(self) -> None:
         session = self._session
@@ -71,7 +75,9 @@ class PickPanel(StepPanel):
         self._saver = self._timer(SAVE_AFTER, self._save_now)
         self._predictor = self._timer(PREDICT_AFTER, self.predict.emit)
         self._tools = PickTools(self._picking, self.failed.emit)
-        self.toggle = _button("Refine", "Work on superpixels by mouse and keys; press again to end")
+        self.toggle = _button(
+            "Refine", "Work on superpixels with mouse and keys; press again to stop"
+        )
         self.toggle.setCheckable(True)
         self.box = LayerBox(
             self._viewer, is_superpixels, "Superpixels",
@@ -96,9 +102,12 @@ class PickPanel(StepPanel):
         self.live.setToolTip("Predict again after every stroke, once two classes are painted")
         self.doubt = _button("Least certain", "Show the superpixel whose class is least certain")
         self.sure = _button("Confidence", "Show or hide how sure the prediction is")
-        self.saving = _button("Save ...", "Save classes and examples as a file, to go on later")
-        self.loading = _button("Load ...", "Load such a file; on another image it gives examples")
+        self.saving = _button("Save ...", "Save the classes and the painted examples to a file")
+        self.loading = _button(
+            "Load ...", "Load such a file; on another image it serves as examples"
+        )
         self.export = ExportButton(session, self._viewer)
+        self.objects = ObjectButtons(session, self._viewer)
         self.tools_widget = QWidget()
         self._arrange()
         self._connect()
@@ -140,6 +149,7 @@ class PickPanel(StepPanel):
         layout.addWidget(hint(ABOUT))
         layout.addWidget(self.tools_widget)
         layout.addLayout(files)
+        layout.addWidget(self.objects)
         layout.addWidget(self.export)
 
     def _connect(self) -> None:
@@ -155,8 +165,10 @@ class PickPanel(StepPanel):
         self.sure.clicked.connect(self._show_confidence)
         self.saving.clicked.connect(self._ask_save)
         self.loading.clicked.connect(self._ask_load)
-        self.export.told.connect(self.told)
-        self.export.failed.connect(self.failed)
+        for part in (self.export, self.objects):
+            part.told.connect(self.told)
+            part.failed.connect(self.failed)
+        self.objects.work.connect(self.work)
         follow(self, self._picking.changed, self._show)
         follow(self, self._picking.edited, self._edited_pieces)
         follow(self, self._session.granularity.changed, self._show)
@@ -173,6 +185,7 @@ class PickPanel(StepPanel):
         self._picking.edited.disconnect(self._edited_pieces, missing_ok=True)
         self._session.granularity.changed.disconnect(self._show, missing_ok=True)
         self.classes.leave()
+        self.objects.leave()
         self.box.leave()
 
     def open(self, path: Path) -> None:
@@ -271,7 +284,7 @@ class PickPanel(StepPanel):
         """Show what is known."""
         picking, partition = self._picking, self._picking.partition
         self.tools_widget.setEnabled(partition is not None)
-        self.actions_["undo"].setEnabled(partition is not None and partition.can_undo)
+        self.actions_["undo"].setEnabled(picking.can_undo)
         self.actions_["redo"].setEnabled(partition is not None and partition.can_redo)
         for name in ("merge", "split"):
             self.actions_[name].setEnabled(bool(picking.selected))
@@ -289,6 +302,6 @@ class PickPanel(StepPanel):
             self.save.emit(path if named else path.with_name(path.name + SUFFIX))
 
     def _ask_load(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Load annotation", "", FILES)
+        name, _ = QFileDialog.getOpenFileName(self, "Load annotation", "", LOADED)
         if name:
             self.open(Path(name))

@@ -67,6 +67,10 @@ class Control:
     def progress(self, done: int, total: int, stage: str) -> None:
         """Report ``done`` of ``total`` steps of ``stage``; raise Cancelled if asked to stop."""
         self.check()
+        self.report(done, total, stage)
+
+    def report(self, done: int, total: int, stage: str) -> None:
+        """Report, and no more: from any thread."""
         now, (last, last_stage) = time.monotonic(), self._last
         if stage != last_stage or done >= total or now - last >= MESSAGE_INTERVAL:
             self._last = (now, stage)

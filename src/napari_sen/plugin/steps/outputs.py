@@ -111,7 +111,7 @@ def _plan_embedding(source: LayerImage, settings: Settings, tile: int | None, go
 
 EMBED = DockStep(
     "Embedding",
-    "What the model sees in each pixel: alike pixels have alike colours.",
+    "What the model sees: pixels that are alike to it get similar colours.",
     embed,
     (EmbedParams,),
     ("clustered",),
@@ -205,7 +205,7 @@ def pseudo_labels(source: LayerImage, settings: Settings, control: Control) -> F
 
 PSEUDO_LABELS = DockStep(
     "Compute pseudo-labels",
-    "Colour superpixels at many scales: what a new model learns from.",
+    "Superpixels by colour at many scales: what a new model learns from.",
     pseudo_labels,
     (PseudoLabelParams,),
     ("spacings", "compactnesses"),
