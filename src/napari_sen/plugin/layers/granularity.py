@@ -20,10 +20,12 @@ from psygnal import Signal
 
 from ...core.partition import Partition
 from ...errors import ParameterError
+from .boundary_map import boundary_map
 from .display import pyramid
 from .looks import Looks
 from .made import Made, is_superpixels, made_of, mark, same_layer
-from .picking import Picking, recut
+from .picking import Picking
+from .pieces import recut
 from .results import Result, Trees
 from .table import add_up, brief
 
@@ -183,22 +185,7 @@ class Granularity:
 
     def boundary_map(self) -> Any:
         """Add, as an image, at which height each border disappears; return that layer."""
-        trees = self._there()
-        tree = trees.forest.hierarchy
-        if tree is None:
-            raise ParameterError("a boundary map is made of one image: choose the current slice")
-        heights = tree.ultrametric()
-        options = {
-            "contrast_limits": (0.0, float(heights.max()) or 1.0),
-            "gamma": 0.5,  # the last merges are far higher than the others
-            "colormap": "inferno",
-            "blending": "additive",
-            **mark("boundary map"),
-        }
-        where = f", {trees.where}" if trees.where else ""
-        data = trees.placement.shape(heights.reshape(trees.forest.leaves.shape))
-        name = f"{trees.name} boundary map{where}"
-        layer = Result("image", name, data, trees.placement, options).to_layer()
+        layer = boundary_map(self._there()).to_layer()
         self.layers.append(layer)
         return layer
 

@@ -12,14 +12,11 @@ A widget, the layer's mouse and its keys bind to it; in a notebook::
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, MutableSequence, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from psygnal import Signal
 
-from ...core.hierarchy import Hierarchy
 from ...core.partition import Partition
 from ...errors import ImageError, ParameterError
 from ...io.memory import require_memory
@@ -27,35 +24,16 @@ from ..state.cut import check_finished
 from ..state.placement import full_resolution
 from .made import KEY, Made, made_of
 from .overlays import COLOURS, SELECTED, Overlays
+from .paint_box import PaintBox
+from .pick_place import PickPlace
+from .pieces import Picked, pieces_of, shows
 from .results import Classes
 from .table import PieceTable, add_up, brief
 
-__all__ = ["Picked", "Picking", "recut"]
-
-Tool = Literal["select", "paint"]
+__all__ = ["Picking"]
 
 
-@dataclass(frozen=True, eq=False)
-class Picked:
-    """What a person did to superpixels; later edits do not reach it.
-
-    Attributes
-    ----------
-    base : int array
-        The leaves, 1...n; 0 is outside.
-    pieces, classes : (n,) int64 array
-        Piece and class (0 for none) of every leaf.
-    class_names : tuple of str
-        Names of the classes 1, 2, ...
-    """
-
-    base: NDArray[np.int32]
-    pieces: NDArray[np.int64]
-    classes: NDArray[np.int64]
-    class_names: tuple[str, ...]
-
-
-class Picking:
+class Picking(PaintBox, PickPlace):
     """The pieces of one Labels layer, the selection, the classes.
 
     What was done to a layer belongs to it: it is there again when the layer is taken again.
@@ -70,70 +48,25 @@ class Picking:
         Its pieces, with undo.
     selected : set of int
         Labels of the selected pieces.
-    tool : {"select", "paint"}
-        What a click does.
-    class_names : list of str
-        Names of the classes 1, 2, ...
-    current : int
-        The class that is painted.
+    tool, class_names, current
+        See :class:`PaintBox`.
     overlays : Overlays or None
         The layers over it.
     remove : callable
         Removes a layer, now or soon.
     """
 
-    changed = Signal()
-    edited = Signal()  # merged, split, painted, named
-
     def __init__(self) -> None:
+        PaintBox.__init__(self)
+        PickPlace.__init__(self)
         self.layers: MutableSequence[Any] = []
-        self.layer: Any = None
-        self.partition: Partition | None = None
         self.selected: set[int] = set()
-        self._tool: Tool = "paint"
-        self.class_names = ["background", "object"]
-        self._current = 1
         self.overlays: Overlays | None = None
         self.remove: Callable[[Any], None] = lambda layer: self.layers.remove(layer)
         # Shows the superpixels as they were before the sliders moved; whether there were any.
         self.go_back: Callable[[], bool] = lambda: False
         self._table: PieceTable | None = None
         self._pieces: NDArray[np.int64] = np.zeros(1, np.int64)
-        self._squeezed: tuple[int, ...] = ()
-
-    @property
-    def tool(self) -> Tool:
-        """What a click does."""
-        return self._tool
-
-    @tool.setter
-    def tool(self, tool: Tool) -> None:
-        self._tool = tool
-        self.changed.emit()
-
-    @property
-    def current(self) -> int:
-        """The class that is painted."""
-        return self._current
-
-    @current.setter
-    def current(self, number: int) -> None:
-        self._current = number
-        self.changed.emit()
-
-    @property
-    def pieces(self) -> Partition:
-        """The partition; ParameterError as long as there is none."""
-        if self.partition is None:
-            raise ParameterError("there is nothing to refine: make superpixels, then press Refine")
-        return self.partition
-
-    @property
-    def about(self) -> Made:
-        """What is known of the layer."""
-        found = made_of(self.layer)
-        assert found is not None
-        return found
 
     def take(self, layer: Any) -> None:
         """Work on a Labels layer, as it was left.
@@ -159,9 +92,9 @@ class Picking:
         if about is None:
             about = layer.metadata[KEY] = Made("labels")
         partition = about.partition
-        if partition is None or not _shows(array, partition):
+        if partition is None or not shows(array, partition):
             tree = None if about.trees is None else about.trees.forest.hierarchy
-            partition = _partition(array, tree)
+            partition = pieces_of(array, tree)
         self.leave()
         self.partition = about.partition = partition
         self.layer, self.selected = layer, set()
@@ -199,33 +132,6 @@ class Picking:
         self.layer, self.partition, self._table, self.overlays = None, None, None, None
         self.selected = set()
         self.changed.emit()
-
-    def index_of(self, position: Sequence[float]) -> tuple[int, ...]:
-        """Return the pixel of a place in world coordinates, without axes of length 1."""
-        place = self.layer.world_to_data(tuple(position)[-self.layer.ndim :])
-        return tuple(
-            int(np.floor(x + 0.5)) for axis, x in enumerate(place) if axis not in self._squeezed
-        )
-
-    def point(self) -> tuple[float, ...]:
-        """Return the place of the layer's first pixel, in world coordinates."""
-        return tuple(float(x) for x in self.layer.data_to_world((0,) * self.layer.ndim))
-
-    def centre(self, label: int) -> tuple[float, ...]:
-        """Return the middle of a piece, in world coordinates."""
-        box = self.pieces.box(self.pieces.leaves_of([label]))
-        place = [(part.start + part.stop - 1) / 2 for part in box]
-        for axis in self._squeezed:
-            place.insert(axis, 0.0)
-        return tuple(float(x) for x in self.layer.data_to_world(place))
-
-    def along(self, start: Sequence[int], stop: Sequence[int]) -> set[int]:
-        """Return the pieces on the straight line between two pixels."""
-        steps = max(abs(a - b) for a, b in zip(start, stop, strict=True)) + 1
-        line = np.rint(np.linspace(start, stop, steps)).astype(int)
-        base = self.pieces.base
-        line = line[((line >= 0) & (line < base.shape)).all(axis=1)]
-        return set(np.unique(self._pieces[base[tuple(line.T)]]).tolist()) - {0}
 
     def select(self, labels: Iterable[int], how: str = "replace") -> None:
         """Select pieces: "replace" the selection, "add" to it, or "toggle" each."""
@@ -269,21 +175,6 @@ class Picking:
     def redo(self) -> None:
         """Do it again."""
         self._edit(self.pieces.redo())
-
-    def add_class(self, name: str = "") -> int:
-        """Add a class, make it the current one, and return its number."""
-        if len(self.class_names) == len(COLOURS):
-            raise ParameterError(f"there are {len(COLOURS)} classes already, which is the limit")
-        self.class_names.append(name or f"class {len(self.class_names) + 1}")
-        self.current = len(self.class_names)
-        self.edited.emit()
-        return self.current
-
-    def rename_class(self, number: int, name: str) -> None:
-        """Give class ``number`` (from 1) another name."""
-        self.class_names[number - 1] = name.strip() or f"class {number}"
-        self.changed.emit()
-        self.edited.emit()
 
     def restore(
         self,
@@ -395,30 +286,3 @@ class Picking:
 
     def _drop(self, layer: Any) -> None:
         self.remove(layer)
-
-
-def _shows(array: NDArray[Any], partition: Partition) -> bool:
-    """Return whether an array shows the pieces of a partition still."""
-    base = partition.base
-    return array.shape == base.shape and np.array_equal(partition.table()[base], array)
-
-
-def recut(labels: NDArray[Any], tree: Hierarchy | None, before: Partition) -> Partition:
-    """Return the pieces of another cut, with what was done to those before."""
-    flat = tuple(0 if length == 1 else slice(None) for length in labels.shape[:-2])
-    partition = _partition(labels[flat], tree)
-    if np.array_equal(partition.base, before.base):
-        partition.take_over(before)
-    else:
-        partition.paint_like(before)
-    return partition
-
-
-def _partition(array: NDArray[Any], tree: Hierarchy | None) -> Partition:
-    """Return the pieces of labels: a cut of the tree, unless they were edited since."""
-    if tree is not None and tree.labels.size == array.size:
-        try:
-            return Partition(array, tree)
-        except ImageError:
-            pass  # edited since: its pieces are no cut of the tree any more
-    return Partition(array)

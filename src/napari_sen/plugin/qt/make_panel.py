@@ -6,7 +6,7 @@ import math
 from contextlib import suppress
 
 import numpy as np
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
@@ -24,18 +24,18 @@ from ...params import HierarchyParams
 from ..layers.granularity import stops
 from ..state.layer_image import LayerImage
 from ..state.observed import follow
-from ..state.sizes import Extent, suited_diameter
+from ..state.sizes import Extent, most_pieces, suited_diameter
 from ..state.storage import why_tiled
 from ..steps.steps import STEPS
 from .editors import INT_LIMIT, NumberBox
 from .look_buttons import LookButtons
 from .panel import StepPanel
+from .sight import Sight
 
 __all__ = ["MakePanel"]
 
 # At least so many milliseconds between two pictures while a slider is dragged.
 INTERVAL = 40
-FINEST = 10.0  # px: pieces below are made only if they are asked for
 MANY = 60_000  # leaves: merging that many anew takes longer than a hand waits
 SMALL = "padding: 0px;"
 ON_DISK = (
@@ -129,22 +129,14 @@ class MakePanel(StepPanel):
         self.diameter.valueChanged.connect(self._typed_diameter)
         self.keep.clicked.connect(lambda: granularity.keep())
         self.back.clicked.connect(lambda: granularity.undo())
-        self._zoomed = QTimer(self)
-        self._zoomed.setSingleShot(True)
-        self._zoomed.setInterval(3 * INTERVAL)
-        self._zoomed.timeout.connect(self._follow_zoom)
-        self._camera = viewer.scene.camera.events.zoom
-        self._camera.connect(self._zoom)
-        viewer.dims.events.ndisplay.connect(self._follow_dims)
+        self._sight = Sight(viewer, granularity.looks, self)
         viewer.dims.events.current_step.connect(self._follow_step)
-        granularity.looks.zoom = viewer.scene.camera.zoom
         follow(self, granularity.changed, self.refresh)
 
     def leave(self) -> None:
         """Let go of the viewer and of the session."""
         super().leave()
-        self._camera.disconnect(self._zoom)
-        self._viewer.dims.events.ndisplay.disconnect(self._follow_dims)
+        self._sight.leave()
         self._viewer.dims.events.current_step.disconnect(self._follow_step)
         self._session.granularity.changed.disconnect(self.refresh, missing_ok=True)
 
@@ -185,7 +177,7 @@ class MakePanel(StepPanel):
             return
         blockers = [QSignalBlocker(each) for each in boxes]
         number = granularity.number if trees is not None else self._wanted(extent)
-        low, high = granularity.limits if trees is not None else (1, _most(extent, number))
+        low, high = granularity.limits if trees is not None else (1, most_pieces(extent, number))
         self._stops = stops(low, high)
         self.slider.setRange(0, len(self._stops) - 1)
         shown = self._stops[self.slider.value()]
@@ -292,18 +284,6 @@ class MakePanel(StepPanel):
         if granularity.trees is not None and not math.isclose(granularity.evenness or 0, evenness):
             granularity.even(evenness)
 
-    def _zoom(self, event: object = None) -> None:
-        self._zoomed.start()
-
-    def _follow_zoom(self) -> None:
-        looks = self._session.granularity.looks
-        looks.follow_zoom(list(self._viewer.layers), self._viewer.scene.camera.zoom)
-
-    def _follow_dims(self, event: object = None) -> None:
-        looks = self._session.granularity.looks
-        looks.displayed = self._viewer.dims.ndisplay
-        looks.changed.emit()
-
     def _follow_step(self, event: object = None) -> None:
         if self._session.layer is not None and self._session.layer.ndim > 2:
             self._tell(self._source())
@@ -314,8 +294,3 @@ def _slider(name: str, tooltip: str) -> QSlider:
     slider.setAccessibleName(name)
     slider.setToolTip(tooltip)
     return slider
-
-
-def _most(extent: Extent, number: int) -> int:
-    """Return how many pieces there will be to choose from, before they are made."""
-    return max(extent.number(FINEST * min(extent.spacing)), 5 * number)

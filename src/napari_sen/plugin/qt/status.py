@@ -132,7 +132,8 @@ class StatusPanel(QWidget):
 
     def paused(self, on: bool) -> None:
         """Show that the work waits, or goes on."""
-        self.text.setText("Paused." if on else "Going on ...")
+        if not self._is_stopping:
+            self.text.setText("Paused." if on else "Going on ...")
 
     def idle(self, text: str) -> None:
         """Show how it ended."""

@@ -30,6 +30,7 @@ class Control:
         self._go = threading.Event()
         self._go.set()
         self._last = (0.0, "")
+        self.is_resting = False  # paused, and no work goes on
         self.tell: Callable[[object], None] = lambda message: None
         self.is_unwanted: Callable[[], bool] = lambda: False
 
@@ -60,9 +61,13 @@ class Control:
         """Wait while paused; raise Cancelled if asked to stop."""
         if self.is_cancelled:
             raise Cancelled
-        while not self._go.wait(PAUSE_POLL):
-            if self.is_cancelled:
-                raise Cancelled
+        try:
+            while not self._go.wait(PAUSE_POLL):
+                self.is_resting = True
+                if self.is_cancelled:
+                    raise Cancelled
+        finally:
+            self.is_resting = False
 
     def progress(self, done: int, total: int, stage: str) -> None:
         """Report ``done`` of ``total`` steps of ``stage``; raise Cancelled if asked to stop."""

@@ -14,7 +14,8 @@ from ...io.annotation_file import SUFFIX, Annotation, digest_of, load_annotation
 from ...learn.classes import Examples, propagate
 from ...pipeline.describe import Description, describe
 from ..layers.overlays import COLOURS, class_colours
-from ..layers.picking import Picked, Picking
+from ..layers.picking import Picking
+from ..layers.pieces import Picked
 from ..layers.results import Classes, Finished
 from ..state.control import Control
 from ..state.layer_image import LayerImage

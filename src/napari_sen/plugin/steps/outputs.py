@@ -132,7 +132,8 @@ def contours(source: LayerImage, settings: Settings, control: Control) -> Finish
     )
     if inside is not None:
         strength = np.where(inside, strength, 0).astype(strength.dtype)
-    data, options = source.placement.shape(strength), {**_LOOK, **mark("contours")}
+    # Faint edges are seen as well.
+    data, options = source.placement.shape(strength), {**_LOOK, "gamma": 0.6, **mark("contours")}
     result = Result("image", _named(source, "contours"), data, source.placement, options)
     return Finished([result], f"contours ({settings.model_note(source)}), strength 0 to 1")
 
