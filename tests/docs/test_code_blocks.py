@@ -30,6 +30,7 @@ PAGES = [
 ]
 REASONS = {
     "it installs",
+    "it writes into the home folder",
     "it needs a cluster",
     "it needs a server",
     "it needs BSDS500",

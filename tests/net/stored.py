@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from .cases import Results
+from .cases import CASES, Results
 
 __all__ = ["Stored", "differences"]
 
@@ -37,7 +37,8 @@ class Stored:
             return cls(json.loads(SUMS.read_text()), dict(arrays))
 
     def save(self) -> None:
-        SUMS.write_text(json.dumps(self.sums, indent=1) + "\n")
+        sums = {case: self.sums[case] for case in CASES if case in self.sums}
+        SUMS.write_text(json.dumps(sums, indent=1) + "\n")
         np.savez_compressed(ARRAYS, allow_pickle=False, **self.arrays)
 
     def put(self, case: str, results: Results) -> None:
