@@ -58,7 +58,8 @@ def test_it_is_the_chain_step_by_step(recipe, rng):
 
     image, _ = scene(rng)
     labels = napari_sen.segment(image, 80, model=None)
-    numbers, sure = propagate(recipe.examples, describe(image, labels, model=None).features())
+    found = describe(image, labels, model=None)
+    numbers, sure = propagate(recipe.examples, found.features(), found.borders())
     classes = np.concatenate([[0], numbers[sure.argmax(axis=1)]])
     expected = napari_sen.objects(labels, classes, image=image)
     found = apply_to(recipe, image)

@@ -120,9 +120,10 @@ class Cook:
             if features.names != examples.names:
                 raise ParameterError(
                     f"the recipe's examples are described by {len(examples.names)} numbers, this "
-                    f"image's superpixels by {len(features.names)}: it has other channels"
+                    f"image's superpixels by {len(features.names)}: it has other channels, or "
+                    "another version made the recipe; make it anew from the painted image"
                 )
-            numbers, probability = propagate(examples, features.features())
+            numbers, probability = propagate(examples, features.features(), features.borders())
             classes = np.concatenate([[0], numbers[probability.argmax(axis=1)]])
         report(progress, 0, 1, "measuring")
         on = measured_on(file, recipe.reading)

@@ -22,17 +22,15 @@ from .activity import Activity
 from .folding import folded
 from .image_chooser import ImageChooser
 from .incoming import Incoming
-from .make_panel import MakePanel
 from .model_chooser import ModelChooser
 from .outlines import Outlines
-from .panel import StepPanel
+from .panels import panel_of
 from .part_chooser import PartChooser
 from .pick_panel import PickPanel
 from .scroll import VerticalScroll
 from .sections import folds, large_images, map_button
 from .shown_results import ShownResults
 from .status import StatusPanel
-from .step_panels import EmbedPanel
 from .train_panel import TrainPanel
 from .workers import JobRunner
 
@@ -41,12 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SenDock"]
 
-PANELS: dict[str, type[StepPanel]] = {
-    "superpixels": MakePanel,
-    "classes": PickPanel,
-    "embed": EmbedPanel,
-    "train": TrainPanel,
-}
 LEAVE_OUT = "Leave these pixels out"
 
 
@@ -79,9 +71,7 @@ class SenDock(QWidget):
         self.image = ImageChooser(napari_viewer, self.session)
         self.part = PartChooser(napari_viewer, self.session)
         self.choices = ModelChooser(self.session)
-        self.panels = {
-            key: PANELS.get(key, StepPanel)(key, self.session, napari_viewer) for key in self.steps
-        }
+        self.panels = {key: panel_of(key, self.session, napari_viewer) for key in self.steps}
         self.outlines = Outlines(napari_viewer, self.session, self)
         self.status = StatusPanel()
         self.activity = Activity(self)
