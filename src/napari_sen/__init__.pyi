@@ -8,14 +8,14 @@ from .io.recipe_file import Recipe as Recipe
 from .learn.model import Model as Model
 from .learn.model import load_model as load_model
 from .learn.model import models as models
+from .pipeline.annotations import read_classes as read_classes
 from .pipeline.apply import apply as apply
-from .pipeline.apply import apply_to as apply_to
-from .pipeline.apply import teach as teach
 from .pipeline.contours import contours as contours
+from .pipeline.cooking import apply_to as apply_to
+from .pipeline.cooking import teach as teach
 from .pipeline.embed import embed as embed
 from .pipeline.hierarchy import hierarchy as hierarchy
 from .pipeline.objects import objects as objects
-from .pipeline.objects import read_classes as read_classes
 from .pipeline.pseudo_labels import pseudo_labels as pseudo_labels
 from .pipeline.segment import segment as segment
 from .pipeline.train import train as train

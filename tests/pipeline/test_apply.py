@@ -105,7 +105,7 @@ def test_one_bad_image_stops_no_other(recipe, folder, tmp_path):
 
 
 def test_a_fault_of_ours_stops_no_other(recipe, folder, tmp_path, monkeypatch):
-    from napari_sen.pipeline import apply as module
+    from napari_sen.pipeline import cooking as module
 
     whole = module.Cook.objects
 

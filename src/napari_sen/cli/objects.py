@@ -24,7 +24,8 @@ def export(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     inputs = [path for path in (args.labels, args.classes, args.image) if path]
     for path in args.output:
         check_objects_out(path, overwrite=args.overwrite, inputs=inputs)
-    from ..pipeline.objects import objects, read_classes
+    from ..pipeline.annotations import read_classes
+    from ..pipeline.objects import objects
 
     reporter(0, 1, "measuring")
     classes, names = None, tuple[str, ...]()
@@ -35,8 +36,7 @@ def export(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     found = objects(
         args.labels, classes, class_names=names, image=args.image,
         channel_names=args.channel_names, rgb=args.rgb, channel_axis=args.channel_axis,
-        slices=args.slices,
-        spacing=args.spacing, unit=args.unit,
+        slices=args.slices, spacing=args.spacing, unit=args.unit,
     )  # fmt: skip
     reporter(1, 1, "measuring")
     reporter(0, 1, "writing")
@@ -66,7 +66,7 @@ def recipe(args: Namespace, reporter: Reporter) -> dict[str, Any]:
         None if args.model == "none" else args.model,
         reading=Reading(args.rgb, args.channel_axis, args.slices, spacing, args.kind),
     )
-    from ..pipeline.apply import teach
+    from ..pipeline.cooking import teach
 
     for image, annotation in args.teach:
         found = teach(

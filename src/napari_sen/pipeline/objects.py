@@ -1,36 +1,26 @@
-"""Superpixels and their classes to objects, measured on the image; annotations to classes."""
+"""Superpixels and their classes to objects, measured on the image."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.image import Canvas, interpret
-from ..core.objects import Joined, class_votes, join, object_table
-from ..core.outlines import crossings, fill
-from ..core.partition import Partition
+from ..core.objects import Joined, join, object_table
 from ..errors import ImageError, ParameterError
-from ..io.annotation_file import SUFFIX, digest_of, load_annotation
-from ..io.geojson import Shape, read_geojson
 from ..io.image_file import ImageFile
 from ..io.objects import Objects
 from ..io.pixel_size import unit_symbol
 from ..io.read import resolve
 from ..options import Reading
-from ..params import require, require_texts, shown
+from ..params import require_texts, shown
 from ..tiles.image import Image, settle
 
-__all__ = ["Measured", "measured_on", "objects", "objects_of", "read_classes"]
-
-_MOST_WORK = 4_000_000_000  # pixels of polygons that are filled: half a minute
-_MOST_CLASSES = 255
+__all__ = ["Measured", "label_file", "measured_on", "named_classes", "objects", "objects_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +103,7 @@ def objects(
     >>> found.table["area (px)"].tolist()
     [4, 2]
     """
-    file = _label_file(labels)
+    file = label_file(labels)
     reading = Reading(rgb, channel_axis, slices, spacing)
     on = (
         measured_on(image, reading, channel_names)
@@ -127,7 +117,7 @@ def objects(
     return objects_of(np.asarray(file.data), classes, class_names, on, offset)
 
 
-def _label_file(labels: Any) -> ImageFile:
+def label_file(labels: Any) -> ImageFile:
     """Return superpixels as they are read; ImageError if they are none."""
     file = resolve(labels, labels=True, what="the superpixels")
     data = np.asarray(file.data)
@@ -201,7 +191,7 @@ def objects_of(
         )
     start = _offset(offset, labels.ndim)
     joined = _joined(labels, classes, opened.n_spatial)
-    names = _class_names(class_names, int(joined.classes.max(initial=0)))
+    names = named_classes(class_names, int(joined.classes.max(initial=0)))
     intensity: dict[str, NDArray[Any]] = {}
     beside: tuple[Any, ...] = ()
     if on.canvas is not None:
@@ -258,116 +248,10 @@ def _class_table(classes: Mapping[Any, Any], count: int) -> NDArray[np.int64]:
     return table
 
 
-def _class_names(names: Sequence[str], count: int) -> tuple[str, ...]:
+def named_classes(names: Sequence[str], count: int) -> tuple[str, ...]:
     """Return a name for each class; those without one are numbered."""
     found = list(require_texts("class_names", names))
     if len(set(found)) < len(found):
         raise ParameterError("class_names must differ")
     found += [f"class {k + 1}" for k in range(len(found), count)]
     return tuple(found)
-
-
-def read_classes(
-    labels: Any, annotation: Any, *, share: float = 0.5
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return which classes an annotation gives to superpixels.
-
-    Parameters
-    ----------
-    labels : int array or path
-        Superpixels from 1 up, 0 is none.
-    annotation : int array or path
-        Outlines in pixels of this image (``.geojson``, as QuPath writes them; of several that
-        overlap the later counts), a label image of its shape (its values are the classes, 0 is
-        none), or an annotation of the dock (``.sen.json``) of these very superpixels.
-    share : float
-        A superpixel has a class if more than this share of its pixels is annotated; it is then
-        the class of most of them. 0: a single pixel is enough.
-
-    Returns
-    -------
-    classes : (n + 1,) int64 array
-        The class of every label, that of label 0 first; 0 is none.
-    class_names : tuple of str
-        Names of the classes 1, 2, ...
-
-    Raises
-    ------
-    SenError
-        If the annotation cannot be read or is of another image.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from napari_sen import read_classes
-    >>> read_classes(np.array([[1, 1, 2, 2]]), np.array([[1, 1, 0, 2]]))
-    (array([0, 1, 0]), ('class 1', 'class 2'))
-    """
-    require("share", share, float, {"low": 0, "high": 1})
-    data = np.asarray(_label_file(labels).data)
-    if isinstance(annotation, str | os.PathLike):
-        name = os.fspath(annotation).lower()
-        if name.endswith(SUFFIX):
-            return _of_dock(data, annotation)
-        if name.endswith((".geojson", ".json")):
-            painted, names = paint(read_geojson(annotation), data.shape)
-            return class_votes(data, painted, share), names
-    painted = np.asarray(resolve(annotation, labels=True, what="the annotation").data)
-    if painted.dtype.kind not in "iub" or painted.min(initial=0) < 0:
-        raise ImageError("an annotation holds whole numbers from 0 up: one for each class")
-    if painted.max(initial=0) > _MOST_CLASSES:
-        raise ImageError(
-            f"an annotation has up to {_MOST_CLASSES} classes, this one {int(painted.max())}: are "
-            "these numbers of objects? Give their classes instead"
-        )
-    found = class_votes(data, painted.astype(np.int64), share)
-    return found, _class_names((), int(painted.max(initial=0)))
-
-
-def _of_dock(
-    labels: NDArray[np.integer], path: str | PathLike[str]
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return the classes of an annotation made in the dock, on the same leaves."""
-    found = load_annotation(path)
-    base = Partition(labels).base
-    if digest_of(base) != found.digest:
-        raise ImageError(
-            f"{Path(path).name} is of other superpixels: give those that were painted, or use its "
-            "examples in a recipe"
-        )
-    classes = np.zeros(int(labels.max()) + 1, np.int64)
-    inside = base > 0
-    classes[labels[inside]] = found.classes[base[inside] - 1]
-    return classes, found.class_names
-
-
-def paint(
-    shapes: Sequence[Shape], shape: tuple[int, ...]
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return outlines as a map of classes, and the names of these.
-
-    Parameters
-    ----------
-    shapes : sequence of Shape
-        Those without a class are of one called "object". Classes are numbered as they come.
-    shape : tuple of int
-        Of the image: (Y, X), (Z, Y, X) or (T, Z, Y, X).
-    """
-    painted = np.zeros(shape, np.int64)
-    names: dict[str, int] = {}
-    work = 0
-    for each in shapes:
-        value = names.setdefault(each.class_name or "object", len(names) + 1)
-        if value > _MOST_CLASSES:
-            raise ImageError(f"the outlines have more than {_MOST_CLASSES} classes")
-        index = (each.plane[1], each.plane[0])[4 - len(shape) :]
-        if any(k >= n for k, n in zip(index, shape[:-2], strict=True)):
-            continue
-        for rings in each.polygons:
-            work += sum(crossings([ring], shape[-2]) for ring in rings)
-            box, mask = fill(rings, (shape[-2], shape[-1]))
-            work += mask.size
-            if work > _MOST_WORK:
-                raise ImageError("the outlines cover the image too many times: leave some out")
-            painted[index][box][mask] = value
-    return painted, tuple(names)

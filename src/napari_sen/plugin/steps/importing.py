@@ -13,7 +13,7 @@ from ...core.objects import class_votes
 from ...errors import ImageError, ParameterError
 from ...io.geojson import Shape, read_geojson
 from ...io.memory import require_memory
-from ...pipeline.objects import paint
+from ...pipeline.annotations import paint
 from ..layers.overlays import COLOURS
 from ..layers.picking import Picking
 from ..layers.whereabouts import whereabouts

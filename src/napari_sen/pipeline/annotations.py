@@ -1,0 +1,133 @@
+"""Outlines, label images and annotations of the dock to classes of superpixels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.objects import class_votes
+from ..core.outlines import crossings, fill
+from ..core.partition import Partition
+from ..errors import ImageError
+from ..io.annotation_file import SUFFIX, digest_of, load_annotation
+from ..io.geojson import Shape, read_geojson
+from ..io.read import resolve
+from ..params import require
+from .objects import label_file, named_classes
+
+__all__ = ["paint", "read_classes"]
+
+_MOST_WORK = 4_000_000_000  # pixels of polygons that are filled: half a minute
+_MOST_CLASSES = 255
+
+
+def read_classes(
+    labels: Any, annotation: Any, *, share: float = 0.5
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Return which classes an annotation gives to superpixels.
+
+    Parameters
+    ----------
+    labels : int array or path
+        Superpixels from 1 up, 0 is none.
+    annotation : int array or path
+        Outlines in pixels of this image (``.geojson``, as QuPath writes them; of several that
+        overlap the later counts), a label image of its shape (its values are the classes, 0 is
+        none), or an annotation of the dock (``.sen.json``) of these very superpixels.
+    share : float
+        A superpixel has a class if more than this share of its pixels is annotated; it is then
+        the class of most of them. 0: a single pixel is enough.
+
+    Returns
+    -------
+    classes : (n + 1,) int64 array
+        The class of every label, that of label 0 first; 0 is none.
+    class_names : tuple of str
+        Names of the classes 1, 2, ...
+
+    Raises
+    ------
+    SenError
+        If the annotation cannot be read or is of another image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_sen import read_classes
+    >>> read_classes(np.array([[1, 1, 2, 2]]), np.array([[1, 1, 0, 2]]))
+    (array([0, 1, 0]), ('class 1', 'class 2'))
+    """
+    require("share", share, float, {"low": 0, "high": 1})
+    data = np.asarray(label_file(labels).data)
+    if isinstance(annotation, str | os.PathLike):
+        name = os.fspath(annotation).lower()
+        if name.endswith(SUFFIX):
+            return _of_dock(data, annotation)
+        if name.endswith((".geojson", ".json")):
+            painted, names = paint(read_geojson(annotation), data.shape)
+            return class_votes(data, painted, share), names
+    painted = np.asarray(resolve(annotation, labels=True, what="the annotation").data)
+    if painted.dtype.kind not in "iub" or painted.min(initial=0) < 0:
+        raise ImageError("an annotation holds whole numbers from 0 up: one for each class")
+    if painted.max(initial=0) > _MOST_CLASSES:
+        raise ImageError(
+            f"an annotation has up to {_MOST_CLASSES} classes, this one {int(painted.max())}: are "
+            "these numbers of objects? Give their classes instead"
+        )
+    found = class_votes(data, painted.astype(np.int64), share)
+    return found, named_classes((), int(painted.max(initial=0)))
+
+
+def _of_dock(
+    labels: NDArray[np.integer], path: str | PathLike[str]
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Return the classes of an annotation made in the dock, on the same leaves."""
+    found = load_annotation(path)
+    base = Partition(labels).base
+    if digest_of(base) != found.digest:
+        raise ImageError(
+            f"{Path(path).name} is of other superpixels: give those that were painted, or use its "
+            "examples in a recipe"
+        )
+    classes = np.zeros(int(labels.max()) + 1, np.int64)
+    inside = base > 0
+    classes[labels[inside]] = found.classes[base[inside] - 1]
+    return classes, found.class_names
+
+
+def paint(
+    shapes: Sequence[Shape], shape: tuple[int, ...]
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Return outlines as a map of classes, and the names of these.
+
+    Parameters
+    ----------
+    shapes : sequence of Shape
+        Those without a class are of one called "object". Classes are numbered as they come.
+    shape : tuple of int
+        Of the image: (Y, X), (Z, Y, X) or (T, Z, Y, X).
+    """
+    painted = np.zeros(shape, np.int64)
+    names: dict[str, int] = {}
+    work = 0
+    for each in shapes:
+        value = names.setdefault(each.class_name or "object", len(names) + 1)
+        if value > _MOST_CLASSES:
+            raise ImageError(f"the outlines have more than {_MOST_CLASSES} classes")
+        index = (each.plane[1], each.plane[0])[4 - len(shape) :]
+        if any(k >= n for k, n in zip(index, shape[:-2], strict=True)):
+            continue
+        for rings in each.polygons:
+            work += sum(crossings([ring], shape[-2]) for ring in rings)
+            box, mask = fill(rings, (shape[-2], shape[-1]))
+            work += mask.size
+            if work > _MOST_WORK:
+                raise ImageError("the outlines cover the image too many times: leave some out")
+            painted[index][box][mask] = value
+    return painted, tuple(names)
