@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..core.regions import Borders
 from ..errors import DataError, ImageError
+from ..needs import need
 
 __all__ = ["Examples", "propagate", "smoothed"]
 
@@ -100,6 +101,7 @@ def propagate(
     """
     if len(np.unique(examples.classes)) < 2:
         raise DataError("paint superpixels of two classes at least, then propagate")
+    need("sklearn", what="a classification", install="scikit-learn")
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
