@@ -13,11 +13,11 @@ from ..needs import need
 
 __all__ = ["Examples", "propagate", "smoothed"]
 
-# Chosen by benchmarks/clicks.py on 'tune' halves.
+# Chosen on 'tune' halves; benchmarks/click_features.py compares.
 _INVERSE_PENALTY = 0.01
 _FARTHEST = 5.0  # deviations from the mean beyond which a feature counts no more
 _ROUNDS = 10
-_DEVIATION = 1.5  # of the logits: what gave the best likelihood
+_DEVIATION = 1.5  # of the logits
 
 
 @dataclass(frozen=True)
