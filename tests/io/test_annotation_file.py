@@ -1,11 +1,12 @@
 """Annotations on disk: there and back, and what is refused."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from napari_sen.errors import ImageError, OutputError
+from napari_sen.errors import DataError, ImageError, OutputError
 from napari_sen.io.annotation_file import (
     Annotation,
     digest_of,
@@ -89,3 +90,10 @@ def test_files_that_are_none(tmp_path, text):
 def test_the_digest_is_of_shape_and_values():
     base = np.arange(6, dtype=np.int32).reshape(2, 3)
     assert digest_of(base) == digest_of(base.astype(np.uint16)) != digest_of(base.reshape(3, 2))
+
+
+def test_examples_described_by_other_features_are_not_mixed(annotation, tmp_path):
+    mixed = replace(annotation, others=Examples(np.array([[7.0]]), np.array([2]), ("colour-0",)))
+    with pytest.raises(DataError, match="paint anew"):
+        save_annotation(tmp_path / "a.sen.json", mixed)
+    assert not list(tmp_path.iterdir())

@@ -1,11 +1,15 @@
 """Classes carried to all superpixels, by the session alone, without a display."""
 
+import json
+
 import numpy as np
 import pytest
 from napari.components import LayerList
 from napari.layers import Image
 
 from napari_sen.errors import DataError, ImageError, ParameterError
+from napari_sen.learn.classes import Examples, propagate
+from napari_sen.pipeline.describe import describe
 from napari_sen.plugin.state.control import Control
 from napari_sen.plugin.steps.classing import least_certain
 from napari_sen.plugin.steps.session import Session
@@ -170,3 +174,42 @@ def test_a_slice_of_a_stack_is_described_where_it_was_made(rng):
     session.run("classes")
     found = session.layers["scene superpixels, slice 1 predicted"].data[0]
     assert (found == disc + 1).mean() > 0.95
+
+
+def test_the_dock_predicts_what_python_does(session):
+    session.picking.select(session.picking.along((30, 25), (30, 55)))
+    session.picking.merge()
+    paint_two(session)
+    session.run("classes")
+    labels = np.asarray(session.picking.layer.data)
+    labels = np.unique(labels, return_inverse=True)[1]
+    found = describe(session.layer.data, labels + 1, model=None, rgb=True)
+    examples = Examples(
+        found.features()[[labels[2, 2], labels[30, 40]]], np.array([1, 2]), found.names
+    )
+    classes, probability = propagate(examples, found.features(), found.borders())
+    guess = classes[probability.argmax(axis=1)][labels]
+    np.testing.assert_array_equal(layer(session, "predicted").data, guess)
+    np.testing.assert_allclose(
+        layer(session, "confidence").data, probability.max(axis=1)[labels], rtol=1e-3
+    )
+
+
+def test_an_older_annotation_is_put_back_but_serves_no_other_image(session, tmp_path):
+    paint_two(session)
+    path = tmp_path / "scene.sen.json"
+    session.saving(path)(Control())
+    content = json.loads(path.read_text())
+    keep = [k for k, name in enumerate(content["features"]) if "quartile" not in name]
+    content["features"] = [content["features"][k] for k in keep]
+    for row in content["examples"]:
+        row["features"] = [row["features"][k] for k in keep]
+    path.write_text(json.dumps(content))
+    again = started(session.layer.data)
+    assert "put back" in again.load_annotation(path)
+    again.run("classes")
+    other = started(np.roll(session.layer.data, 9, axis=1))
+    assert "serve as examples" in other.load_annotation(path)
+    paint_two(other)
+    with pytest.raises(DataError, match="paint anew where an older version made them"):
+        other.run("classes")

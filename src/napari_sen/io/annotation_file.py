@@ -64,11 +64,13 @@ def save_annotation(path: str | PathLike[str], annotation: Annotation) -> None:
     ------
     OutputError
         If the name ends otherwise, or the file cannot be written there.
+    DataError
+        If the examples of other images are described by other features.
     """
     path = Path(path)
     if not path.name.endswith(SUFFIX):
         raise OutputError(f"cannot write {path}: its name has to end in {SUFFIX}")
-    names = annotation.examples.names or annotation.others.names
+    names = (annotation.others + annotation.examples).names
     content = {
         "format": FORMAT,
         "class_names": list(annotation.class_names),

@@ -11,13 +11,13 @@ from ..core.regions import Borders
 from ..errors import DataError, ImageError
 from ..needs import need
 
-__all__ = ["Examples", "propagate"]
+__all__ = ["Examples", "propagate", "smoothed"]
 
-# Chosen by benchmarks/clicks.py on 'tune' halves.
+# Chosen on 'tune' halves; benchmarks/click_features.py compares.
 _INVERSE_PENALTY = 0.01
 _FARTHEST = 5.0  # deviations from the mean beyond which a feature counts no more
 _ROUNDS = 10
-_DEVIATION = 1.5  # of the logits: what gave the best likelihood
+_DEVIATION = 1.5  # of the logits
 
 
 @dataclass(frozen=True)
@@ -114,14 +114,29 @@ def propagate(
     model.fit(known, examples.classes)
     found = model.predict_proba(scaled)
     if borders is not None and len(borders.edges):
-        found = _smoothed(found, scaled, borders)
+        found = smoothed(found, scaled, borders)
     return model.classes_.astype(np.int64), _spread(found).astype(np.float32)
 
 
-def _smoothed(
+def smoothed(
     probabilities: NDArray[np.float64], features: NDArray[np.float64], borders: Borders
 ) -> NDArray[np.float64]:
-    """Mix every row, half and half, with those of its neighbours, until they settle."""
+    """Mix what superpixels are likely to be half and half with what their neighbours are.
+
+    Parameters
+    ----------
+    probabilities : (n, C) array
+        One row per superpixel.
+    features : (n, F) array
+        Scaled: neighbours count less the more they differ, by the median over all borders.
+    borders : Borders
+        Long ones count more.
+
+    Returns
+    -------
+    (n, C) array
+        Rows of those without neighbours are as they were.
+    """
     from scipy.sparse import coo_array, diags_array
 
     a, b = borders.edges.T
