@@ -68,7 +68,7 @@ SECTIONS = (
         "Superpixels of 20 px by the tree and by SNIC, the whole tree, contours and the embedding, "
         "on colour alone (none) and\nwith the bundled models; one thread, beside SLIC with as many "
         "superpixels.",
-        ("speed.py --models none natural natural-lean",),
+        ("speed.py --models none natural natural-full",),
         ("speed.py --quick",),
     ),
     Section(

@@ -50,7 +50,7 @@ KINDS: tuple[Kind, ...] = ("natural", "microscopy")
 # What the bundled models were trained for.
 MODEL_KINDS: Mapping[str, Kind] = {
     "natural": "natural",
-    "natural-lean": "natural",
+    "natural-full": "natural",
     "microscopy": "microscopy",
 }
 Suited: TypeAlias = Mapping[str, Mapping[str, float]]
@@ -102,6 +102,13 @@ def _is_finite(value: Any) -> bool:
         return math.isfinite(value)
     except OverflowError:
         return False
+
+
+def require_texts(name: str, values: Any) -> tuple[str, ...]:
+    """Return a list of texts as a tuple, or raise ParameterError."""
+    if not isinstance(values, list | tuple) or not all(isinstance(each, str) for each in values):
+        raise ParameterError(f"{name} must be a list of texts, got {shown(values)}")
+    return tuple(values)
 
 
 def shown(value: Any) -> str:
@@ -177,6 +184,16 @@ class Params:
     def given(cls, **values: Any) -> Self:
         """Return the parameter set with the defaults for those values that are None."""
         return cls(**{name: value for name, value in values.items() if value is not None})
+
+    @classmethod
+    def among(cls, arguments: Mapping[str, Any]) -> Self:
+        """Return the parameter set of those of a function's arguments that are its own.
+
+        What is None keeps its default.
+        """
+        return cls.given(
+            **{item.name: arguments[item.name] for item in fields(cls) if item.name in arguments}
+        )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -196,7 +196,7 @@ def test_what_is_refused_before_any_work(recipe, folder, tmp_path):
     with pytest.raises(ModelError, match="none-such"):
         apply(Recipe(model="none-such"), folder, out)
     with pytest.raises(ModelError, match="another model"):
-        apply(Recipe(model="natural-lean", sha256="0" * 64), folder, out)
+        apply(Recipe(model="natural", sha256="0" * 64), folder, out)
     assert not out.exists()
 
 
@@ -207,9 +207,9 @@ def test_a_recipe_fits_images_of_its_channels_alone(recipe):
 
 def test_teaching_settles_the_model_and_adds_up(rng):
     image, inside = scene(rng)
-    once = teach(Recipe(SegmentParams(n_segments=40), model="natural-lean"), image, inside * 1)
-    model = napari_sen.load_model("natural-lean")
-    assert (once.model, once.sha256) == ("natural-lean", model.sha256)
+    once = teach(Recipe(SegmentParams(n_segments=40), model="natural"), image, inside * 1)
+    model = napari_sen.load_model("natural")
+    assert (once.model, once.sha256) == ("natural", model.sha256)
     twice = teach(once, image, inside * 1)
     assert len(twice.examples.classes) == 2 * len(once.examples.classes)
     assert twice.class_names == once.class_names == ("class 1",)

@@ -40,7 +40,7 @@ def segment(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     if is_stack:
         for name in asked:
             delattr(args, name)
-    params = granularities(SegmentParams(**chosen(args, SegmentParams)), **asked)
+    params = granularities(SegmentParams(**chosen(args, SegmentParams)), asked)
     job = Job(args, reporter, is_stored=is_stack)
     job.check(LABELS_OUT, Extra("--overlay", [args.overlay], PICTURE_OUT))
     run = superpixel_run(

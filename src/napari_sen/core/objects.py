@@ -63,7 +63,10 @@ def join(labels: NDArray[np.integer], classes: Any, *, n_spatial: int = 2) -> Jo
     ImageError
         If there is no class for each label.
     """
-    table = np.asarray(classes)
+    try:
+        table = np.asarray(classes)
+    except ValueError:  # of lists of several lengths
+        table = np.empty(0)
     most = int(labels.max(initial=0))
     if table.ndim != 1 or table.dtype.kind not in "iu" or len(table) <= most or table.min() < 0:
         raise ImageError(

@@ -80,8 +80,8 @@ class Objects:
         OutputError
             If the file exists, cannot be written there, or cannot hold the objects.
         """
-        path = Path(path)
         check_objects_out(path, overwrite=overwrite)
+        path = Path(path)
         suffix = path.suffix.lower()
         if suffix == ".csv":
             save_table(path, self.table, overwrite=overwrite)

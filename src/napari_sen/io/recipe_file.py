@@ -19,7 +19,7 @@ from ..disk import atomic, read_plain, refused
 from ..errors import ImageError, OutputError, ParameterError, SenError
 from ..learn.classes import Examples
 from ..options import Reading
-from ..params import SegmentParams, shown
+from ..params import SegmentParams, require_texts, shown
 from .atomic import check_output
 
 __all__ = ["Recipe"]
@@ -27,6 +27,7 @@ __all__ = ["Recipe"]
 FORMAT = "napari-sen recipe 1"
 LARGEST = 200_000_000  # bytes
 _READING = ("rgb", "channel_axis", "slices", "spacing", "kind")
+_KINDS = {"superpixels": SegmentParams, "sha256": str, "reading": Reading, "examples": Examples}
 _PARTS = {"format", "superpixels", "model", "image", "classes"}
 
 
@@ -60,8 +61,15 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Check what a file may have wrong."""
+        for name, kind in _KINDS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise ParameterError(
+                    f"{name} of a recipe must be a {kind.__name__}, got {shown(value)}"
+                )
         if self.model is not None and not isinstance(self.model, str):
             raise ParameterError(f"a recipe names its model, got {shown(self.model)}")
+        require_texts("class_names", self.class_names)
         most = int(self.examples.classes.max(initial=0))
         if most > len(self.class_names):
             raise ParameterError(f"there are examples of class {most}, which has no name")
@@ -126,9 +134,10 @@ class Recipe:
         ParameterError
             If the file is missing, damaged, or no recipe.
         """
-        path = Path(path)
+        if not isinstance(path, str | PathLike):
+            raise ParameterError(f"a recipe is given by its path, got {shown(path)}")
         try:
-            return _read(json.loads(read_plain(path, LARGEST)))
+            return _read(json.loads(read_plain(Path(path), LARGEST)))
         except FileNotFoundError as error:
             raise ParameterError(f"cannot read the recipe {path}: there is no such file") from error
         except SenError as error:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..disk import refused
+from ..disk import output_place, refused
 from ..errors import Cancelled, ModelError, OutputError, ParameterError, SenError
 from ..io.atomic import check_folder
 from ..io.image_file import ImageFile
@@ -28,7 +28,7 @@ from ..io.recipe_file import Recipe
 from ..io.table_file import save_table
 from ..learn.classes import Examples, propagate
 from ..options import Execution
-from ..params import Kind
+from ..params import Kind, require_texts, shown
 from ..progress import Progress, check_progress, report
 from ..tiles.image import settle
 from ..tiles.journal import Journal
@@ -67,6 +67,8 @@ class Cook:
     """
 
     def __init__(self, recipe: Recipe, device: str = "auto") -> None:
+        if not isinstance(recipe, Recipe):
+            raise ParameterError(f"give a Recipe (Recipe.load reads a file), got {shown(recipe)}")
         self.recipe, self.device = recipe, device
         self._models: dict[str, RememberingModel] = {}
         if recipe.model not in (None, "auto"):
@@ -269,10 +271,13 @@ def images_of(folder: str | PathLike[str] | Iterable[Any]) -> list[Path]:
         If there is no folder, or no image in it.
     """
     if not isinstance(folder, str | os.PathLike):
-        paths = [Path(each) for each in folder]
-        if not paths:
-            raise ParameterError("no images are given")
-        return paths
+        is_list = isinstance(folder, Iterable)
+        paths = list(folder) if is_list else []
+        if not paths or not all(isinstance(each, str | os.PathLike) for each in paths):
+            raise ParameterError(f"images are a folder or a list of paths, got {shown(folder)}")
+        return [Path(each) for each in paths]
+    if not os.fspath(folder) or not os.path.exists(folder):
+        raise ParameterError(f"there is no folder {shown(os.fspath(folder))}: check the path")
     place = Path(folder)
     if place.suffix.lower() in IMAGE_SUFFIXES and place.exists():
         return [place]
@@ -333,6 +338,7 @@ def apply(
     """
     check_progress(progress)
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
+    output_place(out)
     paths, folder = images_of(images), check_folder(out)
     suffixes = _suffixes(formats)
     if isinstance(images, str | os.PathLike) and folder.resolve() == Path(images).resolve():
@@ -360,11 +366,12 @@ def apply(
 
 
 def _suffixes(formats: Sequence[str]) -> tuple[str, ...]:
-    found = tuple(dict.fromkeys(f".{each.lower().lstrip('.')}" for each in formats))
+    texts = require_texts("formats", formats)
+    found = tuple(dict.fromkeys(f".{each.lower().lstrip('.')}" for each in texts))
     unknown = [each for each in found if each not in OBJECTS_OUT]
     if unknown or not found:
         known = ", ".join(each[1:] for each in OBJECTS_OUT)
-        raise ParameterError(f"formats are {known}; got {', '.join(formats) or 'none'}")
+        raise ParameterError(f"formats are {known}; got {shown(list(texts))}")
     return found
 
 

@@ -80,18 +80,7 @@ def contours(
     SenError
         Before any work, if an argument cannot be used; the message names the remedy.
     """
-    params = ContourParams.given(
-        method=method,
-        n_sizes=n_sizes,
-        smallest=smallest,
-        largest=largest,
-        threshold=threshold,
-        thin=thin,
-        fine_sizes=fine_sizes,
-        evenness=evenness,
-        texture=texture,
-        compactness=compactness,
-    )
+    params = ContourParams.among(locals())
     reading = Reading(rgb, channel_axis, slices, spacing, kind, series=series)
     execution = Execution(device, tile, scheduler, out, resume, overwrite)
     run = contour_run(image, params, model=model, reading=reading, execution=execution)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -69,7 +69,9 @@ def count_of_image(params: SegmentParams, image: Image) -> int:
     return sum(rule(int(inside.sum())) for inside in slices if inside is not None)
 
 
-def granularities(params: SegmentParams, **given: Any) -> SegmentParams | tuple[SegmentParams, ...]:
+def granularities(
+    params: SegmentParams, given: Mapping[str, Any]
+) -> SegmentParams | tuple[SegmentParams, ...]:
     """Return parameters for what is given: a number, a size or a level, or several of one.
 
     Raises

@@ -124,21 +124,7 @@ def hierarchy(
     >>> tree.n_leaves, tree.cut(2).max()
     (37, 2)
     """
-    params = HierarchyParams.given(
-        fine_size=fine_size,
-        fine_compactness=fine_compactness,
-        evenness=evenness,
-        smoothing=smoothing,
-        colour_weight=colour_weight,
-        embedding_weight=embedding_weight,
-        boundary_weight=boundary_weight,
-        boundary_smoothing=boundary_smoothing,
-        texture=texture,
-        border_exponent=border_exponent,
-        walk_weight=walk_weight,
-        walk_sigma=walk_sigma,
-        walk_steps=walk_steps,
-    )
+    params = HierarchyParams.among(locals())
     if n_fine is not None and fine_size is not None:
         raise ParameterError("give either n_fine or fine_size, not both")
     reading = Reading(rgb, channel_axis, slices, spacing, kind, mask, nodata, series)

@@ -24,7 +24,7 @@ from ..io.objects import Objects
 from ..io.pixel_size import unit_symbol
 from ..io.read import resolve
 from ..options import Reading
-from ..params import require
+from ..params import require, require_texts, shown
 from ..tiles.image import Image, settle
 
 __all__ = ["Measured", "measured_on", "objects", "objects_of", "read_classes"]
@@ -121,6 +121,8 @@ def objects(
         else _unmeasured(file, reading)
     )
     if unit is not None:
+        if not isinstance(unit, str):
+            raise ParameterError(f"unit must be a text, such as 'micrometer', got {shown(unit)}")
         on = replace(on, image=_in_unit(on.image, unit))
     return objects_of(np.asarray(file.data), classes, class_names, on, offset)
 
@@ -171,7 +173,7 @@ def measured_on(image: Any, reading: Reading, channel_names: Sequence[str] = ())
         channel_axis=None if raster.rgb else raster.channel_axis, slices=reading.slices,
     )  # fmt: skip
     count = canvas.data.shape[-1]
-    names = tuple(channel_names) or _channel_names(canvas.rgb, count)
+    names = require_texts("channel_names", channel_names) or _channel_names(canvas.rgb, count)
     if len(names) != count:
         raise ParameterError(f"there are {len(names)} channel_names, but {count} channels")
     return Measured(opened, canvas, names)
@@ -220,8 +222,12 @@ def objects_of(
 
 
 def _offset(offset: Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    start = tuple(offset) if offset is not None else (0,) * ndim
-    if len(start) != ndim or not all(isinstance(each, int | np.integer) for each in start):
+    start = (0,) * ndim if offset is None else offset
+    if (
+        not isinstance(start, list | tuple)
+        or len(start) != ndim
+        or not all(isinstance(each, int | np.integer) for each in start)
+    ):
         raise ParameterError(f"offset needs {ndim} whole numbers, one for each axis of the labels")
     return tuple(int(each) for each in start)
 
@@ -233,18 +239,28 @@ def _joined(labels: NDArray[np.integer], classes: Any, n_spatial: int) -> Joined
         ones = np.ones(len(names), np.int64)
         return Joined(labels.astype(np.int32), 0 * ones, ones)
     if isinstance(classes, Mapping):
-        table = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
-        for label, value in classes.items():
-            if not 0 < label < len(table):
-                raise ParameterError(f"classes speaks of the label {label}, which is not there")
-            table[label] = value
-        classes = table
+        classes = _class_table(classes, int(labels.max(initial=0)) + 1)
     return join(labels, classes, n_spatial=n_spatial)
+
+
+def _class_table(classes: Mapping[Any, Any], count: int) -> NDArray[np.int64]:
+    """Return classes that are given by their labels as a table."""
+    table = np.zeros(count, np.int64)
+    for label, value in classes.items():
+        whole = isinstance(label, int | np.integer) and isinstance(value, int | np.integer)
+        if not whole or not 0 <= value < 1 << 31:
+            raise ParameterError(
+                f"classes must be whole numbers by labels, got {shown({label: value})}"
+            )
+        if not 0 < label < count:
+            raise ParameterError(f"classes speaks of the label {shown(label)}, which is not there")
+        table[label] = value
+    return table
 
 
 def _class_names(names: Sequence[str], count: int) -> tuple[str, ...]:
     """Return a name for each class; those without one are numbered."""
-    found = [str(name) for name in names]
+    found = list(require_texts("class_names", names))
     if len(set(found)) < len(found):
         raise ParameterError("class_names must differ")
     found += [f"class {k + 1}" for k in range(len(found), count)]

@@ -152,21 +152,13 @@ def segment(
     >>> labels.shape, labels.max()
     ((60, 90), 6)
     """
-    if sum(each is not None for each in (n_segments, size, level)) > 1:
+    granularity = {"n_segments": n_segments, "size": size, "level": level}
+    if sum(each is not None for each in granularity.values()) > 1:
         raise ParameterError("give only one of n_segments, size and level")
-    params = SegmentParams.given(
-        method=method,
-        compactness=compactness,
-        evenness=evenness,
-        connectivity=connectivity,
-        smoothing=smoothing,
-        colour_weight=colour_weight,
-        embedding_weight=embedding_weight,
-        boundary_weight=boundary_weight,
-    )
+    params = SegmentParams.among(locals() | dict.fromkeys(granularity))
     reading = Reading(rgb, channel_axis, slices, spacing, kind, mask, nodata, series)
     execution = Execution(device, tile, scheduler, out, resume, overwrite)
-    asked = granularities(params, n_segments=n_segments, size=size, level=level)
+    asked = granularities(params, granularity)
     run = superpixel_run(image, asked, model=model, reading=reading, execution=execution)
     run.run(progress)
     return run.result()

@@ -105,27 +105,8 @@ def train(
     SenError
         If an argument cannot be used; the message names the remedy.
     """
-    steps_made = training_steps(
-        images,
-        start=start,
-        name=name,
-        steps=steps,
-        network=network,
-        mean_shift=mean_shift,
-        loss=loss,
-        pseudo_labels=pseudo_labels,
-        contrast=contrast,
-        regions=regions,
-        schedule=schedule,
-        checkpoint=checkpoint,
-        resume=resume,
-        data_sets=data_sets,
-        channel_axis=channel_axis,
-        rgb=rgb,
-        slices=slices,
-        device=device,
-        progress=progress,
-    )
+    asked = locals()
+    steps_made = training_steps(**asked)
     return next(item for item in steps_made if isinstance(item, Model))
 
 

@@ -138,8 +138,8 @@ class PickPanel(StepPanel):
         tools.addWidget(self.certainty, 6, 0, 1, 2)
         tools.addWidget(hint(" · ".join(text for _, _, text in KEYS) + " · 1-9: class"), 7, 0, 1, 2)
         files = QHBoxLayout()
-        for button in (self.saving, self.loading):
-            files.addWidget(button, 1)
+        files.addWidget(self.saving, 1)
+        files.addWidget(self.loading, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 2, 0, 4)
         layout.setSpacing(3)
