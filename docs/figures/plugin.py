@@ -151,10 +151,11 @@ def volume(walk: Walk) -> None:
     """Show a volume: the plane in the middle with its outlines."""
     walk.open("embryo")
     walk.dock.session.stack = "volume"
+    walk.dock.session.ask(200)
     walk.run("superpixels")
     walk.viewer.dims.ndisplay = 3
     walk.viewer.reset_view()
-    walk.viewer.scene.camera.angles = (0, 20, 70)
+    walk.viewer.scene.camera.angles = (20, -20, 120)
     walk.picture("napari-volume")
 
 

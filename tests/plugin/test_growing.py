@@ -274,7 +274,7 @@ def test_superpixels_stop_and_go_on(session, image, tmp_path):
     assert not goal.exists()
     done = control.growth.store.n_done
     assert 5 <= done < 12
-    assert f"{done} of 12 tiles are kept beside {goal}" in control.growth.kept
+    assert f"{done} of 12 tiles are kept for {goal.name}" in control.growth.kept
     control.growth.store.close()
     again = StopAfter(99)
     (result,) = session.job("flat")(again).results

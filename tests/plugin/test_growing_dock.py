@@ -195,7 +195,8 @@ def test_other_parameters_are_refused_until_asked_to_overwrite(dock, gate, path)
     text = dock.click("flat")
     assert text.startswith("Not done: ")
     assert "size was 5, now 8" in text
-    assert "overwrite" in text
+    assert "tick 'Overwrite what is there'" in text
+    assert str(path.parent) not in text
     panel.store.overwrite.setChecked(True)
     gate.open(TILES)
     assert dock.click("flat").startswith("Done: ")

@@ -85,7 +85,7 @@ class Growth:
         done = 0 if self.store is None else self.store.n_done
         tiles = "" if self.store is None else f" of {len(self.store.grid)}"
         return (
-            f"Stopped: {done}{tiles} tiles are kept beside {self.goal}. Press the button again, "
+            f"Stopped: {done}{tiles} tiles are kept for {self.goal.name}. Press the button again, "
             "now or after a restart, to go on"
         )
 

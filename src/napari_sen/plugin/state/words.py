@@ -24,6 +24,7 @@ _WORDS = (
     (r"cut out a part of the image|cut out a part", "choose a region"),
     (r"(pass |with )?overwrite=True", _TICK),
     (r"pass resume=True", "press the button"),
+    (r"\S*[/\\]([^\s/\\]+\.zarr)(\.partial)?", r"\1"),  # stores by their names
     (r" \((out=|-o |-{2}|size=)[^)]*\)", ""),
 )
 
