@@ -476,7 +476,7 @@ COMMANDS = [
     *[((*SEGMENT, "--model", "none", *more), words) for more, words in (
         (("--n-segments", "0"), "n_segments"), (("--n-segments", "2.5"), "--n-segments"),
         (("--n-segments", "793"), "792 pixels"), (("--size", "0"), "size"),
-        (("--size", "nan"), "size"), (("--size", "3", "--n-segments", "2"), "not both"),
+        (("--size", "nan"), "size"), (("--size", "3", "--n-segments", "2"), "only one of"),
         (("--compactness", "-1"), "compactness"), (("--compactness", "inf"), "compactness"),
         (("--spacing", "0", "1"), "spacing"), (("--spacing", "1", "2", "3"), "spacing"),
         (("--channel-axis", "5"), "out of range"), (("--device", "quantum"), "no device"))],

@@ -1,6 +1,7 @@
 """What people pass by mistake: taken where it can be, else one sentence before any work."""
 
 import os
+from collections.abc import Hashable
 
 import dask.array as da
 import numpy as np
@@ -61,6 +62,28 @@ ARGUMENTS = {
     "steps": lambda value: napari_sen.train(GREY, steps=value),
     "start": lambda value: napari_sen.train(GREY, start=value, steps=1),
     "load_model": load_model,
+    **{name: (lambda value, name=name: napari_sen.objects(GREY + 1, **{name: value}))
+       for name in ("classes", "class_names", "image", "channel_names", "slices", "unit",
+                    "offset")},
+    "labels": lambda value: napari_sen.objects(value),
+    "a class": lambda value: napari_sen.objects(GREY + 1, {1: value}),
+    "a label": lambda value: napari_sen.objects(
+        GREY + 1, {value: 1} if isinstance(value, Hashable) else {}
+    ),
+    "saved objects": lambda value: napari_sen.objects(GREY + 1).save(value),
+    "annotation": lambda value: napari_sen.read_classes(GREY + 1, value),
+    "share": lambda value: napari_sen.read_classes(GREY + 1, GREY, share=value),
+    "recipe": lambda value: napari_sen.apply_to(value, GREY),
+    "recipe file": napari_sen.Recipe.load,
+    "saved recipe": lambda value: napari_sen.Recipe().save(value),
+    **{f"{name} of a recipe": (lambda value, name=name: napari_sen.Recipe(**{name: value}))
+       for name in ("superpixels", "model", "sha256", "reading", "class_names", "examples")},
+    "taught": lambda value: napari_sen.teach(napari_sen.Recipe(model=None), value, GREY),
+    "images": lambda value: napari_sen.apply(napari_sen.Recipe(model="none"), value, "out"),
+    "out": lambda value: napari_sen.apply(napari_sen.Recipe(model="none"), ["a.png"], value),
+    "formats": lambda value: napari_sen.apply(
+        napari_sen.Recipe(model="none"), ["a.png"], "out", formats=value
+    ),
 }  # fmt: skip
 
 

@@ -50,11 +50,17 @@ def rendered(figure: Figure) -> np.ndarray:
 
 
 def titled(picture: np.ndarray, *titles: str) -> np.ndarray:
-    """Return a row of equally wide pictures with a line of text above each."""
+    """Return a row of equally wide pictures with a line of text above each.
+
+    The text is as large as it can be, and readable on a page that is narrower than the picture.
+    """
     width = picture.shape[1]
-    figure = Figure(figsize=(width / 100, 0.3), dpi=100)
+    longest = max(map(len, titles))
+    size = min(0.025 * width, width / len(titles) / longest / 0.6)  # px
+    figure = Figure(figsize=(width / 100, 2 * size / 100), dpi=100)
     for place, title in enumerate(titles):
-        figure.text((place + 0.5) / len(titles), 0.45, title, ha="center", va="center", size=11)
+        middle = (place + 0.5) / len(titles)
+        figure.text(middle, 0.45, title, ha="center", va="center", size=size * 0.72)
     head = rendered(figure)
     head = resize(head, (head.shape[0], width), preserve_range=True).astype(np.uint8)
     return np.concatenate([head, picture])

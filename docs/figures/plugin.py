@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from PIL import Image
 
 IMAGES = Path(__file__).resolve().parent.parent / "images"
@@ -38,7 +39,7 @@ class Walk:
         self.dock.idle.connect(self.ended.append)
         self.wait(lambda: not self.dock._searcher.is_busy)
 
-    def wait(self, until: Callable[[], bool], seconds: float = 300) -> None:
+    def wait(self, until: Callable[[], bool], seconds: float = 1200) -> None:
         """Let Qt's loop run until something is true."""
         from qtpy.QtTest import QTest
 
@@ -110,42 +111,49 @@ def photograph(walk: Walk) -> None:
 
 
 def section(walk: Walk) -> None:
-    """Show a stained section of 1400 x 1400 pixels, fit to the window."""
+    """Show a stained section, enlarged to 1400 x 1400 pixels, fit to the window."""
     walk.open("tissue")
-    tissue = np.asarray(walk.viewer.layers[0].data)
+    tissue = Image.fromarray(np.asarray(walk.viewer.layers[0].data)[..., :3])
     walk.viewer.layers.clear()
-    mirrored = np.concatenate([tissue, tissue[:, ::-1]], axis=1)
-    tile = np.concatenate([mirrored, mirrored[::-1]])
-    image = np.tile(tile, (3, 3, 1))[:1400, :1400]
-    walk.viewer.add_image(image, name="section", rgb=True)
+    side = 1400
+    enlarged = tissue.resize((side * tissue.width // tissue.height, side), Image.Resampling.BICUBIC)
+    walk.viewer.add_image(np.asarray(enlarged)[:, :side], name="section", rgb=True)
     walk.viewer.reset_view()
     walk.run("superpixels")
     walk.picture("napari-section")
 
 
 def channels(walk: Walk) -> None:
-    """Show three channels in three layers: the stains of tissue, unmixed."""
-    from skimage.color import rgb2hed
-
-    walk.open("tissue")
-    tissue = np.asarray(walk.viewer.layers[0].data)
-    walk.viewer.layers.clear()
-    stains = rgb2hed(tissue).astype(np.float32)
-    names = ["haematoxylin", "eosin", "residual"]
-    walk.viewer.add_image(stains, channel_axis=2, name=names)
+    """Show tissue in three channels, each a layer; needs the data folder."""
+    folder = os.environ.get("NAPARI_SEN_DATA")
+    if not folder:
+        print("napari-channels is left out: set NAPARI_SEN_DATA to the folder of data sets")
+        return
+    path = next(Path(folder, "microscopy", "codex_tissue", "images").glob("*X003_Y004_0.tif"))
+    names = ["nucleus", "cytoplasm", "membrane"]
+    walk.viewer.add_image(tifffile.imread(path), channel_axis=0, name=names)
+    for layer in walk.viewer.layers:
+        layer.contrast_limits = np.percentile(layer.data, (1, 99.7))
+    walk.viewer.layers.selection.active = walk.viewer.layers["nucleus"]
     walk.viewer.reset_view()
     walk.run("superpixels")
     walk.picture("napari-channels")
 
 
 def stack(walk: Walk) -> None:
-    """Show a slice of a stack, then the planes of the volume."""
+    """Show a slice of a stack."""
     walk.open("embryo")
     walk.run("superpixels")
     walk.picture("napari-stack")
+
+
+def volume(walk: Walk) -> None:
+    """Show a volume: the plane in the middle with its outlines."""
+    walk.open("embryo")
     walk.dock.session.stack = "volume"
     walk.run("superpixels")
     walk.viewer.dims.ndisplay = 3
+    walk.viewer.reset_view()
     walk.viewer.scene.camera.angles = (0, 20, 70)
     walk.picture("napari-volume")
 
@@ -203,9 +211,10 @@ def growing(walk: Walk) -> None:
     zarr.save_array(path, slide)
     walk.viewer.add_image(zarr.open_array(path, mode="r"), name="slide", rgb=True)
     walk.viewer.reset_view()
-    panel = walk.dock.panels["superpixels"]
+    panel = walk.dock.panels["flat"]  # these grow from the first tile on
     walk.dock.session.ask(diameter=24)
-    walk.unfold("Large images")
+    walk.unfold("Other outputs")
+    walk.show(panel)
     panel.store.wanted.setChecked(True)
     panel.store.tile.setValue(256)
     walk.ended.clear()
@@ -218,7 +227,7 @@ def growing(walk: Walk) -> None:
     print(f"superpixels in tiles: {walk.ended[0]}")
 
 
-PARTS = (photograph, section, channels, stack, classes, training, growing)
+PARTS = (photograph, section, channels, stack, volume, classes, training, growing)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What mkdocs does beyond its plugins: two pages made from the code, formulas as MathML."""
+"""What mkdocs does beyond its plugins: pages made from code and notebooks, formulas as MathML."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import decisions
 import formulas
+import notebooks
 import parameters
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -17,14 +18,17 @@ DECISIONS = "explanation/decisions"
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
-    """Add the pages that are made."""
+    """Add the pages that are made, and the font of formulas."""
     folder = Path(config.docs_dir, DECISIONS)
     made = {
         "reference/parameters.md": parameters.page(),
         f"{DECISIONS}/index.md": decisions.page(folder),
     }
-    for path, text in made.items():
-        files.append(File.generated(config, path, content=text))
+    for path in sorted(Path(config.docs_dir, "notebooks").glob("*.ipynb")):
+        made[f"notebooks/{path.stem}.md"] = notebooks.page(path)
+    for address, text in made.items():
+        files.append(File.generated(config, address, content=text))
+    files.append(File.generated(config, "assets/math.ttf", abs_src_path=str(formulas.FONT)))
     return files
 
 

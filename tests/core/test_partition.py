@@ -159,3 +159,76 @@ def test_undo_and_redo_go_through_every_state(steps):
 
 def state(partition):
     return (partition.table().tolist(), partition.class_table().tolist())
+
+
+def test_pieces_of_a_class_are_joined_in_one_step():
+    labels = np.kron(np.arange(1, 13).reshape(3, 4), np.ones((2, 2), int))
+    partition = Partition(labels)
+    partition.paint([1, 2, 5, 12], 1)
+    partition.paint([3, 4], 2)
+    changed = partition.join()
+    assert sorted(changed.tolist()) == [0, 1, 2, 3, 4]
+    assert partition.pieces.tolist() == [1, 3, 6, 7, 8, 9, 10, 11, 12]
+    assert partition.classes() == {1: 1, 3: 2, 12: 1}
+    partition.undo()
+    assert len(partition.pieces) == 12
+    with pytest.raises(ParameterError, match="nothing to join"):
+        Partition(labels).join()
+
+
+def test_what_is_joined_can_be_of_classes_that_are_not_painted():
+    partition = Partition(np.array([[1, 2, 3]]))
+    partition.join(np.array([0, 2, 2, 1]))
+    assert partition.pieces.tolist() == [1, 3]
+    assert partition.classes() == {}
+
+
+def test_slices_of_a_stack_are_not_joined():
+    labels = np.stack([np.full((2, 2), 1), np.full((2, 2), 2)])
+    partition = Partition(labels)
+    partition.paint([1, 2], 1)
+    with pytest.raises(ParameterError, match="nothing to join"):
+        partition.join(n_spatial=2)
+    partition.join(n_spatial=3)
+    assert partition.pieces.tolist() == [1]
+
+
+def test_an_object_splits_where_the_tree_gives_up_last():
+    image = np.zeros((8, 40, 1), np.float32)
+    image[:, 20:] = 50
+    image[:, 10:20] = 3
+    image[:, 30:] = 52
+    leaves = np.kron(np.arange(1, 9)[None], np.ones((8, 5), int))
+    tree = build(leaves, image, merging=NATURAL)
+    partition = Partition(tree.cut(8), tree)
+    everything = np.arange(1, 9)
+    partition.paint(everything, 1)
+    partition.join()
+    assert partition.pieces.tolist() == [1]
+    partition.split([1])
+    np.testing.assert_array_equal(partition.table()[1:], [1] * 4 + [5] * 4)
+    partition.split([1])
+    np.testing.assert_array_equal(partition.table()[1:], [1, 1, 3, 3, 5, 5, 5, 5])
+    assert partition.classes() == {1: 1, 3: 1, 5: 1}
+
+
+def test_pieces_merged_by_hand_stay_in_another_cut_of_the_same_leaves():
+    """Four columns of three: hand-made ones stay whole, come back, and are forgotten once split."""
+    columns = np.kron(np.arange(1, 13).reshape(3, 4), np.ones((2, 2), int))
+    before = Partition(columns)
+    before.merge([1, 2])
+    before.paint([1], 3)
+    leaves = Partition(columns)
+    leaves.take_over(before)
+    assert leaves.label_at((0, 0)) == leaves.label_at((0, 2)) == 1
+    assert leaves.classes() == {1: 3}
+    assert not leaves.can_undo
+    again = Partition(columns)
+    again.take_over(leaves)
+    np.testing.assert_array_equal(again.table(), leaves.table())
+    leaves.split([1])
+    forgotten = Partition(columns)
+    forgotten.take_over(leaves)
+    np.testing.assert_array_equal(forgotten.table(), np.arange(13))
+    with pytest.raises(ImageError, match="another label image"):
+        Partition(columns[:, ::2]).take_over(leaves)

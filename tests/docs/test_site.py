@@ -12,11 +12,12 @@ import pytest
 
 import napari_sen
 from napari_sen import params
+from napari_sen.data import sample_names
 
 from .built import read
 
 ROOT = Path(__file__).resolve().parents[2]
-NEEDED = ("mkdocs", "material", "mkdocstrings", "latex2mathml", "griffe")
+NEEDED = ("mkdocs", "material", "mkdocstrings", "latex2mathml", "ziamath", "griffe")
 missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 pytestmark = pytest.mark.skipif(
     bool(missing), reason=f"no {', '.join(missing)}: tox run -e docs builds the site and reads it"
@@ -30,7 +31,8 @@ PARAMETERS = "reference/parameters/index.html"
 def site(tmp_path_factory):
     """Return the folder of the site, built without a warning."""
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"]
+    # Not --quiet: it would hide warnings from --strict, too.
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
     done = subprocess.run(
         [*command, "--site-dir", str(folder)], cwd=ROOT, capture_output=True, text=True
     )
@@ -74,7 +76,8 @@ def test_every_formula_of_a_page_is_drawn(pages):
         text = re.sub(r"```.*?```|`[^`\n]*`", "", source.read_text("utf-8"), flags=re.S)
         written = len(formula.findall(text))
         address = source.relative_to(ROOT / "docs").with_suffix("").as_posix()
-        page = pages["index.html" if address == "index" else f"{address}/index.html"]
+        folder = "" if address == "index" else f"{address.removesuffix('/index')}/"
+        page = pages[f"{folder}index.html"]
         assert page.formulas >= written, address
     assert pages[API].formulas > 0, "those of docstrings"
 
@@ -163,6 +166,12 @@ def test_nothing_is_loaded_from_the_network(pages):
     assert loaded == set()
 
 
+def test_formulas_bring_their_font(site):
+    style = (site / "style.css").read_text("utf-8")
+    [font] = re.findall(r"url\((\S+\.ttf)\)", style)
+    assert (site / font).read_bytes()[:4] in (b"\0\1\0\0", b"OTTO")
+
+
 def test_pages_show_pictures(pages):
     assert sum(len(page.pictures) for page in pages.values()) > 10
 
@@ -177,6 +186,31 @@ def test_every_decision_is_listed(pages):
     assert decisions
     for file in decisions:
         assert f"{file.stem}/" in listed
+
+
+def test_every_sample_is_in_the_gallery(pages):
+    pictures = pages["gallery/index.html"].pictures
+    for name in sample_names():
+        assert sum(f"/{name}-" in picture for picture in pictures) >= 6, name
+
+
+def test_every_notebook_has_its_page_and_its_file(pages, site):
+    notebooks = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
+    assert notebooks
+    for file in notebooks:
+        assert f"../{file.name}" in pages[f"notebooks/{file.stem}/index.html"].links
+        assert (site / "notebooks" / file.name).is_file()
+
+
+def test_every_page_is_in_the_navigation(pages):
+    beside = re.compile(r"404.html|explanation/decisions/0.*")
+    shown = pages["index.html"]
+    there = {
+        (link.split("#")[0].removeprefix("./") + "index.html").replace("//", "/")
+        for link in shown.links
+    }
+    for address in pages:
+        assert beside.fullmatch(address) or address in there | {"index.html"}, address
 
 
 def test_links_of_the_files_at_the_root_lead_somewhere():

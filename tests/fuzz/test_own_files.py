@@ -10,7 +10,7 @@ import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_sen import segment
+from napari_sen import Recipe, objects, read_classes, segment
 from napari_sen.core.metrics import ImageScores
 from napari_sen.errors import Cancelled
 from napari_sen.evaluation.boundary_benchmark import ContourRow
@@ -20,7 +20,13 @@ from napari_sen.io.hierarchy_file import Hierarchy
 from napari_sen.learn.classes import Examples
 from napari_sen.learn.model import load_model, models
 from napari_sen.learn.registry import user_folder
-from napari_sen.params import MeanShiftParams, NetworkParams, PseudoLabelParams, TrainParams
+from napari_sen.params import (
+    MeanShiftParams,
+    NetworkParams,
+    PseudoLabelParams,
+    SegmentParams,
+    TrainParams,
+)
 from napari_sen.pipeline.hierarchy import hierarchy
 from napari_sen.pipeline.train import train
 from tests.learn.examples import tiny_model
@@ -240,6 +246,50 @@ def test_annotations(annotation, tmp_path, capfd, damage):
         for part in (found.examples, found.others):
             assert len(part.features) == len(part.classes)
             assert np.isfinite(part.features).all()
+
+
+# Outlines and recipes
+
+
+@pytest.fixture(scope="module")
+def outlines(whole):
+    labels = np.kron(np.arange(6).reshape(2, 3), np.ones((4, 4), int))
+    found = objects(labels, [0, 1, 2, 1, 2, 2], class_names=["one", "two"])
+    found.save(whole / "a.geojson")
+    return whole / "a.geojson", labels
+
+
+@fuzzed()
+@given(damage=bytes_damage() | json_damage() | kind_damage())
+def test_outlines(outlines, tmp_path, capfd, damage):
+    path = fresh(outlines[0], tmp_path / "a.geojson")
+    damage(path)
+    found = outcome(lambda: read_classes(outlines[1], path), capfd)
+    if found is not None:
+        classes, names = found
+        assert classes.shape == (6,)
+        assert 0 <= classes.min() <= classes.max() <= len(names)
+
+
+@pytest.fixture(scope="module")
+def recipe(whole):
+    examples = Examples(np.array([[0.5, 1.0], [2.0, 3.0]]), np.array([1, 2]), ("mean", "size"))
+    made = Recipe(SegmentParams(size=7), class_names=("one", "two"), examples=examples)
+    made.save(whole / "recipe.json")
+    return whole / "recipe.json"
+
+
+@fuzzed()
+@given(damage=bytes_damage() | json_damage() | kind_damage())
+def test_recipes(recipe, tmp_path, capfd, damage):
+    path = fresh(recipe, tmp_path / "recipe.json")
+    damage(path)
+    found = outcome(lambda: Recipe.load(path), capfd)
+    if found is not None:
+        assert np.isfinite(found.examples.features).all()
+        assert found.examples.classes.max(initial=0) <= len(found.class_names)
+        found.save(tmp_path / "again.json", overwrite=True)
+        assert Recipe.load(tmp_path / "again.json").to_dict() == found.to_dict()
 
 
 # Journals

@@ -130,7 +130,7 @@ def test_cancel_does_not_wait_for_a_slow_disk(opened, key, monkeypatch, tmp_path
     with monkeypatch.context() as patch:
         patch.setattr(free, "wait", lambda timeout: None)  # napari looks at it, too
         opened.viewer.add_image(image, name="far", contrast_limits=(0, 1), cache=False)
-        opened.qtbot.wait(100)
+        opened.viewer.window.screenshot(canvas_only=True, flash=False)  # it has looked at it then
     set_tiny(opened.dock.panels["train"])
     with opened.qtbot.waitSignal(opened.dock.idle, timeout=20_000) as idle:
         opened.press(key)

@@ -168,7 +168,7 @@ def test_what_is_not_legal_yet_stays_as_it_is_typed(dock, errors):
     session.set(SegmentParams(compactness=7))
     assert form.editors["spacings"].text() == "9, many"
     dock.click("pseudo_labels")
-    assert "Spacings must be numbers" in errors[0]
+    assert "Seed spacings must be numbers" in errors[0]
     type_into(form.editors["spacings"], "9,  13,")
     assert session.params[PseudoLabelParams].spacings == (9.0, 13.0)
     assert form.editors["spacings"].text() == "9,  13,"

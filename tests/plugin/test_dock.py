@@ -244,15 +244,7 @@ def test_pause_stop_and_resume_a_training(training):
     np.testing.assert_allclose(place, dock.viewer.layers["photo"].data_to_world((0, 0)))
     click(dock, panel.pausing)
     assert dock.dock.status.text.text() == "Paused."
-
-    def rests():
-        """Whether no step is added for a while: the one that was going on has ended."""
-        before = dock.dock.session.losses.points[-1][0]
-        dock.qtbot.wait(300)
-        return dock.dock.session.losses.points[-1][0] == before
-
-    dock.qtbot.wait(1000)
-    assert rests()
+    dock.qtbot.waitUntil(lambda: dock.dock.runner.is_resting, timeout=20_000)
     steps = dock.dock.session.losses.points[-1][0]
     click(dock, panel.pausing)
     dock.qtbot.waitUntil(lambda: dock.dock.session.losses.points[-1][0] > steps, timeout=20_000)

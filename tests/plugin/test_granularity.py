@@ -271,3 +271,71 @@ def test_pixels_without_a_value_are_left_out_on_request(session, rng):
     session.run("superpixels")
     np.testing.assert_array_equal(session.granularity.layer.data == 0, np.isnan(data))
     assert np.isfinite(made_of(session.granularity.layer).extra["shown"]["mean intensity"]).all()
+
+
+def merged_pieces(granularity, picking, count=3):
+    """Merge some touching pieces by hand; return where they are."""
+    data = granularity.layer.data
+    first = int(data[40, 60])
+    touching = set(np.unique(data[38:60, 50:80]).tolist())
+    picking.select(sorted(touching | {first})[: count + 2])
+    picking.merge()
+    label = max(picking.selected, key=lambda each: (picking.layer.data == each).sum())
+    return picking.layer.data == label
+
+
+def test_what_was_merged_by_hand_stays_when_sliders_move(session, granularity):
+    picking, layer = session.picking, granularity.layer
+    session.pick(layer)
+    merged = merged_pieces(granularity, picking)
+    shown, evenness = layer.data.copy(), granularity.evenness
+    granularity.show(granularity.limits[1])  # all leaves
+    assert len(np.unique(layer.data[merged])) == 1
+    assert (layer.data == layer.data[merged][0]).sum() == merged.sum()
+    granularity.even(1.0)
+    granularity.show(5)  # it lies in larger pieces
+    granularity.even(evenness)
+    granularity.show(40)
+    np.testing.assert_array_equal(layer.data, shown)
+    assert made_of(layer).extra["shown"]["area (px)"].sum() == 96 * 128
+    assert list(layer.features["index"]) == np.unique(layer.data).tolist()
+
+
+def test_undo_goes_back_beyond_the_sliders(session, granularity):
+    picking, layer = session.picking, granularity.layer
+    session.pick(layer)
+    untouched = layer.data.copy()
+    picking.select([7])
+    picking.split()
+    split = layer.data.copy()
+    picking.paint([7], 2)
+    for number in (60, 20, 12):
+        granularity.show(number)
+    assert (picking.partition.class_table() == 2).any()
+    assert picking.can_undo
+    picking.undo()  # the sliders
+    assert granularity.number == 40
+    np.testing.assert_array_equal(layer.data, split)
+    assert set(picking.pieces.classes()) == {7}
+    picking.undo()  # the paint
+    assert not picking.pieces.class_table().any()
+    picking.undo()  # the split
+    np.testing.assert_array_equal(layer.data, untouched)
+    assert not picking.can_undo
+    picking.undo()
+    np.testing.assert_array_equal(layer.data, untouched)
+
+
+def test_undo_goes_back_beyond_a_new_result(session, granularity):
+    picking, layer = session.picking, granularity.layer
+    session.pick(layer)
+    merged_pieces(granularity, picking)
+    merged = layer.data.copy()
+    session.number = 25
+    session.run("superpixels")
+    assert granularity.number == 25
+    picking.undo()
+    assert granularity.number == 40
+    np.testing.assert_array_equal(layer.data, merged)
+    picking.undo()
+    assert_shows(layer, 40)

@@ -22,6 +22,7 @@ from napari_sen.plugin.layers.growing_store import GrowingStore
 from napari_sen.plugin.layers.results import Result
 from napari_sen.plugin.layers.stored import open_stored
 from napari_sen.plugin.state.control import Control
+from napari_sen.plugin.state.pace import PARTS
 from napari_sen.plugin.state.placement import Placement
 from napari_sen.plugin.state.storage import Storage
 from napari_sen.plugin.steps.session import Session
@@ -230,7 +231,7 @@ class StopAfter(Control):
             self.seen.append(item.store is not None)
 
     def progress(self, done, total, stage):
-        if stage == "superpixels" and done >= self.tiles:
+        if stage == "superpixels" and done >= self.tiles * PARTS:
             self.cancel()
         super().progress(done, total, stage)
 

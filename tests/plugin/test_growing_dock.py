@@ -93,9 +93,8 @@ def until_tiles(opened, count):
     return opened.viewer.layers["slide flat superpixels"]
 
 
-def visible_share(opened, layer):
-    """Return which share of the pixels that the viewer holds is labelled, once it is refreshed."""
-    opened.qtbot.wait(10)
+def visible_share(layer):
+    """Return which share of the pixels that the viewer holds is labelled."""
     return np.count_nonzero(layer._slice.image.raw) / layer._slice.image.raw.size
 
 
@@ -112,11 +111,11 @@ def test_the_layer_grows_stops_and_goes_on(dock, gate, path, labels):
     assert not layer.editable
     assert_same_place(layer, dock.viewer.layers["slide"])
     dock.viewer.reset_view()
-    dock.qtbot.waitUntil(lambda: visible_share(dock, layer) > 0.2, timeout=5000)
-    assert visible_share(dock, layer) < 0.6
+    dock.qtbot.waitUntil(lambda: visible_share(layer) > 0.2, timeout=5000)
+    assert visible_share(layer) < 0.6
     gate.open(3)
     until_tiles(dock, 7)
-    dock.qtbot.waitUntil(lambda: visible_share(dock, layer) > 0.45, timeout=5000)
+    dock.qtbot.waitUntil(lambda: visible_share(layer) > 0.45, timeout=5000)
     with dock.qtbot.waitSignal(dock.dock.idle) as ended:
         dock.dock.cancel()
     assert "7 of 12 tiles are kept" in ended.args[0]
@@ -128,6 +127,14 @@ def test_the_layer_grows_stops_and_goes_on(dock, gate, path, labels):
     assert goal.name in text
     assert len(dock.viewer.layers) == 2
     assert dock.viewer.layers["slide flat superpixels"] is layer
+    # It is drawn as all superpixels are, and is known as those of its image.
+    assert len(np.unique(layer.colormap.map(np.arange(1, 9)), axis=0)) == 1
+    panel = dock.dock.panels["superpixels"]
+    assert "lie on disk" in panel.note.text()
+    panel.looks["random"].click()
+    assert len(np.unique(layer.colormap.map(np.arange(1, 9)), axis=0)) > 4
+    dock.viewer.layers.selection.active = dock.viewer.layers["slide"]
+    assert "lie on disk" in panel.note.text()
     assert layer.editable is False
     assert_same_place(layer, dock.viewer.layers["slide"])
     np.testing.assert_array_equal(np.asarray(layer.data[0]), labels)

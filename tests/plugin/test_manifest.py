@@ -60,7 +60,7 @@ def test_menus_samples_and_single_steps_in_a_viewer(make_napari_viewer, found):
     for title, step in [
         ("Pseudo-labels", "pseudo_labels"),
         ("Train a model", "train"),
-        ("Embed", "embed"),
+        ("Embedding", "embed"),
         ("Superpixels", "superpixels"),
         ("Contours", "contours"),
         ("Refine and classify", "classes"),

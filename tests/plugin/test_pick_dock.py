@@ -196,3 +196,80 @@ def test_prediction_follows_the_strokes(dock):
         drag(dock, layer, (30, 35), (30, 45))
     found = dock.viewer.layers["scene superpixels predicted"]
     assert (found.data == dock.disc + 1).mean() > 0.9
+
+
+def test_objects_outlines_and_a_folder(dock, tmp_path, monkeypatch):
+    import imageio.v3 as iio
+    from qtpy.QtWidgets import QFileDialog
+
+    layer, panel = labels(dock), dock.panel
+    objects = panel.objects
+    assert "no two superpixels of one class" in failure(dock, objects.join)
+    panel.classes.setCurrentRow(0)
+    drag(dock, layer, (3, 3), (3, 40))
+    panel.classes.setCurrentRow(1)
+    drag(dock, layer, (30, 35), (30, 45))
+    dock.click("classes")
+    with dock.qtbot.waitSignal(dock.dock.idle) as told:
+        press_in_view(dock, objects.join)
+    assert told.args[0] == "Joined: 1 background, 1 object."
+    assert len(dock.picking.pieces.pieces) == 2
+
+    path = tmp_path / "mine"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(path), ""))
+    for kind, suffix in (("geojson", ".geojson"), ("rois", ".zip"), ("labels", ".tif")):
+        with dock.qtbot.waitSignal(dock.dock.idle) as told:
+            panel.export.menu_actions[kind].trigger()
+        assert told.args[0] == f"1 background, 1 object written to mine{suffix}."
+        assert path.with_suffix(suffix).is_file()
+
+    with dock.qtbot.waitSignal(dock.dock.idle) as told:
+        press_in_view(dock, objects.recipe)
+    assert "saved to mine.json" in told.args[0]
+    images, out = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    out.mkdir()
+    iio.imwrite(images / "a.png", dock.viewer.layers["scene"].data)
+    (images / "b.png").write_bytes(b"no picture")
+    chosen = iter([str(images), str(out)])
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a: next(chosen))
+    with dock.qtbot.waitSignal(dock.dock.idle, timeout=60_000) as told:
+        press_in_view(dock, objects.apply)
+    assert "2 images, results in out; 1 failed" in told.args[0]
+    assert (out / "a.objects.geojson").is_file()
+
+    # What was written gives the superpixels their classes again.
+    while dock.picking.pieces.can_undo:
+        press(dock, panel.actions_["undo"])
+    written = str(path.with_suffix(".geojson"))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a: (written, ""))
+    press_in_view(dock, panel.loading)
+    assert (dock.picking.pieces.class_table()[1:] > 0).all()
+    while dock.picking.pieces.can_undo:
+        press(dock, panel.actions_["undo"])
+    dock.viewer.add_labels(dock.disc.astype(int) + 1, name="by hand", scale=(0.5, 0.5))
+    objects.offer()
+    (action,) = objects.menu.actions()
+    action.trigger()
+    painted = dock.picking.pieces.class_table()[dock.picking.pieces.base]
+    assert (painted == dock.disc + 1).mean() > 0.9
+
+
+def press_in_view(opened, button):
+    """Press a button once it has been scrolled into view."""
+    from qtpy.QtWidgets import QApplication, QScrollArea
+
+    def can_be_clicked():
+        opened.dock.findChild(QScrollArea).ensureWidgetVisible(button)
+        QApplication.processEvents()
+        return not button.visibleRegion().isEmpty()
+
+    opened.qtbot.waitUntil(can_be_clicked, timeout=5000)
+    press(opened, button)
+
+
+def failure(opened, button):
+    """Press a button, and return what the dock says about why nothing came of it."""
+    with opened.qtbot.waitSignal(opened.dock.idle) as told:
+        press_in_view(opened, button)
+    return told.args[0]

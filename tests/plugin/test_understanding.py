@@ -109,3 +109,23 @@ def test_another_kind_of_image_is_read_anew(rng):
     assert (session.stack, session.size_by) == ("volume", "number")
     session.choose(Image(rng.random((30, 64, 64)), name="movie"))
     assert (session.stack, session.size_by) == ("slice", "image")
+
+
+def test_where_the_pixel_size_is_from_is_said(tmp_path, qapp):
+    from napari_sen.plugin.qt.image_chooser import explained, understood
+
+    (tmp_path / "cells.tif").touch()
+    session, plain = Session(), np.zeros((60, 80), np.uint8)
+    session.choose(Image(plain))
+    assert "Pixel size: not known" in explained(session.source())
+    session.choose(Image(plain, scale=(0.5, 0.5), units="um"))
+    assert understood(session.source(), "auto") == "grey, 60 x 80, 0.5 µm; model: microscopy"
+    kind, size = explained(session.source()).splitlines()
+    assert kind == "Taken for microscopy: not a colour photograph."
+    assert size == "Pixel size: 0.5 µm, from the layer's scale."
+    layer = Image(plain, scale=(0.5, 0.25), units="um")
+    layer._source = layer.source.model_copy(update={"path": str(tmp_path / "cells.tif")})
+    session.choose(layer)
+    assert "0.5 x 0.25 µm, from the layer's scale (opened from cells.tif)" in explained(
+        session.source()
+    )

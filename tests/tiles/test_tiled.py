@@ -20,19 +20,14 @@ from napari_sen.io.read import read_image
 from napari_sen.io.write import write_labels
 from napari_sen.options import Execution, Reading
 from napari_sen.params import SegmentParams
+from napari_sen.pipeline.counts import segment_count
+from napari_sen.pipeline.growth import grow_superpixels
 from napari_sen.pipeline.plan import superpixel_run
+from napari_sen.pipeline.seeding import find_seeds, plain_seeds
 from napari_sen.pipeline.store import Store
 from napari_sen.pipeline.stored import open_result
-from napari_sen.pipeline.superpixels import (
-    Common,
-    Growth,
-    find_seeds,
-    grow_superpixels,
-    label_dtype,
-    plain_seeds,
-    segment_count,
-    settle_tiles,
-)
+from napari_sen.pipeline.tasks import Common, Growth, label_dtype
+from napari_sen.pipeline.tiling import settle_tiles
 from napari_sen.tiles.geometry import as_slices
 from napari_sen.tiles.journal import Journal
 from napari_sen.tiles.lock import Lock
@@ -364,7 +359,7 @@ def test_numbers_beyond_31_bits(tmp_path):
     execution = Execution(tile=64, out=tmp_path / "o.zarr")
     run = superpixel_run(image, params, model=None, execution=execution)
     seeds = plain_seeds(run.image, segment_count(params, run.image))
-    sides, halo = settle_tiles(seeds, 64)
+    sides, halo = settle_tiles(seeds, 64, 6)
     stats = Statistics(np.zeros(1), np.ones(1))
     with started(run) as work:
         common = Common.of(work, stats, work.grid(sides))

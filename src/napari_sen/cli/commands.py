@@ -15,19 +15,12 @@ from ..core.boundaries import mark_boundaries
 from ..core.pca import pca_rgb
 from ..errors import ParameterError
 from ..io.atomic import check_folder
-from ..io.write import (
-    IMAGE_OUT,
-    LABELS_OUT,
-    PICTURE_OUT,
-    write_image,
-    write_labels,
-    write_picture,
-)
+from ..io.write import IMAGE_OUT, LABELS_OUT, PICTURE_OUT, write_image, write_labels, write_picture
 from ..options import Reading
 from ..params import ContourParams, EmbedParams, PseudoLabelParams, SegmentParams
+from ..pipeline.counts import count_of_image, granularities
 from ..pipeline.pictures import display, middle_slice
 from ..pipeline.plan import colour_run, contour_run, embedding_run, superpixel_run
-from ..pipeline.superpixels import count_of_image
 from .console import Reporter
 from .images import Loaded, check_fit, check_outputs, load
 from .job import Extra, Job, Writing, device_name, write_each
@@ -35,19 +28,27 @@ from .options import chosen, given_params
 
 __all__ = ["contours", "embed", "pseudo_labels", "segment"]
 
+GRANULARITIES = ("n_segments", "size", "level")
+
 
 def segment(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Image to superpixels."""
-    given = chosen(args, SegmentParams)
-    if {"n_segments", "size"} <= given.keys():
-        raise ParameterError("give either --n-segments or --size, not both")
-    params, job = SegmentParams(**given), Job(args, reporter)
+    asked = {name: getattr(args, name) for name in GRANULARITIES if hasattr(args, name)}
+    if len(asked) > 1:
+        raise ParameterError("give only one of --n-segments, --size and --level")
+    is_stack = any(isinstance(value, list) for value in asked.values())
+    if is_stack:
+        for name in asked:
+            delattr(args, name)
+    params = granularities(SegmentParams(**chosen(args, SegmentParams)), asked)
+    job = Job(args, reporter, is_stored=is_stack)
     job.check(LABELS_OUT, Extra("--overlay", [args.overlay], PICTURE_OUT))
     run = superpixel_run(
         job.file, params, model=job.model, reading=job.reading(mask=args.mask),
         execution=job.execution,
     )  # fmt: skip
-    job.check_count(count_of_image(params, run.image))
+    if isinstance(params, SegmentParams):
+        job.check_count(count_of_image(params, run.image))
     return job.done(run, lambda labels: _write_superpixels(args, job, labels), args.overlay)
 
 

@@ -16,12 +16,17 @@ def evaluate(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Turn a data set into tables and plots."""
     if args.contours:
         return _contours(args, reporter)
-    from ..evaluation.evaluate import METHODS, SIZES, tune
+    from ..evaluation.evaluate import METHODS, tune
     from ..evaluation.evaluate import evaluate as run
+    from ..evaluation.external import external
+    from ..evaluation.settings import SIZES
 
+    if args.tune and args.external:
+        raise ParameterError("--tune takes no --external: write its settings into the command")
+    programs = [external(command, timeout=args.timeout) for command in args.external]
     folder = _folder(args)
     choice: dict[str, Any] = {
-        "methods": args.methods or list(METHODS),
+        "methods": [*(args.methods or METHODS), *programs],
         "half": args.half,
         "labels": args.labels,
         "images": args.images,
@@ -81,8 +86,10 @@ def _contours(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     from ..evaluation.boundary_benchmark import HUMAN, evaluate_contours
     from ..evaluation.detector_settings import DEFAULT_DETECTORS
 
-    if args.tune or args.n_segments is not None or args.baseline is not None:
-        raise ParameterError("--contours takes no --tune, --n-segments or --baseline: leave it out")
+    if args.tune or args.external or args.n_segments is not None or args.baseline is not None:
+        raise ParameterError(
+            "--contours takes no --tune, --external, --n-segments or --baseline: leave it out"
+        )
     folder = _folder(args)
     try:
         found = evaluate_contours(

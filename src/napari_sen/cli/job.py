@@ -55,16 +55,26 @@ class Job:
     reporter : Reporter
     slices : str, optional
         How a stack is meant where no option says it.
+    is_stored : bool
+        Whether the result goes to a store in any case.
     """
 
-    def __init__(self, args: Namespace, reporter: Reporter, *, slices: str | None = None) -> None:
+    def __init__(
+        self,
+        args: Namespace,
+        reporter: Reporter,
+        *,
+        slices: str | None = None,
+        is_stored: bool = False,
+    ) -> None:
         self.args, self.reporter, self._slices = args, reporter, slices
         self.model = None if args.model == "none" else args.model
         self.execution = Execution(args.device)
         is_inside = any(Path(path).parent.name == "labels" for path in args.output)
-        if is_inside or args.resume or args.tile is not None or args.scheduler is not None:
+        is_tiled = args.resume or args.tile is not None or args.scheduler is not None
+        if is_stored or is_inside or is_tiled:
             if len(args.output) != 1:
-                raise ParameterError("in tiles there is one output, an OME-Zarr: give -o once")
+                raise ParameterError("there is one output then, an OME-Zarr: give -o once")
             self.execution = Execution(
                 args.device, args.tile, _scheduler(args.scheduler), args.output[0], args.resume,
                 args.overwrite,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import Field, fields
+from functools import partial
 from typing import Any, TypeVar
 
 from ..params import Params
@@ -21,20 +22,25 @@ def add_params(
     title: str,
     prefix: str = "",
     skip: Collection[str] = (),
+    advanced: bool | None = None,
+    several: Collection[str] = (),
 ) -> None:
     """Add one option per parameter, with its help, unit, range and default; essentials first.
 
+    ``advanced`` asks for the essentials alone (False) or for all others (True).
+
     An option that is not given leaves no attribute, so that the parameter class (and the
     pipeline, where a default depends on the model) stays the only source of defaults. A
-    ``prefix`` keeps the options of several classes of one command apart.
+    ``prefix`` keeps the options of several classes of one command apart. Options in ``several``
+    take a list, with commas, as well.
     """
     wanted = [item for item in fields(kind) if item.name not in skip]
-    for heading, advanced in ((title, False), (f"{title}, advanced", True)):
-        items = [item for item in wanted if item.metadata["advanced"] == advanced]
-        if items:
+    for heading, part in ((title, False), (f"{title}, advanced", True)):
+        items = [item for item in wanted if item.metadata["advanced"] == part]
+        if items and advanced in (None, part):
             group = parser.add_argument_group(heading)
             for item in items:
-                _add_option(group, item, prefix)
+                _add_option(group, item, prefix, takes_list=item.name in several)
 
 
 def chosen(args: argparse.Namespace, kind: type[Params], prefix: str = "") -> dict[str, Any]:
@@ -51,7 +57,7 @@ def given_params(args: argparse.Namespace, kind: type[_P], prefix: str = "") -> 
     return kind(**chosen(args, kind, prefix))
 
 
-def _add_option(group: Any, item: Field[Any], prefix: str) -> None:
+def _add_option(group: Any, item: Field[Any], prefix: str, *, takes_list: bool) -> None:
     option = "--" + (prefix + item.name).replace("_", "-")
     about = item.metadata
     settings: dict[str, Any] = {"default": argparse.SUPPRESS, "help": _help(item)}
@@ -65,7 +71,22 @@ def _add_option(group: Any, item: Field[Any], prefix: str) -> None:
         settings |= {"nargs": "+", "type": type(item.default[0])}
     else:
         settings["type"] = int if item.type in ("int", "int | None") else float
-    group.add_argument(option, metavar="N" if settings["type"] is int else "X", **settings)
+    metavar = "N" if settings["type"] is int else "X"
+    if takes_list:
+        settings["type"] = partial(_one_or_several, settings["type"])
+        metavar = f"{metavar}[,{metavar}...]"
+    group.add_argument(option, metavar=metavar, **settings)
+
+
+def _one_or_several(kind: Callable[[str], Any], text: str) -> Any:
+    """Return what stands between commas, or the one value alone."""
+    parts = text.split(",")
+    try:
+        values = [kind(part) for part in parts]
+    except ValueError:
+        wanted = "whole numbers" if kind is int else "numbers"
+        raise argparse.ArgumentTypeError(f"{text!r}: give {wanted}, with commas between") from None
+    return values if len(parts) > 1 else values[0]
 
 
 def _help(item: Field[Any]) -> str:

@@ -80,7 +80,12 @@ class Partition:
             if classes.shape != self._class.shape:
                 raise ImageError("these classes belong to another label image")
             self._class[:] = classes
+        # By the node of a piece that was merged by hand, its leaves; and those of pieces that were
+        # merged by hand on another cut, which this one cannot show.
+        self._by_hand: dict[int, NDArray[np.intp]] = {}
+        self._waiting: list[NDArray[np.intp]] = []
         self._boxes: list[tuple[slice, ...]] = ndimage.find_objects(self.base)
+        self._tree = tree
         self._edges: NDArray[np.int32] | None = None
 
     def _from_tree(self, array: NDArray[np.int32], tree: Hierarchy) -> None:
@@ -162,23 +167,91 @@ class Partition:
         ParameterError
             If no two of them touch.
         """
-        nodes = np.unique(self._node[self.leaves_of(labels)])
-        group = self._touching(nodes)
-        changed = []
+        merged = self._joined(np.unique(self._node[self.leaves_of(labels)]))
+        if not merged:
+            raise ParameterError(
+                "nothing to merge: select two or more superpixels that touch each other"
+            )
+        self._by_hand |= merged
         node = self._node.copy()
+        for parent, leaves in merged.items():
+            node[leaves] = parent
+        return self._do(np.concatenate(list(merged.values())), node, self._class)
+
+    def _joined(self, nodes: NDArray[np.int64]) -> dict[int, NDArray[np.intp]]:
+        """Make a node above those of ``nodes`` that touch; return the leaves of each new one."""
+        group = self._touching(nodes)
+        found = {}
         for number in np.flatnonzero(np.bincount(group) > 1):
             children = tuple(nodes[group == number].tolist())
             parent = len(self._label)
             self._label.append(min(self._label[child] for child in children))
             self._children[parent] = children
-            leaves = np.flatnonzero(np.isin(self._node, children))
-            node[leaves] = parent
-            changed.append(leaves)
-        if not changed:
-            raise ParameterError(
-                "nothing to merge: select two or more superpixels that touch each other"
-            )
-        return self._do(np.concatenate(changed), node, self._class)
+            found[parent] = np.flatnonzero(np.isin(self._node, children))
+        return found
+
+    def join(
+        self, classes: NDArray[np.integer[Any]] | None = None, *, n_spatial: int | None = None
+    ) -> NDArray[np.intp]:
+        """Merge all touching pieces of one class, as one step; return the leaves that changed.
+
+        Splitting such an object undoes its last merge: where there is a tree, at the border that
+        it gives up last.
+
+        Parameters
+        ----------
+        classes : (n + 1,) array of int, optional
+            The class of every leaf, that of none first; by default the painted one. A piece whose
+            leaves are of several classes stays as it is.
+        n_spatial : int, optional
+            2: the slices of a stack do not touch.
+
+        Raises
+        ------
+        ParameterError
+            If no two pieces of a class touch.
+        """
+        table = self._class if classes is None else np.asarray(classes)[1:]
+        low, high = np.full(len(self._label), 256), np.zeros(len(self._label), np.int64)
+        np.minimum.at(low, self._node, table)
+        np.maximum.at(high, self._node, table)
+        of_node = np.where(low == high, high, 0)
+        edges = self._borders(flat=n_spatial == 2)
+        ends = self._node[edges]
+        same = (ends[:, 0] != ends[:, 1]) & (of_node[ends[:, 0]] == of_node[ends[:, 1]])
+        same &= of_node[ends[:, 0]] > 0
+        edges, ends = edges[same], ends[same]
+        if len(ends) == 0:
+            raise ParameterError("nothing to join: no two superpixels of one class touch")
+        heights = np.zeros(len(ends), np.float32)
+        if self._tree is not None:
+            heights = self._tree.heights_between(edges + 1)
+        order = np.lexsort((ends[:, 1], ends[:, 0], heights))
+        top = self._merged_in_order(ends[order].tolist())
+        node = np.array([top.get(each, each) for each in self._node.tolist()])
+        return self._do(np.flatnonzero(node != self._node), node, self._class)
+
+    def _merged_in_order(self, pairs: list[list[int]]) -> dict[int, int]:
+        """Merge pairs of nodes, those above them if they are merged already; return the tops."""
+        above: dict[int, int] = {}
+
+        def top(node: int) -> int:
+            way = []
+            while node in above:
+                way.append(node)
+                node = above[node]
+            for each in way:
+                above[each] = node
+            return node
+
+        for a, b in pairs:
+            children = (top(a), top(b))
+            if children[0] != children[1]:
+                parent = len(self._label)
+                self._label.append(min(self._label[child] for child in children))
+                self._children[parent] = children
+                above[children[0]] = above[children[1]] = parent
+        return {node: top(node) for pair in pairs for node in pair}
 
     def split(self, labels: Iterable[int]) -> NDArray[np.intp]:
         """Split pieces into what they were merged from; return the leaves that changed.
@@ -237,6 +310,42 @@ class Partition:
         classes[leaves] = value
         return self._do(leaves, self._node, classes)
 
+    def take_over(self, other: Partition) -> None:
+        """Take over what was done to other pieces of the same leaves; it is no step to undo.
+
+        Leaves keep their classes. What was merged by hand stays in one piece: of the pieces of
+        this cut, those that lie in it for the most part. Where that is a single one, another cut
+        may show it again.
+
+        Raises
+        ------
+        ImageError
+            If they are of other leaves.
+        """
+        if not np.array_equal(other.base, self.base):
+            raise ImageError("these pieces belong to another label image")
+        self._class[:] = other._class
+        self._edges = other._edges
+        there = set(np.unique(other._node).tolist())
+        merged = [leaves for node, leaves in other._by_hand.items() if node in there]
+        sizes = np.bincount(self.base.ravel(), minlength=self.n_leaves + 1)[1:]
+        for leaves in other._waiting + merged:
+            found = self._joined(self._mostly_in(leaves, sizes))
+            for parent, below in found.items():
+                self._node[below] = parent
+            if found:
+                self._by_hand[next(iter(found))] = leaves
+            else:
+                self._waiting.append(leaves)
+
+    def _mostly_in(
+        self, leaves: NDArray[np.intp], sizes: NDArray[np.integer[Any]]
+    ) -> NDArray[np.int64]:
+        """Return the pieces' nodes of which more than half of the pixels lie in some leaves."""
+        inside = np.bincount(self._node[leaves], sizes[leaves], len(self._label))
+        whole = np.bincount(self._node, sizes, len(self._label))
+        return np.flatnonzero(2 * inside > whole)
+
     def paint_like(self, other: Partition) -> None:
         """Take over the classes of other pieces of the same image: most of each one's pixels say.
 
@@ -284,15 +393,22 @@ class Partition:
 
     def _touching(self, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the group of each of ``nodes``: those that touch, directly or by others."""
-        if self._edges is None:
-            volume = as_volume(self.base, self.base.ndim)
-            self._edges = _kernel.region_graph(volume, self.n_leaves, None)[0]
-        ends = self._node[self._edges]
+        ends = self._node[self._borders()]
         inside = np.isin(ends, nodes).all(axis=1)
         pairs = np.searchsorted(nodes, ends[inside])
         graph = sparse.coo_array((np.ones(len(pairs)), pairs.T), shape=(len(nodes),) * 2)
         group: NDArray[np.int64] = connected_components(graph, directed=False)[1]
         return group
+
+    def _borders(self, *, flat: bool = False) -> NDArray[np.int32]:
+        """Return the pairs of leaves that touch; ``flat``: within a slice of a stack."""
+        if self._edges is None or flat:
+            volume = as_volume(self.base, self.base.ndim)
+            edges, faces, _ = _kernel.region_graph(volume, self.n_leaves, None)
+            if flat:
+                return edges[faces[:, 1:].any(axis=1)]
+            self._edges = edges
+        return self._edges
 
     def _do(
         self, leaves: NDArray[np.intp], node: NDArray[np.int64], classes: NDArray[np.uint8]

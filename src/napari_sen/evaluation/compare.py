@@ -12,6 +12,7 @@ from ..core.metrics import score
 from ..errors import ParameterError
 from ..progress import Progress, report
 from .datasets import Dataset
+from .external import ExternalSettings, digests
 from .journal import Row, RowLog, digest
 from .methods import LEARNT, Method, kind_of_model, make_method
 from .processes import run_tasks
@@ -155,8 +156,10 @@ def _measure_image(task: Task) -> list[Row]:
 
 
 def _fingerprint(which: Contender, model: str | None) -> str:
-    """Return a digest of a method's settings and, where it has one, of its model's file."""
+    """Return a digest of a method's settings, and of its model's or its program's files."""
     about: dict[str, object] = {"method": which.method, "settings": which.settings.to_dict()}
+    if isinstance(which.settings, ExternalSettings):
+        return digest(about | {"files": digests(which.settings)})
     if (kind := kind_of_model(model)) is not None:
         about["kind"] = kind
     if which.method in LEARNT:

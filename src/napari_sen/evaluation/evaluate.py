@@ -19,7 +19,7 @@ from .compare import PROTOCOL, measure
 from .datasets import Dataset, open_dataset
 from .journal import Row
 from .plots import check_matplotlib, write_plots
-from .settings import contender, grid
+from .settings import SIZES, Contender, contender, grid
 from .summary import Curve, curves
 from .tables import (
     differences_markdown,
@@ -33,7 +33,6 @@ __all__ = ["Evaluation", "evaluate", "tune"]
 
 BASELINE = "snic-smooth"
 METHODS = ("snic", BASELINE, "slic", "tree")
-SIZES = (25, 50, 100, 200, 300, 400, 500, 1000)
 READING = (
     "K made = mean number of superpixels; within 3 % = share of the images on which it is that "
     "near to K; read: made = as measured, interpolated = read off the method's curve over "
@@ -121,7 +120,7 @@ class Evaluation:
 def evaluate(
     dataset: str | PathLike[str] | Dataset,
     *,
-    methods: Sequence[str] = METHODS,
+    methods: Sequence[str | Contender] = METHODS,
     n_segments: Sequence[int] = SIZES,
     split: str | None = None,
     half: str | None = None,
@@ -141,32 +140,33 @@ def evaluate(
     dataset : path or Dataset
         A folder in the BSDS layout (``images/<split>``, ``groundTruth/<split>``), or one with
         ``images`` and ``labels`` of the same stems.
-    methods : sequence of str
+    methods : sequence of str or Contender
         Names of :data:`napari_sen.evaluation.methods.METHODS`, each with settings that were
-        chosen once on validation images (:mod:`napari_sen.evaluation.settings`).
+        chosen once on validation images (:mod:`napari_sen.evaluation.settings`); or external
+        programs (:func:`napari_sen.evaluation.external.external`).
     n_segments : sequence of int
-        Numbers of superpixels wanted. Methods that make another number are asked again.
+        Numbers of superpixels. Methods that make another number are asked again.
     split : str, optional
-        Of the BSDS layout: "train", "val" or "test" (the default).
+        For the BSDS layout: "train", "val" or "test" (the default).
     half : {"tune", "report"}, optional
-        Of a plain folder: every other image; by default all.
+        For a plain folder: every other image; by default all.
     labels : sequence of str
-        Of a plain folder: the folders of label maps, one for each annotator.
+        For a plain folder: the folders of label maps, one for each annotator.
     images : int, optional
-        Only so many, evenly spaced over the sorted names.
+        Use only this many, evenly spaced over the sorted names.
     model : name or path
-        Of the ``sen`` methods; "auto" is the bundled model ``natural``.
+        For the ``sen`` methods; "auto" is the bundled model ``natural``.
     baseline : str, optional
         The method that differences are taken against; by default ``snic-smooth`` if it takes
         part, else none.
     out : path, optional
         Folder for tables and plots, made if needed. Its ``journal.jsonl`` keeps every finished
-        image, so a run that was stopped goes on where it was, and more methods, sizes or
+        image, so a run that was stopped continues where it was, and more methods, sizes or
         images cost only their own time.
     plots : bool
         Whether plots are written to ``out``; they need matplotlib (extra ``bench``).
     workers : int
-        Processes. A script that uses more than one must guard its body by
+        Number of processes. A script that uses more than one must guard its body with
         ``if __name__ == "__main__":``.
     progress : callable, optional
         Called as ``progress(done, total, stage)``; may raise Cancelled to stop the work.
@@ -182,9 +182,10 @@ def evaluate(
         Before any work, if an argument cannot be used: DataError for a data set that does not
         fit, ParameterError for a method that is unknown or lacks its package or model.
     """
-    if baseline is not None and baseline not in methods:
+    names = [which if isinstance(which, str) else which.label for which in methods]
+    if baseline is not None and baseline not in names:
         raise ParameterError(
-            f"baseline must be one of the methods {', '.join(methods)}; got {shown(baseline)}"
+            f"baseline must be one of the methods {', '.join(names)}; got {shown(baseline)}"
         )
     data, published = open_dataset(dataset, split=split, half=half, labels=labels, images=images)
     folder = folder_of(out, plots=plots)
@@ -197,7 +198,7 @@ def evaluate(
         workers=workers,
         progress=progress,
     )
-    if baseline is None and BASELINE in methods:
+    if baseline is None and BASELINE in names:
         baseline = BASELINE
     found = Evaluation(data.name, len(data), rows, curves(rows), baseline, published)
     if folder is not None:

@@ -20,6 +20,7 @@ from ..pipeline.leaves import fine_count
 from ..pipeline.model_choice import choose_model
 from ..pipeline.plan import scenes
 from ..pipeline.trees import scene_tree
+from . import external
 from .datasets import Item
 from .peers import PEERS, check_installed
 from .settings import Contender, contender
@@ -86,6 +87,8 @@ def make_method(which: str | Contender, model: Model | str | None = None) -> Met
     """
     chosen = contender(which) if isinstance(which, str) else which
     name, settings = chosen.method, chosen.settings
+    if isinstance(settings, external.ExternalSettings):
+        return lambda item: external.prepare(scene_of(item), settings, chosen.label, item.name)
     if name in PEERS:
         check_installed(name)
         return lambda item: PEERS[name].prepare(scene_of(item), settings, item.name)

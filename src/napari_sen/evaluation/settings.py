@@ -12,6 +12,7 @@ from ..params import HierarchyParams, Params, SegmentParams, param, shown
 __all__ = [
     "CHOSEN",
     "GRIDS",
+    "SIZES",
     "Contender",
     "FelzenszwalbSettings",
     "HigraSettings",
@@ -89,6 +90,9 @@ class OpencvSlicSettings(Params):
     iterations: int = param(10, "rounds of clustering", low=1)
     smoothing: float = param(1.0, "sigma of the Gaussian on the colour features", low=0, unit="px")
 
+
+# Numbers of superpixels at which methods are compared.
+SIZES = (25, 50, 100, 200, 300, 400, 500, 1000)
 
 # Weight of the embedding where it stands alone. No default of the package, which keeps colour:
 # the paper leaves the scale of eq. 7 open, and this suits the default compactness.

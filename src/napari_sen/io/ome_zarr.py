@@ -17,6 +17,7 @@ from ..disk import ATTRIBUTE
 from .grid import Grid
 
 __all__ = [
+    "GRANULARITY",
     "SMALLEST",
     "VERSION",
     "halve_by_mean",
@@ -32,6 +33,7 @@ __all__ = [
 VERSION = "0.5"
 _CHUNK = {"t": 1, "c": 1, "z": 32, "y": 256, "x": 256}
 _RGB = {"red": "FF0000", "green": "00FF00", "blue": "0000FF"}
+GRANULARITY = "g"  # letter of the axis along which superpixels of one image become coarser
 SMALLEST = 256  # halved in y and x until no side is longer
 
 
@@ -129,7 +131,7 @@ def place(axes: str, grid: Grid, factor: int, centred: bool) -> list[dict[str, A
 
 def multiscale(name: str, axes: str, grid: Grid, datasets: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the metadata of one multiscale image."""
-    kinds = {"t": "time", "c": "channel"}
+    kinds = {"t": "time", "c": "channel", GRANULARITY: "granularity"}
     units = dict(zip(grid.axes, grid.units, strict=True))
     described = []
     for axis in axes:

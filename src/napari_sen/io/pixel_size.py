@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["PixelSize", "equal_units", "is_print", "spatial_scale", "unit_name"]
+__all__ = ["PixelSize", "equal_units", "is_print", "spatial_scale", "unit_name", "unit_symbol"]
 
 _NAMES = {
     "um": "micrometer",
@@ -48,6 +48,15 @@ _METRES = {
     "meter": 1.0,
     "kilometer": 1e3,
     "mile": 1609.344,
+}
+_SYMBOLS = {
+    "micrometer": "µm",
+    "nanometer": "nm",
+    "millimeter": "mm",
+    "centimeter": "cm",
+    "angstrom": "Å",
+    "meter": "m",
+    "picometer": "pm",
 }
 # What screens and printers are said to have, in dots per inch; 25.4 is libvips' 10 per centimetre.
 _DOTS_PER_INCH = (
@@ -89,6 +98,11 @@ def unit_name(unit: object) -> str:
     name = _NAMES.get(text.lower(), text)
     american = name.lower().removesuffix("s").replace("metre", "meter")
     return american if american in _METRES else name
+
+
+def unit_symbol(unit: str) -> str:
+    """Return the symbol of a length unit given by its OME name, or the unit itself."""
+    return _SYMBOLS.get(unit, unit)
 
 
 def is_print(unit: str, size: float) -> bool:

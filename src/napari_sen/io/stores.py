@@ -90,7 +90,8 @@ class _Patient(WrapperStore[FsspecStore]):
             try:
                 return await call()
             except Exception as error:  # fsspec's back ends share no class
-                status = getattr(error, "status", None)
+                is_forbidden = isinstance(error, PermissionError)  # as s3fs says it
+                status = _FORBIDDEN if is_forbidden else getattr(error, "status", None)
                 if status == _FORBIDDEN and key.rpartition("/")[2] in _METADATA:
                     return None  # object stores that do not list say so of what is not there
                 if attempt == TRIES - 1 or not _may_pass(error, status):
@@ -102,6 +103,8 @@ class _Patient(WrapperStore[FsspecStore]):
 def _may_pass(error: Exception, status: object) -> bool:
     if isinstance(status, int) and status > 0:
         return status >= 500 or status in _TOO_EARLY
+    if type(error).__name__ == "NoCredentialsError":
+        return False
     is_network = type(error).__module__.startswith(("aiohttp", "botocore", "aiobotocore"))
     return is_network or isinstance(error, OSError | asyncio.TimeoutError)
 

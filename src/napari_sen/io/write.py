@@ -13,6 +13,7 @@ import numpy as np
 from ..disk import atomic, refused
 from ..errors import OutputError, WorkError
 from .grid import Grid
+from .pixel_size import unit_symbol
 
 __all__ = [
     "IMAGE_OUT",
@@ -193,7 +194,7 @@ def _save_tiff(path: Path, pixels: np.ndarray, grid: Grid, axes: str) -> None:
     for axis, size, unit in zip(grid.axes, grid.spacing, grid.units, strict=True):
         if axis in "zyx" and unit:
             metadata[f"PhysicalSize{axis.upper()}"] = size
-            metadata[f"PhysicalSize{axis.upper()}Unit"] = _OME_SYMBOLS.get(unit, unit)
+            metadata[f"PhysicalSize{axis.upper()}Unit"] = unit_symbol(unit)
     options: dict[str, Any] = {}
     sizes = dict(zip(grid.axes, zip(grid.spacing, grid.units, strict=True), strict=True))
     if all(sizes[axis][1] == "micrometer" for axis in "yx"):
@@ -209,14 +210,3 @@ def _save_tiff(path: Path, pixels: np.ndarray, grid: Grid, axes: str) -> None:
         metadata=metadata,
         **options,
     )
-
-
-_OME_SYMBOLS = {
-    "micrometer": "µm",
-    "nanometer": "nm",
-    "millimeter": "mm",
-    "centimeter": "cm",
-    "angstrom": "Å",
-    "meter": "m",
-    "picometer": "pm",
-}

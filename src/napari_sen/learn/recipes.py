@@ -26,7 +26,7 @@ from .loss import LossReport, paint
 from .teacher import LabelParams
 from .views import draw_views
 
-__all__ = ["BatchLoss", "OutputLoss", "Recipe", "make_recipe"]
+__all__ = ["BatchLoss", "OutputLoss", "TrainingRecipe", "make_recipe"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class BatchLoss:
     tell: Callable[[], dict[str, Any]]
 
 
-class Recipe(Protocol):
+class TrainingRecipe(Protocol):
     """How to draw a batch and what it costs; all randomness comes from ``generator``."""
 
     @property
@@ -176,7 +176,7 @@ def make_recipe(
     pseudo_labels: PseudoLabelParams | None = None,
     contrast: ContrastParams | None = None,
     regions: RegionParams | None = None,
-) -> Recipe:
+) -> TrainingRecipe:
     """Return the recipe that ``train.recipe`` names, made from its own parameter sets."""
     if train.recipe == "regions":
         return RegionRecipe(

@@ -38,7 +38,7 @@ from .device import resolve_device
 from .interrupt import interruptible
 from .learner import Learner, update_average
 from .model import Model, describe
-from .recipes import OutputLoss, Recipe, make_recipe
+from .recipes import OutputLoss, TrainingRecipe, make_recipe
 
 __all__ = ["OutputLoss", "TrainingStep", "run"]
 
@@ -202,7 +202,7 @@ class _Trainer:
         dataset: TrainingSet,
         network: NetworkParams,
         mean_shift: MeanShiftParams,
-        recipe: Recipe,
+        recipe: TrainingRecipe,
         train: TrainParams,
         device: torch.device,
         start: Model | None = None,

@@ -23,7 +23,9 @@ from ..tiles.target import Target
 from .features import Scene
 from .leaves import Leaves, grow_leaves, leaf_count
 from .parallel import in_threads
-from .superpixels import Common, plain_seeds
+from .seeding import plain_seeds
+from .tasks import Common
+from .tiling import LEAF_HALO
 from .trees import abstract_tree, check_leaves, merged_tree
 from .work import Product, Step, Steps, Work, measure
 
@@ -69,6 +71,7 @@ class ContourMap(Product):
     growth: SnicSettings
 
     name = "contours"
+    usual_halo = LEAF_HALO
     remedy = "ask for larger fine_sizes, or cut out a part of the image"
 
     def identity(self) -> dict[str, Any]:
@@ -85,8 +88,8 @@ class ContourMap(Product):
         seeds = [fine_seeds(work.image, size) for size in params.fine_sizes]
         names = [f"fine-{part}" for part in range(len(seeds))]
         leaves = yield from grow_leaves(
-            work, stats, seeds, names, self.growth, merging, tile=self.tile, halo=self.halo,
-            keep_strength=True,
+            work, stats, seeds, names, self.growth, merging, tile=self.tile,
+            halo=self.halo_of(2), keep_strength=True,
         )  # fmt: skip
         yield from self._merge(work, leaves)
         common = leaves.common

@@ -18,7 +18,7 @@ from ..tiles.image import Image
 from ..tiles.raster import Raster
 from ..tiles.shelf import Shelf
 from ..tiles.target import Target
-from .superpixels import Common
+from .tasks import Common
 from .work import Product, Steps, Work, measure
 
 if TYPE_CHECKING:

@@ -26,20 +26,14 @@ from ..tiles.region_graph import Borders, Sums, add_up, tile_borders, tile_sums
 from ..tiles.seeds import Seeds
 from ..tiles.target import Target
 from .features import Scene, half_disc_box
+from .growth import grow_superpixels, mend
+from .limits import find_limits
 from .parallel import in_threads
-from .superpixels import (
-    Common,
-    Growth,
-    find_limits,
-    grow_superpixels,
-    label_dtype,
-    mend,
-    settle_tiles,
-)
+from .tasks import Common, Growth, label_dtype
+from .tiling import settle_tiles
 from .work import Steps, Work
 
 __all__ = [
-    "LEAF_HALO",
     "Leaves",
     "check_tree_memory",
     "fine_count",
@@ -48,9 +42,6 @@ __all__ = [
     "region_graph_of",
 ]
 
-# Seed spacings that leaves see around a tile: with 10 at least 99.9 % of the pixels lie in
-# superpixels of the tree that are those of the whole, pixel by pixel (decision 045).
-LEAF_HALO = {2: 10.0, 3: 8.0}
 _PER_LEAF = 400  # bytes, beside its features: measured by benchmarks/large.py --tree
 
 
@@ -105,8 +96,8 @@ def grow_leaves(
     settings: SnicSettings,
     merging: MergeSettings,
     *,
-    tile: int | Sequence[int] | None = None,
-    halo: float | None = None,
+    tile: int | Sequence[int] | None,
+    halo: float,
     keep_strength: bool = False,
 ) -> Steps:
     """Do all stages up to the region graphs; return the Leaves.
@@ -121,12 +112,13 @@ def grow_leaves(
         Their targets; None is the result's.
     settings : SnicSettings
     merging : MergeSettings
-    tile, halo
-        As in :class:`Product`.
+    tile
+        As in :class:`napari_sen.pipeline.work.Product`.
+    halo : float
+        Seed spacings that leaves see around a tile.
     keep_strength : bool
         Whether the boundary strength is needed after the graphs are made.
     """
-    halo = halo or LEAF_HALO[work.image.n_spatial]
     settled = [settle_tiles(each, tile, halo) for each in seeds]
     grid = work.grid(tuple(max(sides) for sides in zip(*(s for s, _ in settled), strict=True)))
     limits = None

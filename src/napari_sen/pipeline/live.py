@@ -15,10 +15,10 @@ from ..core.walk import walked_strength
 from ..options import Execution, Reading
 from ..params import MergeSettings, SegmentParams
 from ..progress import Progress
+from .counts import segment_count
 from .cuts import TreeSuperpixels
 from .leaves import region_graph_of
 from .plan import superpixel_run
-from .superpixels import segment_count
 from .trees import abstract_tree
 from .work import Step, Steps, Work
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -25,13 +26,15 @@ from ..tiles.mask import given_mask, is_nan, mask_of
 from ..tiles.pool import check_scheduler
 from ..tiles.raster import Raster
 from .contour_maps import SIZES_IN_TILES, ContourMap, fine_seeds, tree_params
+from .counts import check_count
 from .cuts import TreeSuperpixels
 from .embeddings import Colours, Embedding
 from .features import Scene, warn_of_mean_shift
-from .leaves import LEAF_HALO
 from .model_choice import choose_compared, choose_model, kind_for
 from .run import Run
-from .superpixels import Superpixels, check_count, check_tiles, plain_seeds
+from .seeding import plain_seeds
+from .superpixels import Superpixels
+from .tiling import check_tiles
 from .trees import Tree, check_leaves
 from .work import Memory, Product, measure
 
@@ -58,7 +61,7 @@ log = logging.getLogger("napari_sen")
 
 def superpixel_run(
     image: Any,
-    params: SegmentParams,
+    params: SegmentParams | Sequence[SegmentParams],
     *,
     model: Chosen = "auto",
     reading: Reading = Reading(),  # noqa: B008  (frozen)
@@ -77,8 +80,8 @@ def superpixel_run(
     Parameters
     ----------
     image : array, path or list
-    params : SegmentParams
-        How superpixels are made.
+    params : SegmentParams or sequence of SegmentParams
+        How superpixels are made; several differ in number, size or level alone.
     model : Model, name, path or None
     reading : Reading
         How the image is to be understood.
@@ -111,6 +114,9 @@ def superpixel_run(
     >>> run.result().shape
     (300, 200)
     """
+    stack: tuple[SegmentParams, ...] = ()
+    if not isinstance(params, SegmentParams):
+        stack, params = tuple(params), params[0]
     tree = tree or tree_of(params)
     opened = _opened(image, reading, execution, "superpixels", _weighs(model, params))
     chosen = choose_compared(
@@ -120,19 +126,26 @@ def superpixel_run(
     kind = kind_for(chosen, opened.kind)
     product: Superpixels | TreeSuperpixels
     if params.method == "snic":
+        if stack:
+            raise ParameterError(
+                "several granularities are cuts of one tree: leave method='snic' out, or ask for "
+                "one of them"
+            )
         product = Superpixels(params, kind, tile=execution.tile, halo=halo)
     else:
-        product = TreeSuperpixels(params, tree.tree(kind), reach, tile=execution.tile, halo=halo)
-    check_count(params, opened)
+        product = TreeSuperpixels(
+            params, tree.tree(kind), reach, stack, tile=execution.tile, halo=halo
+        )
+    for each in stack or [params]:
+        check_count(each, opened)
     run = _run(product, opened, chosen, execution)
     if opened.mask is None:
         seeds = plain_seeds(opened, product.rule(opened))
         if run.place is not None:
             if isinstance(product, TreeSuperpixels):
-                halo = halo or LEAF_HALO[opened.n_spatial]
                 channels = opened.raster.channels + (chosen.dim if chosen else 0)
                 product.check_memory(opened, seeds, channels)
-            check_tiles(seeds, execution.tile, halo)
+            check_tiles(seeds, execution.tile, product.halo_of(opened.n_spatial))
     return run
 
 
@@ -167,7 +180,8 @@ def tree_run(
     count = rule(pixels)
     run = _run(product, opened, chosen, execution)
     if run.place is not None and opened.mask is None:
-        check_tiles(plain_seeds(opened, rule), execution.tile, LEAF_HALO[opened.n_spatial])
+        halo = product.halo_of(opened.n_spatial)
+        check_tiles(plain_seeds(opened, rule), execution.tile, halo)
         check_leaves(opened, chosen, count, product.remedy)
     return run
 
@@ -199,7 +213,7 @@ def contour_run(
     run = _run(product, opened, chosen, execution)
     if run.place is not None:
         largest = fine_seeds(opened, max(params.fine_sizes))
-        check_tiles(largest, execution.tile, halo or LEAF_HALO[2])
+        check_tiles(largest, execution.tile, product.halo_of(2))
         for size in params.fine_sizes:
             check_leaves(opened, chosen, fine_seeds(opened, size).counts[0], product.remedy)
     return run

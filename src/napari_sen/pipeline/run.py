@@ -31,6 +31,10 @@ FORMAT = 3
 RETRY = "give the same parameters, or overwrite=True (--overwrite) to start anew, or another output"
 
 
+def unheard(*report: object) -> None:
+    """Do nothing with a report."""
+
+
 def never() -> bool:
     """Return False: the work is wanted."""
     return False
@@ -59,6 +63,9 @@ class Run:
         Whether what is at the place may be replaced.
     is_unwanted : callable
         Asked a few times a second whether to stop, also in the middle of a tile.
+    overheard : callable
+        Called as ``overheard(done, total, stage)``, in the thread that works on a tile, with what
+        the work on that tile reports; for estimates before the first tile is done.
     growing : Pyramid or None
         The store that tiles are written to, as soon as it is there.
     """
@@ -71,6 +78,7 @@ class Run:
     scheduler: Any = None
     overwrite: bool = False
     is_unwanted: Callable[[], bool] = never
+    overheard: Callable[..., None] = unheard
     _result: Any = field(default=None, repr=False)
     _store: Store | None = field(default=None, repr=False)
     _progress: Progress | None = field(default=None, repr=False)
@@ -185,7 +193,7 @@ class Run:
             if not journal.has("finished"):
                 place.sweep()
                 with open_pool(self.scheduler) as pool:
-                    pool.is_unwanted = self.is_unwanted
+                    pool.is_unwanted, pool.overheard = self.is_unwanted, self.overheard
                     self._store = Store(
                         self.image, self.model, self.device, place, journal, pool, about
                     )

@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..disk import ATTRIBUTE, remove_inside
 from ..errors import OutputError
+from ..io.ome_zarr import GRANULARITY
 from ..progress import Progress
 from ..tiles.geometry import TileGrid
 from ..tiles.image import Image
@@ -115,13 +116,26 @@ class Store(Work):
                 f"a store holds 4 axes beside its channels, the image has {len(self.image.shape)}: "
                 "work on a part of it"
             )
+        shape = self.image.shape
+        if stack := about.get("stack", 0):
+            if "t" in axes or len(axes) > 3:
+                raise OutputError(
+                    "a store holds no axis of granularities beside that of time, or of four "
+                    "others: ask for one granularity, or for those of one time"
+                )
+            if place.image is not None:
+                raise OutputError(
+                    f"labels of an image have its axes, several granularities one more: write "
+                    f"them to a store of their own, as in {place.goal.name}.zarr"
+                )
+            axes, shape = f"{GRANULARITY}{axes}", (stack, *shape)
         inner = name is not None
         levels = 1 if inner else place.levels
         path = place.store if name is None else place.work / f"{name}.zarr"
         is_labels = about.get("labels", True)
         target = Pyramid.plan(
             path.resolve(),
-            self.image.shape,
+            shape,
             dtype,
             axes,
             grid.tile,

@@ -68,8 +68,8 @@ def train(
     images : array, path, folder, or list of these
         Every slice of a stack counts as an image of its own.
     start : Model, name or path, optional
-        A model to go on from, for example ``"natural"``: a few hundred steps then fit it to your
-        own images.
+        A model to start from, for example ``"natural"``: a few hundred steps then adapt it to
+        your own images.
     name : str
         Name of the model.
     steps : int, optional
@@ -105,27 +105,8 @@ def train(
     SenError
         If an argument cannot be used; the message names the remedy.
     """
-    steps_made = training_steps(
-        images,
-        start=start,
-        name=name,
-        steps=steps,
-        network=network,
-        mean_shift=mean_shift,
-        loss=loss,
-        pseudo_labels=pseudo_labels,
-        contrast=contrast,
-        regions=regions,
-        schedule=schedule,
-        checkpoint=checkpoint,
-        resume=resume,
-        data_sets=data_sets,
-        channel_axis=channel_axis,
-        rgb=rgb,
-        slices=slices,
-        device=device,
-        progress=progress,
-    )
+    asked = locals()
+    steps_made = training_steps(**asked)
     return next(item for item in steps_made if isinstance(item, Model))
 
 

@@ -17,10 +17,12 @@ from ..errors import ParameterError
 from ..params import TreeSettings
 from ..progress import Progress
 from ..tiles.image import Image
+from .counts import CountRule
 from .features import Scene
 from .leaves import Leaves, check_tree_memory, fine_count, grow_leaves, leaf_count, region_graph_of
+from .seeding import find_seeds
 from .stored import LINKAGE, open_tree
-from .superpixels import CountRule, find_seeds
+from .tiling import LEAF_HALO
 from .work import Product, Step, Steps, Work, measure
 
 if TYPE_CHECKING:
@@ -88,6 +90,7 @@ class Tree(Product):
     n_fine: int | None = None
 
     name = "hierarchy"
+    usual_halo = LEAF_HALO
     remedy = "ask for a larger fine_size, or cut out a part of the image"
 
     def identity(self) -> dict[str, Any]:
@@ -106,8 +109,9 @@ class Tree(Product):
         stats = yield from measure(work)
         seeds = yield from find_seeds(work, self.rule(work.image), settings.connectivity)
         leaves = yield from grow_leaves(
-            work, stats, [seeds], [None], settings, merging, tile=self.tile, halo=self.halo
-        )
+            work, stats, [seeds], [None], settings, merging, tile=self.tile,
+            halo=self.halo_of(work.image.n_spatial),
+        )  # fmt: skip
         target = leaves.growths[0].target
         if 0 not in work.done("merging"):
             yield Step(0, 1, "merging")

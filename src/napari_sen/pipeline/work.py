@@ -10,7 +10,7 @@ a journal that lets an interrupted run go on.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -84,6 +84,7 @@ class Product(ABC):
     """
 
     name: ClassVar[str]
+    usual_halo: ClassVar[Mapping[int, float]]  # by number of spatial axes
 
     tile: int | Sequence[int] | None = None
     halo: float | None = None
@@ -96,6 +97,10 @@ class Product(ABC):
         """Return all that the result depends on beside image and model, as JSON values."""
         tile = None if self.tile is None else np.atleast_1d(np.asarray(self.tile)).tolist()
         return {"tile": tile, "halo": self.halo}
+
+    def halo_of(self, n_spatial: int) -> float:
+        """Return how many seed spacings a tile sees around its core."""
+        return self.usual_halo[n_spatial] if self.halo is None else self.halo
 
     def found(self, result: Any) -> dict[str, Any]:
         """Return what there is to tell of a result in memory, or of the group that holds it."""
@@ -194,7 +199,8 @@ class Work(ABC):
             Of the pixels.
         grid : TileGrid
         **about
-            ``channels``, ``labels`` (whether it is a label map), ``rgb``, ``n_labels``.
+            ``channels``, ``labels`` (whether it is a label map), ``rgb``, ``n_labels``, ``stack``
+            (how many maps there are of each slice; 0: one, without an axis).
         """
 
     @abstractmethod
@@ -260,6 +266,8 @@ class Memory(Work):
         """Return an empty array."""
         channels = about.get("channels")
         shape = self.image.shape if channels is None else (*self.image.shape, channels)
+        if stack := about.get("stack", 0):
+            shape = (stack, *shape)
         return ArrayTarget(np.zeros(shape, dtype))
 
     def finish(self, target: Target) -> Iterator[Step]:

@@ -5,6 +5,7 @@ Tasks are handed out a few at a time, so neither a graph nor a queue grows with 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from ..params import shown
 from ..processors import cores
 
 __all__ = ["Pool", "check_scheduler", "open_pool", "outside"]
+
+log = logging.getLogger("napari_sen")
 
 _Item = TypeVar("_Item")
 Poll = Callable[..., None]
@@ -38,6 +41,9 @@ class Pool:
     ----------
     is_unwanted : callable
         Asked a few times a second, in the thread that iterates, whether to stop.
+    overheard : callable
+        Called as ``overheard(done, total, stage)``, in the thread of a task, with what a task in
+        this process reports of its own work.
     """
 
     def __init__(self, executor: Executor, workers: int, *, local: bool) -> None:
@@ -45,6 +51,7 @@ class Pool:
         self.workers = workers
         self.local = local
         self.is_unwanted: Callable[[], bool] = lambda: False
+        self.overheard: Callable[..., None] = lambda *report: None
         self._stop = Event()
 
     def run(
@@ -97,9 +104,11 @@ class Pool:
             if ended:
                 return ended
 
-    def _poll(self, *_: Any) -> None:
+    def _poll(self, *report: Any) -> None:
         if self._stop.is_set():
             raise Cancelled("the work was stopped")
+        if report:
+            self.overheard(*report)
 
 
 @contextmanager
@@ -121,6 +130,7 @@ def open_pool(scheduler: Any = None) -> Iterator[Pool]:
     check_scheduler(scheduler)
     if scheduler is None or isinstance(scheduler, int):
         workers = int(scheduler or cores())
+        log.debug("%d threads", workers)
         with ThreadPoolExecutor(workers, thread_name_prefix="napari-sen") as executor:
             yield Pool(executor, workers, local=True)
         return
@@ -160,6 +170,7 @@ def _cluster_pool(client: Any) -> Pool:
     threads = sum(client.nthreads().values())
     if threads == 0:
         raise ParameterError("the dask cluster has no workers: start some, then resume")
+    log.debug("a dask cluster with %d threads", threads)
     executor = client.get_executor(pure=False, retries=3)
     return Pool(executor, threads, local=False)
 

@@ -18,11 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from ...core.partition import Partition
 from ...errors import ParameterError
+from .boundary_map import boundary_map
 from .display import pyramid
 from .looks import Looks
 from .made import Made, is_superpixels, made_of, mark, same_layer
 from .picking import Picking
+from .pieces import recut
 from .results import Result, Trees
 from .table import add_up, brief
 
@@ -53,6 +56,7 @@ class Granularity:
         self.layer: Any = None
         self.looks = Looks()
         self._picking = picking
+        picking.go_back = self._go_back
         self.looks.changed.connect(self._look)
 
     @property
@@ -99,7 +103,8 @@ class Granularity:
             return
         self._hide_others(image)
         options = mark("superpixels", extent=trees.extent, trees=trees)
-        data, groups = self._cut(trees, number)
+        groups = trees.forest.groups(number)
+        data = _shown(trees, groups, trees.forest.leaves)
         result = Result("labels", _name(trees), data, trees.placement, options, contour=1)
         layer = self.layer = result.to_layer()
         new = made_of(layer)
@@ -112,13 +117,17 @@ class Granularity:
         self.changed.emit()
 
     def of_image(self, image: Any) -> Any:
-        """Return the live layer of an image; None where there is none."""
+        """Return the layer of an image's superpixels, live ones first; None where there is none."""
+        found = None
         for layer in self.layers:
             about = made_of(layer)
-            is_live = about is not None and about.trees is not None and not about.extra.get("kept")
-            if is_live and about is not None and about.source is image:
+            if about is None or about.source is not image or about.extra.get("kept"):
+                continue
+            if about.trees is not None:
                 return layer
-        return None
+            if about.is_result:
+                found = layer
+        return found
 
     def follow(self, layer: Any) -> None:
         """Act on a layer of superpixels, or on that of an image."""
@@ -176,22 +185,7 @@ class Granularity:
 
     def boundary_map(self) -> Any:
         """Add, as an image, at which height each border disappears; return that layer."""
-        trees = self._there()
-        tree = trees.forest.hierarchy
-        if tree is None:
-            raise ParameterError("a boundary map is made of one image: choose the current slice")
-        heights = tree.ultrametric()
-        options = {
-            "contrast_limits": (0.0, float(heights.max()) or 1.0),
-            "gamma": 0.5,  # the last merges are far higher than the others
-            "colormap": "inferno",
-            "blending": "additive",
-            **mark("boundary map"),
-        }
-        where = f", {trees.where}" if trees.where else ""
-        data = trees.placement.shape(heights.reshape(trees.forest.leaves.shape))
-        name = f"{trees.name} boundary map{where}"
-        layer = Result("image", name, data, trees.placement, options).to_layer()
+        layer = boundary_map(self._there()).to_layer()
         self.layers.append(layer)
         return layer
 
@@ -199,22 +193,38 @@ class Granularity:
         """Let go of the layers."""
         self.layers, self.layer = [], None
 
-    def _put(self, trees: Trees, number: int) -> None:
-        """Show a cut in the layer, and keep what was painted on the same leaves."""
+    def _go_back(self) -> bool:
+        """Show what was worked on before the sliders moved, as it was; return whether there was."""
+        about = made_of(self._picking.layer)
+        if about is None or not about.before:
+            return False
+        self.layer = self._picking.layer
+        trees, number, pieces = about.before.pop()
+        self._put(trees, number, pieces)
+        return True
+
+    def _put(self, trees: Trees, number: int, pieces: Partition | None = None) -> None:
+        """Show a cut in the layer, with what was done to other cuts; or pieces as they were."""
         layer, about = self.layer, self.about
         assert about is not None
         same = about.trees is not None and about.trees.forest.leaves is trees.forest.leaves
-        data, groups = self._cut(trees, number)
+        groups, before = trees.forest.groups(number), about.partition
+        if before is not None and before.can_undo and pieces is None:
+            assert about.trees is not None
+            about.before = [*about.before, (about.trees, about.number, before)][-EARLIER:]
         about.trees, about.number, about.extent = trees, number, trees.extent
-        painted = about.partition
-        if painted is not None and painted.base.size != trees.forest.leaves.size:
-            self._leave_picking(layer)  # another part of the image: its own file keeps it
-            about.partition = None
         about.table = trees.table
-        if about.partition is not None:
-            self._picking.recut(layer, trees.forest.hierarchy, data)
+        if before is not None and before.base.size != trees.forest.leaves.size:
+            self._leave_picking(layer)  # another part of the image: its own file keeps it
+            about.partition, about.before = None, []
+        elif before is not None and pieces is None:
+            labels = trees.placement.shape(groups[trees.forest.leaves])
+            pieces = recut(labels, trees.forest.hierarchy, before)
+        if pieces is not None:
+            base = pieces.base.reshape(trees.forest.leaves.shape)
+            self._picking.put(layer, pieces, _shown(trees, pieces.table(), base))
         else:
-            layer.data = data
+            layer.data = _shown(trees, groups, trees.forest.leaves)
         if not same:
             about.extra.pop("outline", None)
             for name, value in trees.placement.transform.items():
@@ -222,7 +232,7 @@ class Granularity:
             layer.name = _name(trees)
         if about.extra.get("kept"):
             layer.name = _kept_name(trees, number)
-        self._measure(about, groups)
+        self._measure(about, groups if pieces is None else pieces.table())
         layer.features = self._features(about, layer)
         if self.looks.look == "mean" and self.looks.displayed == 2:
             self.looks.apply(layer)
@@ -233,19 +243,11 @@ class Granularity:
             return self._picking.features()
         return brief(about.extra["shown"])
 
-    def _measure(self, about: Made, groups: NDArray[np.int32]) -> None:
+    def _measure(self, about: Made, groups: NDArray[np.integer[Any]]) -> None:
         """Keep what the superpixels shown are like."""
         assert about.trees is not None
         about.table = about.trees.table
         about.extra["shown"] = add_up(about.trees.table, groups[1:])
-        about.extra["groups"] = groups
-
-    def _cut(self, trees: Trees, number: int) -> tuple[Any, NDArray[np.int32]]:
-        """Return a cut as a layer's data, of one dtype for all cuts, and each leaf's superpixel."""
-        groups = trees.forest.groups(number)
-        few = len(groups) <= np.iinfo(np.uint16).max
-        table = groups.astype(np.uint16) if few else groups
-        return pyramid(trees.placement.shape(table[trees.forest.leaves])), groups
 
     def _leave_picking(self, layer: Any) -> None:
         if self._picking.layer is layer:
@@ -265,6 +267,12 @@ class Granularity:
                 continue
             self.looks.apply(layer)
         self.changed.emit()
+
+
+def _shown(trees: Trees, table: NDArray[np.integer[Any]], leaves: NDArray[np.int32]) -> Any:
+    """Return the pieces of leaves as a layer's data, of one dtype for all cuts."""
+    few = max(len(table), int(table.max(initial=0)) + 1) <= np.iinfo(np.uint16).max
+    return pyramid(trees.placement.shape(table.astype(np.uint16 if few else np.int32)[leaves]))
 
 
 def _name(trees: Trees) -> str:

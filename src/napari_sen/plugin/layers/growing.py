@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..state.control import Control
 from ..state.cut import Cut
+from ..state.pace import Pace
 from ..state.placement import Placement
 from .growing_store import GrowingStore, displayed
 from .results import Result
@@ -93,6 +94,8 @@ def grow(run: Run, growth: Growth, control: Control) -> None:
     """Work in the thread of a job, and let the viewer follow: ``growth`` is told as it changes."""
     control.live(growth)
     run.is_unwanted = lambda: control.is_cancelled
+    pace = Pace(run.model is not None)
+    run.overheard = lambda *report: control.report(*pace.hear(*report))
     with closing(run.steps()) as steps:
         for step in steps:
             target = run.growing
@@ -102,7 +105,7 @@ def grow(run: Run, growth: Growth, control: Control) -> None:
                 control.live(growth)
             elif growth.store is not None and step.box is not None:
                 growth.store.add(step.index, step.box)
-            control.progress(step.done, step.total, step.stage)
+            control.progress(*pace.turn(step.done, step.total, step.stage))
 
 
 def _is_result(run: Run, target: Pyramid | None) -> bool:

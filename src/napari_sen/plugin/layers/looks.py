@@ -115,8 +115,9 @@ class Looks:
     def is_lined(self, layer: Any) -> bool:
         """Return whether the outlines of a layer are drawn as lines on the canvas."""
         about = made_of(layer)
-        ours = about is not None and about.what == "superpixels"
-        return self.lines and ours and self.look == "outline" and not layer.multiscale
+        if about is None or about.what != "superpixels" or "stored" in about.extra:
+            return False  # what lies on disk is not read as a whole
+        return self.lines and self.look == "outline" and not layer.multiscale
 
     def follow_zoom(self, layers: Sequence[Any], zoom: float) -> None:
         """Keep the outlines as wide on the screen as they are."""

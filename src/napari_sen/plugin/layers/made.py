@@ -39,6 +39,8 @@ class Made:
         Results that this one has replaced, the latest last.
     partition : Partition or None
         What a person has merged, split and painted.
+    before : list of (Trees, int, Partition)
+        Trees, number and pieces that were worked on before the sliders moved, the latest last.
     class_names : list of str
         Names of the classes that were painted.
     extra : dict
@@ -53,8 +55,14 @@ class Made:
     number: int = 0
     earlier: list[tuple[Trees, int]] = field(default_factory=list)
     partition: Partition | None = None
+    before: list[tuple[Trees, int, Partition]] = field(default_factory=list)
     class_names: list[str] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_result(self) -> bool:
+        """Whether these superpixels are a cut of a tree that is at hand, or lie on disk."""
+        return self.trees is not None or "stored" in self.extra
 
     @property
     def source(self) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.objects import CLASS_COLOURS
 from ..state.placement import Placement, transform_of
 from .display import pyramid
 from .made import KEY, Made, same_layer
@@ -15,11 +16,7 @@ from .results import Result
 
 __all__ = ["COLOURS", "SELECTED", "Overlays", "class_colours"]
 
-# Told apart with every kind of colour blindness (Okabe & Ito), brightest first.
-COLOURS = (
-    "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#d55e00", "#0072b2", "#f0e442", "#999999",
-    "#ffffff",
-)  # fmt: skip
+COLOURS = CLASS_COLOURS
 SELECTED = "#ffff00"
 
 

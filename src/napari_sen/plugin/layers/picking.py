@@ -12,14 +12,11 @@ A widget, the layer's mouse and its keys bind to it; in a notebook::
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, MutableSequence, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from psygnal import Signal
 
-from ...core.hierarchy import Hierarchy
 from ...core.partition import Partition
 from ...errors import ImageError, ParameterError
 from ...io.memory import require_memory
@@ -27,35 +24,16 @@ from ..state.cut import check_finished
 from ..state.placement import full_resolution
 from .made import KEY, Made, made_of
 from .overlays import COLOURS, SELECTED, Overlays
+from .paint_box import PaintBox
+from .pick_place import PickPlace
+from .pieces import Picked, pieces_of, shows
 from .results import Classes
-from .table import PieceTable, brief
+from .table import PieceTable, add_up, brief
 
-__all__ = ["Picked", "Picking"]
-
-Tool = Literal["select", "paint"]
+__all__ = ["Picking"]
 
 
-@dataclass(frozen=True, eq=False)
-class Picked:
-    """What a person did to superpixels; later edits do not reach it.
-
-    Attributes
-    ----------
-    base : int array
-        The leaves, 1...n; 0 is outside.
-    pieces, classes : (n,) int64 array
-        Piece and class (0 for none) of every leaf.
-    class_names : tuple of str
-        Names of the classes 1, 2, ...
-    """
-
-    base: NDArray[np.int32]
-    pieces: NDArray[np.int64]
-    classes: NDArray[np.int64]
-    class_names: tuple[str, ...]
-
-
-class Picking:
+class Picking(PaintBox, PickPlace):
     """The pieces of one Labels layer, the selection, the classes.
 
     What was done to a layer belongs to it: it is there again when the layer is taken again.
@@ -70,68 +48,25 @@ class Picking:
         Its pieces, with undo.
     selected : set of int
         Labels of the selected pieces.
-    tool : {"select", "paint"}
-        What a click does.
-    class_names : list of str
-        Names of the classes 1, 2, ...
-    current : int
-        The class that is painted.
+    tool, class_names, current
+        See :class:`PaintBox`.
     overlays : Overlays or None
         The layers over it.
     remove : callable
         Removes a layer, now or soon.
     """
 
-    changed = Signal()
-    edited = Signal()  # merged, split, painted, named
-
     def __init__(self) -> None:
+        PaintBox.__init__(self)
+        PickPlace.__init__(self)
         self.layers: MutableSequence[Any] = []
-        self.layer: Any = None
-        self.partition: Partition | None = None
         self.selected: set[int] = set()
-        self._tool: Tool = "paint"
-        self.class_names = ["background", "object"]
-        self._current = 1
         self.overlays: Overlays | None = None
         self.remove: Callable[[Any], None] = lambda layer: self.layers.remove(layer)
+        # Shows the superpixels as they were before the sliders moved; whether there were any.
+        self.go_back: Callable[[], bool] = lambda: False
         self._table: PieceTable | None = None
         self._pieces: NDArray[np.int64] = np.zeros(1, np.int64)
-        self._squeezed: tuple[int, ...] = ()
-
-    @property
-    def tool(self) -> Tool:
-        """What a click does."""
-        return self._tool
-
-    @tool.setter
-    def tool(self, tool: Tool) -> None:
-        self._tool = tool
-        self.changed.emit()
-
-    @property
-    def current(self) -> int:
-        """The class that is painted."""
-        return self._current
-
-    @current.setter
-    def current(self, number: int) -> None:
-        self._current = number
-        self.changed.emit()
-
-    @property
-    def pieces(self) -> Partition:
-        """The partition; ParameterError as long as there is none."""
-        if self.partition is None:
-            raise ParameterError("there is nothing to refine: make superpixels, then press Refine")
-        return self.partition
-
-    @property
-    def about(self) -> Made:
-        """What is known of the layer."""
-        found = made_of(self.layer)
-        assert found is not None
-        return found
 
     def take(self, layer: Any) -> None:
         """Work on a Labels layer, as it was left.
@@ -157,9 +92,9 @@ class Picking:
         if about is None:
             about = layer.metadata[KEY] = Made("labels")
         partition = about.partition
-        if partition is None or not _shows(array, partition):
+        if partition is None or not shows(array, partition):
             tree = None if about.trees is None else about.trees.forest.hierarchy
-            partition = _partition(array, tree)
+            partition = pieces_of(array, tree)
         self.leave()
         self.partition = about.partition = partition
         self.layer, self.selected = layer, set()
@@ -174,19 +109,10 @@ class Picking:
             self._current = min(self._current, len(self.class_names))
         self.changed.emit()
 
-    def recut(self, layer: Any, tree: Hierarchy | None, data: Any) -> None:
-        """Show another cut of the same tree in a layer; what was painted stays painted."""
+    def put(self, layer: Any, partition: Partition, data: Any) -> None:
+        """Show other pieces in a layer, and what was done to them."""
         about = made_of(layer)
         assert about is not None
-        assert about.partition is not None
-        array = np.asarray(data[0] if isinstance(data, list) else data)
-        array = array[tuple(0 if length == 1 else slice(None) for length in array.shape[:-2])]
-        before = about.partition
-        partition = _partition(array, tree)
-        if np.array_equal(partition.base, before.base):
-            partition = Partition(array, tree, before.class_table()[1:])
-        else:
-            partition.paint_like(before)
         layer.data, about.partition = data, partition
         if self.layer is not layer:
             return
@@ -206,33 +132,6 @@ class Picking:
         self.layer, self.partition, self._table, self.overlays = None, None, None, None
         self.selected = set()
         self.changed.emit()
-
-    def index_of(self, position: Sequence[float]) -> tuple[int, ...]:
-        """Return the pixel of a place in world coordinates, without axes of length 1."""
-        place = self.layer.world_to_data(tuple(position)[-self.layer.ndim :])
-        return tuple(
-            int(np.floor(x + 0.5)) for axis, x in enumerate(place) if axis not in self._squeezed
-        )
-
-    def point(self) -> tuple[float, ...]:
-        """Return the place of the layer's first pixel, in world coordinates."""
-        return tuple(float(x) for x in self.layer.data_to_world((0,) * self.layer.ndim))
-
-    def centre(self, label: int) -> tuple[float, ...]:
-        """Return the middle of a piece, in world coordinates."""
-        box = self.pieces.box(self.pieces.leaves_of([label]))
-        place = [(part.start + part.stop - 1) / 2 for part in box]
-        for axis in self._squeezed:
-            place.insert(axis, 0.0)
-        return tuple(float(x) for x in self.layer.data_to_world(place))
-
-    def along(self, start: Sequence[int], stop: Sequence[int]) -> set[int]:
-        """Return the pieces on the straight line between two pixels."""
-        steps = max(abs(a - b) for a, b in zip(start, stop, strict=True)) + 1
-        line = np.rint(np.linspace(start, stop, steps)).astype(int)
-        base = self.pieces.base
-        line = line[((line >= 0) & (line < base.shape)).all(axis=1)]
-        return set(np.unique(self._pieces[base[tuple(line.T)]]).tolist()) - {0}
 
     def select(self, labels: Iterable[int], how: str = "replace") -> None:
         """Select pieces: "replace" the selection, "add" to it, or "toggle" each."""
@@ -261,28 +160,21 @@ class Picking:
             raise ParameterError("nothing to paint: select superpixels first")
         self._edit(self.pieces.paint(chosen, value))
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is something to take back, on these superpixels or on earlier ones."""
+        if self.partition is None:
+            return False
+        return self.partition.can_undo or bool(self.about.before)
+
     def undo(self) -> None:
-        """Take back the last merge, split or painting."""
-        self._edit(self.pieces.undo())
+        """Take back the last merge, split or painting, or what the sliders did after it."""
+        if self.pieces.can_undo or not self.go_back():
+            self._edit(self.pieces.undo())
 
     def redo(self) -> None:
         """Do it again."""
         self._edit(self.pieces.redo())
-
-    def add_class(self, name: str = "") -> int:
-        """Add a class, make it the current one, and return its number."""
-        if len(self.class_names) == len(COLOURS):
-            raise ParameterError(f"there are {len(COLOURS)} classes already, which is the limit")
-        self.class_names.append(name or f"class {len(self.class_names) + 1}")
-        self.current = len(self.class_names)
-        self.edited.emit()
-        return self.current
-
-    def rename_class(self, number: int, name: str) -> None:
-        """Give class ``number`` (from 1) another name."""
-        self.class_names[number - 1] = name.strip() or f"class {number}"
-        self.changed.emit()
-        self.edited.emit()
 
     def restore(
         self,
@@ -300,6 +192,28 @@ class Picking:
         pieces = self.pieces
         table, classes = pieces.table()[1:], pieces.class_table()[1:]
         return Picked(pieces.base, table, classes.astype(np.int64), tuple(self.class_names))
+
+    def leaf_classes(self) -> NDArray[np.int64]:
+        """Return the class of every leaf, 0 first: its piece's painted one, else the predicted."""
+        classes = np.zeros(self.pieces.n_leaves + 1, np.int64)
+        found: Classes | None = self.about.extra.get("prediction")
+        if found is not None and found.base is self.pieces.base:
+            classes[1:] = found.numbers[found.probability.argmax(axis=1)]
+        table = self.pieces.table()
+        for label, value in self.pieces.classes().items():
+            classes[table == label] = value
+        return classes
+
+    def join(self) -> None:
+        """Merge all superpixels of one class, painted or predicted, that touch: to objects."""
+        extent = self.about.extent
+        n_spatial = None if extent is None else len(extent.shape)
+        self._edit(self.pieces.join(self.leaf_classes(), n_spatial=n_spatial))
+
+    def unions(self, group: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
+        """Return what unions of leaves are like: leaf r belongs to ``group[r]``, 0 to none."""
+        assert self._table is not None
+        return add_up(self._table.columns, group)
 
     def table(self) -> dict[str, NDArray[Any]]:
         """Return what every piece is like, with its class, and the predicted one and how sure."""
@@ -372,19 +286,3 @@ class Picking:
 
     def _drop(self, layer: Any) -> None:
         self.remove(layer)
-
-
-def _shows(array: NDArray[Any], partition: Partition) -> bool:
-    """Return whether an array shows the pieces of a partition still."""
-    base = partition.base
-    return array.shape == base.shape and np.array_equal(partition.table()[base], array)
-
-
-def _partition(array: NDArray[Any], tree: Hierarchy | None) -> Partition:
-    """Return the pieces of labels: a cut of the tree, unless they were edited since."""
-    if tree is not None and tree.labels.size == array.size:
-        try:
-            return Partition(array, tree)
-        except ImageError:
-            pass  # edited since: its pieces are no cut of the tree any more
-    return Partition(array)

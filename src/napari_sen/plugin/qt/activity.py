@@ -11,6 +11,8 @@ from typing import Any
 
 from qtpy.QtCore import QObject, QTimer
 
+from .status import in_words
+
 __all__ = ["Activity"]
 
 INTERVAL = 150  # ms
@@ -69,6 +71,6 @@ class Activity(QObject):
         done, total, stage = self._latest
         if bar.total != total:
             bar.total = total
-        bar.set_description(f"{self._title}: {stage}")
+        bar.set_description(f"{self._title}: {in_words(stage).lower()}")
         bar.n = done
         bar.events.value(value=done)

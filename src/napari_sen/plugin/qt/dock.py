@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QTimer, Signal  # type: ignore[attr-defined]
@@ -15,6 +14,7 @@ from ..layers.results import Finished
 from ..state.catalogue import Found, catalogue, look_up
 from ..state.control import Control
 from ..state.observed import follow
+from ..state.words import in_words
 from ..steps.remembered import forget, keep, recall
 from ..steps.session import Session
 from ..steps.steps import STEPS
@@ -22,17 +22,15 @@ from .activity import Activity
 from .folding import folded
 from .image_chooser import ImageChooser
 from .incoming import Incoming
-from .make_panel import MakePanel
 from .model_chooser import ModelChooser
 from .outlines import Outlines
-from .panel import StepPanel
+from .panels import panel_of
 from .part_chooser import PartChooser
 from .pick_panel import PickPanel
 from .scroll import VerticalScroll
 from .sections import folds, large_images, map_button
 from .shown_results import ShownResults
 from .status import StatusPanel
-from .step_panels import EmbedPanel
 from .train_panel import TrainPanel
 from .workers import JobRunner
 
@@ -41,12 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SenDock"]
 
-PANELS: dict[str, type[StepPanel]] = {
-    "superpixels": MakePanel,
-    "classes": PickPanel,
-    "embed": EmbedPanel,
-    "train": TrainPanel,
-}
 LEAVE_OUT = "Leave these pixels out"
 
 
@@ -79,9 +71,7 @@ class SenDock(QWidget):
         self.image = ImageChooser(napari_viewer, self.session)
         self.part = PartChooser(napari_viewer, self.session)
         self.choices = ModelChooser(self.session)
-        self.panels = {
-            key: PANELS.get(key, StepPanel)(key, self.session, napari_viewer) for key in self.steps
-        }
+        self.panels = {key: panel_of(key, self.session, napari_viewer) for key in self.steps}
         self.outlines = Outlines(napari_viewer, self.session, self)
         self.status = StatusPanel()
         self.activity = Activity(self)
@@ -135,10 +125,11 @@ class SenDock(QWidget):
         for panel in self.panels.values():
             panel.run.connect(self.start)
             if isinstance(panel, PickPanel):
-                panel.save.connect(self._save)
+                panel.save.connect(lambda path: self._work(lambda: self.session.saving(path)))
                 panel.told.connect(self._end)
                 panel.failed.connect(self._fail)
                 panel.predict.connect(self._predict)
+                panel.work.connect(self._work)
             if isinstance(panel, TrainPanel):
                 panel.pause.connect(self._pause)
                 panel.finish.connect(self._finish)
@@ -188,10 +179,10 @@ class SenDock(QWidget):
         self.session.reset()
         self._end("All settings are back at their defaults.")
 
-    def _save(self, path: Path) -> None:
-        """Write the annotation to a file."""
+    def _work(self, make: Callable[[], Callable[[Control], Finished]]) -> None:
+        """Do a job of the panel of classes, once it can be made."""
         try:
-            self._launch("classes", self.session.saving(path))
+            self._launch("classes", make())
         except SenError as error:
             self._fail(str(error))
 
@@ -255,6 +246,7 @@ class SenDock(QWidget):
     def _fail(self, message: str) -> None:
         from napari.utils.notifications import show_error
 
+        message = in_words(message)
         show_error(message)
         if not self.runner.is_busy:
             self.results.drop_preview()

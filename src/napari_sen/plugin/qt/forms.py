@@ -26,7 +26,8 @@ __all__ = ["ParamsForm", "label_of"]
 LABELS = {
     "n_segments": "Number",
     "n_sizes": "Number of sizes",
-    "clustered": "Clustered (after the mean shift)",
+    "clustered": "Clustered (mean shift)",
+    "spacings": "Seed spacings",
     "thin": "Thin lines",
     "dim": "Embedding size",
     "ema": "Averaging",
@@ -116,15 +117,20 @@ def _edits(editor: QWidget) -> Any:
     return editor.valueChanged  # type: ignore[attr-defined]
 
 
+def _plain(limit: float) -> str:
+    """Return a number as people write it."""
+    return f"{limit:,.10g}"
+
+
 def _tooltip(item: Field[Any]) -> str:
     meta = item.metadata
     parts = []
     if meta.get("above") is not None:
-        parts.append(f"greater than {meta['above']:g}")
+        parts.append(f"greater than {_plain(meta['above'])}")
     if meta.get("low") is not None:
-        parts.append(f"at least {meta['low']:g}")
+        parts.append(f"at least {_plain(meta['low'])}")
     if meta.get("high") is not None:
-        parts.append(f"at most {meta['high']:g}")
+        parts.append(f"at most {_plain(meta['high'])}")
     limits = f" ({', '.join(parts)})" if parts and not meta.get("choices") else ""
     text = str(meta.get("help", ""))
     return f"{text[:1].upper()}{text[1:]}{limits}"

@@ -41,14 +41,15 @@ class GrowingLayers(QObject):
         store = None if self._growth is None else self._growth.store
         return 0 if store is None else store.n_done
 
-    def show(self, growth: Growth) -> None:
-        """Follow a result from now on; its layer comes with its store."""
+    def show(self, growth: Growth) -> Any:
+        """Follow a result from now on; return its layer, which comes with its store."""
         if growth is not self._growth:
             self._leave_store()
         self._growth, self._is_current = growth, True
         if growth.store is not None:
             self._layer = self.put(growth.result())
             self._timer.start()
+        return self._layer
 
     def begin(self) -> None:
         """Follow that a step begins, of which it is not known yet whether its result grows."""
@@ -58,10 +59,11 @@ class GrowingLayers(QObject):
         """Return a sentence about what a stop has left; empty if the result did not grow."""
         return self._growth.kept if self._is_current and self._growth is not None else ""
 
-    def complete(self, result: Result) -> None:
-        """Show the final pixels of a result that lies on disk."""
-        self.put(result)
+    def complete(self, result: Result) -> Any:
+        """Show the final pixels of a result that lies on disk; return its layer."""
+        layer = self.put(result)
         self._leave_store()
+        return layer
 
     def put(self, result: Result) -> Any:
         """Return the layer of a result, in the viewer: that which shows its store, or a new one."""
@@ -116,5 +118,5 @@ def as_layer(result: Result) -> Any:
     layer = result.to_layer()
     layer.metadata[STORE] = str(result.store)
     layer.editable = False
-    layer.metadata[KEY] = Made("stored")
+    layer.metadata.setdefault(KEY, Made("stored"))
     return layer

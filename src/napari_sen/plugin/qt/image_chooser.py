@@ -44,9 +44,7 @@ def understood(source: LayerImage, model: str | None) -> str:
         size = f"{' x '.join(map(str, count))} slices of {size}"
     pixel = ""
     if source.is_scaled:
-        steps = [f"{step:.3g}" for step in source.spacing]
-        text = steps[0] if len(set(steps)) == 1 else " x ".join(steps)
-        pixel = f", {text} {source.unit}"
+        pixel = f", {_pixel(source)}"
     parts = [f"{colour}, {size}{pixel}"]
     if source.where:
         parts.append(source.where)
@@ -55,6 +53,19 @@ def understood(source: LayerImage, model: str | None) -> str:
     else:
         parts.append(f"model: {source.kind if model == AUTO else model}")
     return "; ".join(parts)
+
+
+def explained(source: LayerImage) -> str:
+    """Return why an image was taken for what it is, and where its pixel size is from."""
+    text = f"Taken for {KIND_NAMES[source.kind]}: {source.why}."
+    if source.is_scaled:
+        return f"{text}\nPixel size: {_pixel(source)}, from {source.size_from}."
+    return f"{text}\nPixel size: not known, so sizes are in pixels."
+
+
+def _pixel(source: LayerImage) -> str:
+    steps = [f"{step:.3g}" for step in source.spacing]
+    return f"{steps[0] if len(set(steps)) == 1 else ' x '.join(steps)} {source.unit}"
 
 
 def _channels(source: LayerImage) -> str:
@@ -86,10 +97,10 @@ class ImageChooser(QWidget):
             viewer, _is_image, "Image layer", "The image to work on", empty="no image open"
         )
         self.pin = QToolButton()
-        self.pin.setText("keep")
+        self.pin.setText("Pin")
         self.pin.setCheckable(True)
-        self.pin.setToolTip("Keep this image, whatever layer is selected or opened")
-        self.pin.setAccessibleName("Keep this image")
+        self.pin.setToolTip("Stay with this image, whatever layer is selected or opened")
+        self.pin.setAccessibleName("Pin this image")
         self.channels = named_combo("Channel axis", "The axis that holds channels, if there is one")
         self.stack = named_combo("Slices", "What to do with the further axes")
         for key, text in STACKS.items():
@@ -160,7 +171,7 @@ class ImageChooser(QWidget):
         if active is None or layer is None:
             return
         about = made_of(layer)
-        if about is not None and about.what == "superpixels" and about.trees is not None:
+        if about is not None and about.what == "superpixels" and about.is_result:
             if about.source in self._viewer.layers and not self._session.pinned:
                 self._choose(about.source)
             self._session.granularity.follow(layer)
@@ -282,4 +293,4 @@ class ImageChooser(QWidget):
             if left and not self._session.channels:
                 text += f"; {left + 1} images of this shape are open: tick those to use together"
             self.about.setText(text)
-            self.about.setToolTip(f"Taken for {KIND_NAMES[source.kind]}: {source.why}")
+            self.about.setToolTip(explained(source))

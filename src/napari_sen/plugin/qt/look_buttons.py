@@ -38,7 +38,9 @@ class LookButtons(QWidget):
             layout.addWidget(button, 1)
         self.colour = QPushButton()
         self.colour.setFixedWidth(28)
-        self.colour.setToolTip("Colour of the outlines; by itself the clearest on the image")
+        self.colour.setToolTip(
+            "Colour of the outlines; unless you choose one, the clearest on this image"
+        )
         self.colour.setAccessibleName("Colour of the outlines")
         self.colour.clicked.connect(self._choose_colour)
         layout.addWidget(self.colour)

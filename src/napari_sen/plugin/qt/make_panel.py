@@ -6,7 +6,7 @@ import math
 from contextlib import suppress
 
 import numpy as np
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
@@ -24,20 +24,24 @@ from ...params import HierarchyParams
 from ..layers.granularity import stops
 from ..state.layer_image import LayerImage
 from ..state.observed import follow
-from ..state.sizes import Extent, suited_diameter
+from ..state.sizes import Extent, most_pieces, suited_diameter
 from ..state.storage import why_tiled
 from ..steps.steps import STEPS
 from .editors import INT_LIMIT, NumberBox
 from .look_buttons import LookButtons
 from .panel import StepPanel
+from .sight import Sight
 
 __all__ = ["MakePanel"]
 
 # At least so many milliseconds between two pictures while a slider is dragged.
 INTERVAL = 40
-FINEST = 10.0  # px: pieces below are made only if they are asked for
 MANY = 60_000  # leaves: merging that many anew takes longer than a hand waits
 SMALL = "padding: 0px;"
+ON_DISK = (
+    "These superpixels lie on disk and keep their number: choose another, then press {} to make "
+    "them anew."
+)
 
 
 class MakePanel(StepPanel):
@@ -54,9 +58,11 @@ class MakePanel(StepPanel):
         self.look_row = LookButtons(self._session.granularity)
         self.looks = self.look_row.looks
         self.keep = QPushButton("Keep a copy")
-        self.keep.setToolTip("Keep what is shown as a hidden layer, named by its number")
+        self.keep.setToolTip(
+            "Keep what is shown in a layer of its own, hidden, named by the number of pieces"
+        )
         self.back = QPushButton("Previous result")
-        self.back.setToolTip("Change between this result and the one that it replaced")
+        self.back.setToolTip("Switch between this result and the one that it replaced")
         self.note = QLabel()
         self.note.setWordWrap(True)
         self.note.setStyleSheet(SMALL)
@@ -65,21 +71,23 @@ class MakePanel(StepPanel):
         self.refresh()
 
     def _make_sliders(self) -> None:
-        self.slider = _slider("Granularity", "Coarser to the left, finer to the right: at once")
+        self.slider = _slider(
+            "Granularity", "Left: fewer, larger pieces. Right: more, smaller ones. Changes at once"
+        )
         self.evenness = _slider(
-            "Evenness", "To the left pieces follow objects, whatever their size; to the right "
-            "they are of about one size",
+            "Evenness", "Left: pieces follow objects, whatever their size. Right: all pieces are "
+            "about the same size",
         )  # fmt: skip
         self.evenness.setRange(0, 100)
         self.number = QSpinBox()
         self.number.setRange(1, INT_LIMIT)
         self.number.setStepType(QSpinBox.StepType.AdaptiveDecimalStepType)
         self.number.setAccessibleName("Number of superpixels")
-        self.number.setToolTip("How many superpixels (of each slice)")
+        self.number.setToolTip("How many superpixels to make (in each slice)")
         self.diameter = NumberBox()
         self.diameter.setRange(1e-9, 1e12)
         self.diameter.setAccessibleName("Diameter of superpixels")
-        self.diameter.setToolTip("How large a superpixel is, on average")
+        self.diameter.setToolTip("How wide a superpixel is, on average")
         for box in (self.number, self.diameter):
             box.setKeyboardTracking(False)
             box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -121,22 +129,14 @@ class MakePanel(StepPanel):
         self.diameter.valueChanged.connect(self._typed_diameter)
         self.keep.clicked.connect(lambda: granularity.keep())
         self.back.clicked.connect(lambda: granularity.undo())
-        self._zoomed = QTimer(self)
-        self._zoomed.setSingleShot(True)
-        self._zoomed.setInterval(3 * INTERVAL)
-        self._zoomed.timeout.connect(self._follow_zoom)
-        self._camera = viewer.scene.camera.events.zoom
-        self._camera.connect(self._zoom)
-        viewer.dims.events.ndisplay.connect(self._follow_dims)
+        self._sight = Sight(viewer, granularity.looks, self)
         viewer.dims.events.current_step.connect(self._follow_step)
-        granularity.looks.zoom = viewer.scene.camera.zoom
         follow(self, granularity.changed, self.refresh)
 
     def leave(self) -> None:
         """Let go of the viewer and of the session."""
         super().leave()
-        self._camera.disconnect(self._zoom)
-        self._viewer.dims.events.ndisplay.disconnect(self._follow_dims)
+        self._sight.leave()
         self._viewer.dims.events.current_step.disconnect(self._follow_step)
         self._session.granularity.changed.disconnect(self.refresh, missing_ok=True)
 
@@ -177,7 +177,7 @@ class MakePanel(StepPanel):
             return
         blockers = [QSignalBlocker(each) for each in boxes]
         number = granularity.number if trees is not None else self._wanted(extent)
-        low, high = granularity.limits if trees is not None else (1, _most(extent, number))
+        low, high = granularity.limits if trees is not None else (1, most_pieces(extent, number))
         self._stops = stops(low, high)
         self.slider.setRange(0, len(self._stops) - 1)
         shown = self._stops[self.slider.value()]
@@ -227,6 +227,9 @@ class MakePanel(StepPanel):
             tiled = STEPS[self.key].tiled
             assert tiled is not None
             text = why_tiled(source, tiled.product, self._session.model is not None)
+            about = self._session.granularity.about
+            if about is not None and "stored" in about.extra:
+                text = ON_DISK.format(STEPS[about.extra["stored"]].title)
         self.note.setText(text)
         self.note.setVisible(bool(text))
 
@@ -281,18 +284,6 @@ class MakePanel(StepPanel):
         if granularity.trees is not None and not math.isclose(granularity.evenness or 0, evenness):
             granularity.even(evenness)
 
-    def _zoom(self, event: object = None) -> None:
-        self._zoomed.start()
-
-    def _follow_zoom(self) -> None:
-        looks = self._session.granularity.looks
-        looks.follow_zoom(list(self._viewer.layers), self._viewer.scene.camera.zoom)
-
-    def _follow_dims(self, event: object = None) -> None:
-        looks = self._session.granularity.looks
-        looks.displayed = self._viewer.dims.ndisplay
-        looks.changed.emit()
-
     def _follow_step(self, event: object = None) -> None:
         if self._session.layer is not None and self._session.layer.ndim > 2:
             self._tell(self._source())
@@ -303,8 +294,3 @@ def _slider(name: str, tooltip: str) -> QSlider:
     slider.setAccessibleName(name)
     slider.setToolTip(tooltip)
     return slider
-
-
-def _most(extent: Extent, number: int) -> int:
-    """Return how many pieces there will be to choose from, before they are made."""
-    return max(extent.number(FINEST * min(extent.spacing)), 5 * number)

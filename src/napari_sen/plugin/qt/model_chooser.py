@@ -24,15 +24,15 @@ class ModelChooser(QWidget):
         self._session = session
         self.kind = named_combo(
             "Kind of image",
-            "What the image shows, which decides the model and how strongly edges count",
+            "What the image shows: it decides which model is used and how strongly edges count",
         )
         self.model = named_combo(
             "Model",
-            "auto: the model for this kind of image; none: colour alone; or one by its name, "
-            "those that you trained among them",
+            "auto: the model for this kind of image; none: colours alone; or choose one, such as "
+            "a model that you have trained",
         )
         self.device = named_combo(
-            "Device", "Where the network runs; auto takes a GPU if there is one"
+            "Device", "Where the network runs; auto uses a GPU if there is one"
         )
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -29,14 +29,14 @@ class PartChooser(QWidget):
             viewer,
             lambda layer: type(layer).__name__ == "Shapes",
             "Region",
-            "Work on all of the image, on what is in view, or in the shapes of a layer",
+            "Work on the whole image, on what is in view, or inside the shapes of a layer",
             [("Whole image", None), ("Current view", "view")],
         )
         self.mask_box = LayerBox(
             viewer,
             _is_mask,
             "Mask",
-            "Only where the labels of this layer are not 0",
+            "Work only where the labels of this layer are not 0",
             [("none", None)],
         )
         self.finite = QCheckBox("Leave out pixels without a value (NaN)")

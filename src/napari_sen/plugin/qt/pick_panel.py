@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
-    QPushButton,
     QRadioButton,
     QVBoxLayout,
     QWidget,
@@ -28,10 +27,11 @@ from ...io.annotation_file import SUFFIX
 from ..layers.made import is_superpixels
 from ..layers.pick_tools import KEYS, PickTools
 from ..state.observed import follow
-from ..steps.classing import least_certain
+from .certainty import Certainty
 from .class_list import ClassList
 from .export_button import ExportButton
 from .layer_box import LayerBox
+from .object_buttons import ObjectButtons, push_button
 from .panel import StepPanel
 from .scroll import hint
 
@@ -41,26 +41,23 @@ REMOVE_AFTER = 300  # ms
 SAVE_AFTER = 700  # ms: what is painted is saved by itself so soon
 PREDICT_AFTER = 60  # ms
 FILES = f"Annotations (*{SUFFIX})"
+LOADED = f"Annotations (*{SUFFIX} *.geojson)"
 ABOUT = "Drag over superpixels to paint them with a class, or to select them; then merge or split."
-
-
-def _button(text: str, tooltip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tooltip)
-    return button
 
 
 class PickPanel(StepPanel):
     """Starts and stops refining; merges, splits, paints; classes; prediction; files.
 
     ``save`` is emitted with the path of a file to write, ``told`` with one sentence, ``predict``
-    when what was painted is to be carried to all others as soon as that can be.
+    when what was painted is to be carried to all others as soon as that can be, ``work`` with what
+    makes a job.
     """
 
     save = Signal(Path)
     told = Signal(str)
     failed = Signal(str)
     predict = Signal()
+    work = Signal(object)
 
     def _build(self) -> None:
         session = self._session
@@ -71,7 +68,9 @@ class PickPanel(StepPanel):
         self._saver = self._timer(SAVE_AFTER, self._save_now)
         self._predictor = self._timer(PREDICT_AFTER, self.predict.emit)
         self._tools = PickTools(self._picking, self.failed.emit)
-        self.toggle = _button("Refine", "Work on superpixels by mouse and keys; press again to end")
+        self.toggle = push_button(
+            "Refine", "Work on superpixels with mouse and keys; press again to stop"
+        )
         self.toggle.setCheckable(True)
         self.box = LayerBox(
             self._viewer, is_superpixels, "Superpixels",
@@ -84,21 +83,24 @@ class PickPanel(StepPanel):
         self._group.addButton(self.paint)
         self._group.addButton(self.select)
         self.actions_ = {
-            "merge": _button("Merge", "Merge the selected superpixels that touch (key M)"),
-            "split": _button("Split", "Split into what it was merged of (key S)"),
-            "undo": _button("Undo", "Take back the last change (Ctrl+Z)"),
-            "redo": _button("Redo", "Do it again (Ctrl+Shift+Z)"),
+            "merge": push_button("Merge", "Merge the selected superpixels that touch (key M)"),
+            "split": push_button("Split", "Split into what it was merged of (key S)"),
+            "undo": push_button("Undo", "Take back the last change (Ctrl+Z)"),
+            "redo": push_button("Redo", "Do it again (Ctrl+Shift+Z)"),
         }
         self.classes = ClassList(self._picking)
-        self.add = _button("Add class", "Add another class")
-        self.give = _button("Paint selected", "Give the selected superpixels the chosen class")
+        self.add = push_button("Add class", "Add another class")
+        self.give = push_button("Paint selected", "Give the selected superpixels the chosen class")
         self.live = QCheckBox("while I paint")
         self.live.setToolTip("Predict again after every stroke, once two classes are painted")
-        self.doubt = _button("Least certain", "Show the superpixel whose class is least certain")
-        self.sure = _button("Confidence", "Show or hide how sure the prediction is")
-        self.saving = _button("Save ...", "Save classes and examples as a file, to go on later")
-        self.loading = _button("Load ...", "Load such a file; on another image it gives examples")
+        self.certainty = Certainty(session, self._viewer)
+        self.doubt, self.sure = self.certainty.doubt, self.certainty.sure
+        self.saving = push_button("Save ...", "Save the classes and the painted examples to a file")
+        self.loading = push_button(
+            "Load ...", "Load such a file; on another image it serves as examples"
+        )
         self.export = ExportButton(session, self._viewer)
+        self.objects = ObjectButtons(session, self._viewer)
         self.tools_widget = QWidget()
         self._arrange()
         self._connect()
@@ -126,12 +128,11 @@ class PickPanel(StepPanel):
             tools.addWidget(button, 3 + place // 2, place % 2)
         tools.addWidget(self.button, 5, 0)
         tools.addWidget(self.live, 5, 1)
-        tools.addWidget(self.doubt, 6, 0)
-        tools.addWidget(self.sure, 6, 1)
+        tools.addWidget(self.certainty, 6, 0, 1, 2)
         tools.addWidget(hint(" · ".join(text for _, _, text in KEYS) + " · 1-9: class"), 7, 0, 1, 2)
         files = QHBoxLayout()
-        for button in (self.saving, self.loading):
-            files.addWidget(button, 1)
+        files.addWidget(self.saving, 1)
+        files.addWidget(self.loading, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 2, 0, 4)
         layout.setSpacing(3)
@@ -140,6 +141,7 @@ class PickPanel(StepPanel):
         layout.addWidget(hint(ABOUT))
         layout.addWidget(self.tools_widget)
         layout.addLayout(files)
+        layout.addWidget(self.objects)
         layout.addWidget(self.export)
 
     def _connect(self) -> None:
@@ -151,12 +153,13 @@ class PickPanel(StepPanel):
             button.clicked.connect(lambda _=False, name=name: self._tools.do(name))
         self.add.clicked.connect(self._add)
         self.give.clicked.connect(lambda: self._tools.paint(self._picking.current))
-        self.doubt.clicked.connect(self._show_doubt)
-        self.sure.clicked.connect(self._show_confidence)
+        self.certainty.failed.connect(self.failed)
         self.saving.clicked.connect(self._ask_save)
         self.loading.clicked.connect(self._ask_load)
-        self.export.told.connect(self.told)
-        self.export.failed.connect(self.failed)
+        for part in (self.export, self.objects):
+            part.told.connect(self.told)
+            part.failed.connect(self.failed)
+        self.objects.work.connect(self.work)
         follow(self, self._picking.changed, self._show)
         follow(self, self._picking.edited, self._edited_pieces)
         follow(self, self._session.granularity.changed, self._show)
@@ -173,6 +176,7 @@ class PickPanel(StepPanel):
         self._picking.edited.disconnect(self._edited_pieces, missing_ok=True)
         self._session.granularity.changed.disconnect(self._show, missing_ok=True)
         self.classes.leave()
+        self.objects.leave()
         self.box.leave()
 
     def open(self, path: Path) -> None:
@@ -239,25 +243,6 @@ class PickPanel(StepPanel):
 
         QTimer.singleShot(REMOVE_AFTER, remove)
 
-    def _show_doubt(self) -> None:
-        try:
-            label = least_certain(self._picking)
-        except SenError as error:
-            self.failed.emit(str(error))
-            return
-        self._picking.select([label])
-        place = self._picking.centre(label)
-        self._viewer.dims.set_point(range(len(place))[:-2], place[:-2])
-        self._viewer.scene.camera.center = (0, *place[-2:])
-
-    def _show_confidence(self) -> None:
-        overlays = self._picking.overlays
-        layer = None if overlays is None else overlays.helper("confidence")
-        if layer is None:
-            self.failed.emit("nothing is predicted yet: paint two classes and press Predict")
-        else:
-            layer.visible = not layer.visible
-
     def _set_tool(self, tool: Any) -> None:
         self._picking.tool = tool
 
@@ -271,7 +256,7 @@ class PickPanel(StepPanel):
         """Show what is known."""
         picking, partition = self._picking, self._picking.partition
         self.tools_widget.setEnabled(partition is not None)
-        self.actions_["undo"].setEnabled(partition is not None and partition.can_undo)
+        self.actions_["undo"].setEnabled(picking.can_undo)
         self.actions_["redo"].setEnabled(partition is not None and partition.can_redo)
         for name in ("merge", "split"):
             self.actions_[name].setEnabled(bool(picking.selected))
@@ -289,6 +274,6 @@ class PickPanel(StepPanel):
             self.save.emit(path if named else path.with_name(path.name + SUFFIX))
 
     def _ask_load(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Load annotation", "", FILES)
+        name, _ = QFileDialog.getOpenFileName(self, "Load annotation", "", LOADED)
         if name:
             self.open(Path(name))

@@ -19,8 +19,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Teach a model": ("train",),
 }
 LARGE = (
-    "What does not fit in memory is made tile by tile, into a folder on disk, and shown as it "
-    "grows. Stopped, it goes on another time."
+    "Images that do not fit in memory are worked on in tiles, into a folder on disk. A stopped run "
+    "can go on later."
 )
 
 
@@ -53,7 +53,9 @@ def large_images(panel: StepPanel) -> QCollapsible:
 def map_button(granularity: Any) -> QPushButton:
     """Return the button of the boundary map."""
     button = QPushButton("Boundary map")
-    button.setToolTip("From the superpixels shown: the later a border disappears, the brighter")
+    button.setToolTip(
+        "How long each border lasts while superpixels merge: the longer, the brighter"
+    )
     button.clicked.connect(lambda: granularity.boundary_map())
     return button
 

@@ -43,9 +43,9 @@ class ShownResults(QObject):
         if isinstance(item, Preview):
             self._show_preview(item)
         elif isinstance(item, Growth):
-            self.growing.show(item)
+            self._dress(self.growing.show(item))
         elif isinstance(item, Result):
-            self.growing.complete(item)
+            self._dress(self.growing.complete(item))
         else:
             self._session.live(item)
 
@@ -60,10 +60,23 @@ class ShownResults(QObject):
             return False
         result = self._pending.pop(0)
         if result.store is not None:
-            self.growing.complete(result)
+            self._dress(self.growing.complete(result))
         else:
             self._show(result)
         return True
+
+    def _dress(self, layer: Any) -> None:
+        """Draw superpixels on disk like all others, and alone; the first time that they are shown.
+
+        Before that nothing is known of the image that they are of.
+        """
+        about = made_of(layer)
+        if about is None or about.what != "superpixels" or about.source is self._image:
+            return
+        about.source = self._image
+        self._hide("superpixels")
+        self._session.granularity.looks.apply(layer)
+        self._session.granularity.follow(layer)
 
     def _show(self, result: Result) -> None:
         layer = result.to_layer()

@@ -15,7 +15,42 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-__all__ = ["StatusPanel"]
+__all__ = ["StatusPanel", "in_words"]
+
+# What the stages of the work are called in the window.
+STAGES = {
+    "Starting": "Getting ready",
+    "reading": "Reading the image",
+    "statistics": "Reading the image",
+    "histograms": "Reading the image",
+    "mask": "Reading the mask",
+    "colour": "Comparing colours",
+    "embedding": "Running the network",
+    "superpixels": "Growing superpixels",
+    "boundaries": "Measuring edges",
+    "seams": "Joining tiles",
+    "mending": "Joining tiles",
+    "graph": "Measuring borders",
+    "walk": "Measuring borders",
+    "merging": "Merging superpixels",
+    "joining": "Merging superpixels",
+    "cut": "Merging superpixels",
+    "labels": "Writing superpixels",
+    "measuring": "Measuring superpixels",
+    "describing": "Measuring superpixels",
+    "classifying": "Predicting classes",
+    "colours": "Choosing colours",
+    "regions": "Preparing the images",
+    "preparing images": "Preparing the images",
+}
+_OVERVIEWS = "pyramid of level"
+
+
+def in_words(stage: str) -> str:
+    """Return what a stage of the work is called in the window."""
+    if stage.startswith(_OVERVIEWS):
+        return "Writing overviews"
+    return STAGES.get(stage, f"{stage[:1].upper()}{stage[1:]}")
 
 
 class StatusPanel(QWidget):
@@ -51,17 +86,17 @@ class StatusPanel(QWidget):
         layout.addLayout(row)
         layout.addWidget(self.text)
         layout.addWidget(self.offered)
-        self._stage: tuple[str, float] = ("", 0.0)
+        self._stage: tuple[str, float, int] = ("", 0.0, 0)
         self._is_stopping = False
         self.idle("Ready.")
 
     def begin(self, title: str) -> None:
         """Show that ``title`` has begun."""
-        self._stage, self._is_stopping = ("", 0.0), False
+        self._stage, self._is_stopping = ("", 0.0, 0), False
         self.offered.hide()
         self.bar.setRange(0, 0)
         self.button.setEnabled(True)
-        self.text.setText(f"{title}: starting ...")
+        self.text.setText(f"{title}: getting ready ...")
 
     def progress(self, done: int, total: int, stage: str) -> None:
         """Move the bar, name the stage, and estimate the time left in it."""
@@ -69,18 +104,21 @@ class StatusPanel(QWidget):
             return  # what is on its way still must not say that the work goes on
         now = time.monotonic()
         if stage != self._stage[0]:
-            self._stage = (stage, now)
+            self._stage = (stage, now, done)
         self.bar.setRange(0, max(total, 0))
         self.bar.setValue(done)
-        count = f" {done} of {total}" if stage == "training" and total else ""
+        count = f", step {done} of {total}" if stage == "training" and total else ""
+        if stage == "images" and total:
+            count = f" {done} of {total}"
         left = self._left(done, total, now)
-        self.text.setText(f"{stage[:1].upper()}{stage[1:]}{count} ...{left}")
+        self.text.setText(f"{in_words(stage)}{count} ...{left}")
 
     def _left(self, done: int, total: int, now: float) -> str:
-        elapsed = now - self._stage[1]
-        if elapsed < 1 or done <= 0 or total <= done:
+        _, begun, before = self._stage  # what was done before, on another day, took no time now
+        elapsed = now - begun
+        if elapsed < 1 or done <= before or total <= done:
             return ""
-        seconds = elapsed * (total - done) / done
+        seconds = elapsed * (total - done) / (done - before)
         if seconds < 90:
             return f" about {max(round(seconds), 1)} s left"
         return f" about {round(seconds / 60)} min left"
@@ -94,7 +132,8 @@ class StatusPanel(QWidget):
 
     def paused(self, on: bool) -> None:
         """Show that the work waits, or goes on."""
-        self.text.setText("Paused." if on else "Going on ...")
+        if not self._is_stopping:
+            self.text.setText("Paused." if on else "Going on ...")
 
     def idle(self, text: str) -> None:
         """Show how it ended."""

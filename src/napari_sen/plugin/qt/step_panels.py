@@ -13,8 +13,8 @@ class EmbedPanel(StepPanel):
     """Adds the choice of the embedding itself."""
 
     def _extra(self, layout: QFormLayout) -> None:
-        self.channels = QCheckBox("All channels as a layer, too")
-        self.channels.setToolTip("Beside the picture, add the values of every pixel")
+        self.channels = QCheckBox("Also add all channels as a layer")
+        self.channels.setToolTip("Besides the picture, add the values of every pixel")
         layout.addRow(self.channels)
         self.channels.toggled.connect(self._edited)
 

@@ -55,16 +55,18 @@ class StoreChooser(QWidget):
         self._suggested = ""
         self._running = False
         self.always = False  # also where the image is in memory and fits
-        self.wanted = QCheckBox("Tile by tile, into a folder on disk")
+        self.wanted = QCheckBox("Work in tiles, into a folder on disk")
         self.wanted.setToolTip(
-            "The memory needed is that of one tile; the result is shown while it grows, is kept, "
-            "and goes on after a stop. Images that do not fit in memory are always done so"
+            "Needs memory for a few tiles only. The result is shown while it grows, and a stopped "
+            "run can go on later. Images that do not fit in memory are always worked on like this"
         )
         self.path = QLineEdit()
         self.path.setToolTip("A new folder NAME.zarr for the result (OME-Zarr)")
         self.path.setAccessibleName("Folder of the result")
         self.browse = QPushButton("…")
-        self.browse.setToolTip("Choose the folder in which the store is made, or an unfinished one")
+        self.browse.setToolTip(
+            "Choose where this folder is made, or an unfinished one to go on with"
+        )
         self.browse.setAccessibleName("Choose a folder")
         self.browse.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.tile = QSpinBox()
@@ -72,10 +74,12 @@ class StoreChooser(QWidget):
         self.tile.setSingleStep(LATTICE)
         self.tile.setSuffix(" px")
         self.tile.setSpecialValueText("auto")
-        self.tile.setToolTip(f"Side of a tile, a multiple of {LATTICE}; more memory for larger")
+        self.tile.setToolTip(
+            f"Side of a tile, a multiple of {LATTICE}; larger tiles need more memory"
+        )
         self.tile.setAccessibleName("Tile")
         self.overwrite = QCheckBox("Overwrite what is there")
-        self.overwrite.setToolTip("Start anew, instead of going on with what is in the store")
+        self.overwrite.setToolTip("Start anew, instead of going on with what is there")
         self.about = QLabel()
         self.about.setWordWrap(True)
         self.about.setStyleSheet("padding: 0px;")

@@ -42,7 +42,7 @@ class TrainPanel(StepPanel):
         self.curve = LossCurve(session.losses)
         self.pausing = QPushButton("Pause")
         self.pausing.setCheckable(True)
-        self.pausing.setToolTip("Wait after this step, until it is pressed again")
+        self.pausing.setToolTip("Wait after this step, until this is pressed again")
         self.stop = QPushButton("Stop")
         self.stop.setToolTip("End now and keep the model as it is; Resume can go on later")
         self.resume = QPushButton("Resume")
@@ -88,10 +88,12 @@ class TrainPanel(StepPanel):
         row.addWidget(self.folder, 1)
         row.addWidget(browse)
         self.name = QLineEdit(self._session.new_model)
-        self.name.setToolTip("The trained model is saved under this name and offered above")
+        self.name.setToolTip(
+            "The trained model is saved under this name, and can be chosen as the model"
+        )
         self.name.setAccessibleName("Name of the new model")
         self.start = named_combo(
-            "Start from", "A model to go on from: a few hundred steps then fit it"
+            "Start from", "A model to start from: a few hundred steps then adapt it to your images"
         )
         self._form = layout
         layout.addRow("Train on", self.on)

@@ -107,6 +107,11 @@ class JobRunner(QObject):
         """Whether the running job was asked to stop."""
         return any(control.is_cancelled for control in self._running)
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether the running job is paused, and has come to rest."""
+        return any(control.is_resting for control in self._running)
+
     def start(self, job: Job) -> None:
         """Run ``job`` in another thread; an error if one is running already."""
         if self.is_busy:

@@ -30,6 +30,7 @@ class Control:
         self._go = threading.Event()
         self._go.set()
         self._last = (0.0, "")
+        self.is_resting = False  # paused, and no work goes on
         self.tell: Callable[[object], None] = lambda message: None
         self.is_unwanted: Callable[[], bool] = lambda: False
 
@@ -60,13 +61,21 @@ class Control:
         """Wait while paused; raise Cancelled if asked to stop."""
         if self.is_cancelled:
             raise Cancelled
-        while not self._go.wait(PAUSE_POLL):
-            if self.is_cancelled:
-                raise Cancelled
+        try:
+            while not self._go.wait(PAUSE_POLL):
+                self.is_resting = True
+                if self.is_cancelled:
+                    raise Cancelled
+        finally:
+            self.is_resting = False
 
     def progress(self, done: int, total: int, stage: str) -> None:
         """Report ``done`` of ``total`` steps of ``stage``; raise Cancelled if asked to stop."""
         self.check()
+        self.report(done, total, stage)
+
+    def report(self, done: int, total: int, stage: str) -> None:
+        """Report, and no more: from any thread."""
         now, (last, last_stage) = time.monotonic(), self._last
         if stage != last_stage or done >= total or now - last >= MESSAGE_INTERVAL:
             self._last = (now, stage)

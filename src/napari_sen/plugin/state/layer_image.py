@@ -35,7 +35,8 @@ class LayerImage:
 
     ``spacing`` is the pixel size of the last two (``slices="volume"``: three) axes in ``unit``;
     ``kind`` is what it shows, and ``why`` it is thought so; ``where`` says which part of a stack
-    it is, for people. ``finite_only`` leaves pixels out that are no numbers.
+    it is, and ``size_from`` where the pixel size is from, for people. ``finite_only`` leaves pixels
+    out that are no numbers.
     """
 
     name: str
@@ -52,6 +53,7 @@ class LayerImage:
     why: str = ""
     channel_names: tuple[str, ...] = ("intensity",)
     where: str = ""
+    size_from: str = "the layer's scale"
     finite_only: bool = False
 
     @property

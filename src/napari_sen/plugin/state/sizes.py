@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-__all__ = ["Extent", "suited_diameter"]
+__all__ = ["Extent", "most_pieces", "suited_diameter"]
+
+FINEST = 10.0  # px: pieces below are made only if they are asked for
 
 
 @dataclass(frozen=True)
@@ -51,3 +53,8 @@ def suited_diameter(extent: Extent) -> float:
     diameter = max(math.sqrt(side), 2.0)
     rounded = round(diameter) if diameter >= 8 else round(diameter, 1)
     return float(f"{rounded * pixel:.3g}")
+
+
+def most_pieces(extent: Extent, number: int) -> int:
+    """Return how many pieces there will be to choose from, before they are made."""
+    return max(extent.number(FINEST * min(extent.spacing)), 5 * number)

@@ -28,6 +28,7 @@ from .region import (
     shapes_window,
     view_window,
 )
+from .storage import image_path
 
 __all__ = ["source_of"]
 
@@ -143,8 +144,15 @@ def source_of(
         why="chosen" if kind else why,
         channel_names=channel_names(layer, channel_axis, channels),
         where=_where(layer, position),
+        size_from=_size_from(layer),
         finite_only=finite_only,
     )
+
+
+def _size_from(layer: Any) -> str:
+    """Return where the pixel size of a layer is from, for people."""
+    path = image_path(layer)
+    return "the layer's scale" + ("" if path is None else f" (opened from {path.name})")
 
 
 def _where(layer: Any, position: dict[int, int]) -> str:

@@ -14,7 +14,8 @@ from ...io.annotation_file import SUFFIX, Annotation, digest_of, load_annotation
 from ...learn.classes import Examples, propagate
 from ...pipeline.describe import Description, describe
 from ..layers.overlays import COLOURS, class_colours
-from ..layers.picking import Picked, Picking
+from ..layers.picking import Picking
+from ..layers.pieces import Picked
 from ..layers.results import Classes, Finished
 from ..state.control import Control
 from ..state.layer_image import LayerImage
@@ -48,9 +49,10 @@ class Classifying:
     def propagate(self, source: LayerImage, settings: Settings, control: Control) -> Finished:
         """Find the class of every superpixel from those that are painted."""
         picked = _picked(settings)
-        features, examples, group = self._examples(picked, source, settings, control)
+        features, examples, group = self.examples(picked, source, settings, control)
+        borders = self._describe(picked, source, settings, control).borders(group)
         control.progress(0, 1, "classifying")
-        numbers, probability = propagate(self.others + examples, features)
+        numbers, probability = propagate(self.others + examples, features, borders)
         control.progress(1, 1, "classifying")
         message = f"{len(features)} superpixels classified from {len(examples.classes)} painted"
         if len(self.others.classes):
@@ -62,7 +64,7 @@ class Classifying:
     ) -> Finished:
         """Write pieces, classes and examples to a file."""
         picked = _picked(settings)
-        _, examples, _ = self._examples(picked, source, settings, control)
+        _, examples, _ = self.examples(picked, source, settings, control)
         digest = digest_of(picked.base)
         names, pieces, classes = picked.class_names, picked.pieces, picked.classes
         save_annotation(path, Annotation(names, digest, pieces, classes, examples, self.others))
@@ -122,7 +124,7 @@ class Classifying:
             except (ImageError, ParameterError) as error:
                 log.warning("what was saved by itself cannot be put back: %s", error)
 
-    def _examples(
+    def examples(
         self, picked: Picked, source: LayerImage, settings: Settings, control: Control
     ) -> tuple[np.ndarray, Examples, np.ndarray]:
         """Return the pieces' features, the painted ones, and the piece of each leaf."""

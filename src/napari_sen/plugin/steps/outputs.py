@@ -111,7 +111,7 @@ def _plan_embedding(source: LayerImage, settings: Settings, tile: int | None, go
 
 EMBED = DockStep(
     "Embedding",
-    "What the model sees in each pixel: alike pixels have alike colours.",
+    "What the model sees: pixels that are alike to it get similar colours.",
     embed,
     (EmbedParams,),
     ("clustered",),
@@ -132,7 +132,8 @@ def contours(source: LayerImage, settings: Settings, control: Control) -> Finish
     )
     if inside is not None:
         strength = np.where(inside, strength, 0).astype(strength.dtype)
-    data, options = source.placement.shape(strength), {**_LOOK, **mark("contours")}
+    # Faint edges are seen as well.
+    data, options = source.placement.shape(strength), {**_LOOK, "gamma": 0.6, **mark("contours")}
     result = Result("image", _named(source, "contours"), data, source.placement, options)
     return Finished([result], f"contours ({settings.model_note(source)}), strength 0 to 1")
 
@@ -205,7 +206,7 @@ def pseudo_labels(source: LayerImage, settings: Settings, control: Control) -> F
 
 PSEUDO_LABELS = DockStep(
     "Compute pseudo-labels",
-    "Colour superpixels at many scales: what a new model learns from.",
+    "Superpixels by colour at many scales: what a new model learns from.",
     pseudo_labels,
     (PseudoLabelParams,),
     ("spacings", "compactnesses"),

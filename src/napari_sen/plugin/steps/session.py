@@ -21,7 +21,7 @@ from psygnal import Signal
 
 from ...errors import ImageError, ParameterError
 from ..layers.granularity import Granularity
-from ..layers.made import same_layer
+from ..layers.made import made_of, same_layer
 from ..layers.picking import Picking
 from ..layers.results import Finished, Loss, Result
 from ..state.channels import guess_channel_axis
@@ -31,7 +31,9 @@ from ..state.layer_image import LayerImage
 from ..state.shelf import ModelShelf
 from ..state.source import source_of
 from .classing import Classifying, results
+from .importing import paint_layer, paint_outlines
 from .losses import Losses
+from .recipes import Cooking, apply_recipe, save_recipe
 from .settings import Settings, TrainingChoice
 from .steps import STEPS, kinds, suffixes
 
@@ -107,10 +109,35 @@ class Session(Choices):
         return partial(self.classifying.save, path, self._picked_source(), settings)
 
     def load_annotation(self, path: Path) -> str:
-        """Put back pieces and classes of a file, or take its examples; return a sentence."""
+        """Put back pieces and classes of a file, or take its examples; return a sentence.
+
+        Outlines (``.geojson``) give superpixels the class of those that cover most of them.
+        """
         if self.picking.partition is None and self.granularity.layer is not None:
             self.pick(self.granularity.layer)
+        if path.suffix.lower() == ".geojson":
+            return paint_outlines(self.picking, path, self.channel_axis)
         return self.classifying.load(path, self.picking)
+
+    def load_layer(self, layer: Any) -> str:
+        """Give superpixels the classes of a Labels layer, which are its values."""
+        if self.picking.partition is None and self.granularity.layer is not None:
+            self.pick(self.granularity.layer)
+        return paint_layer(self.picking, layer)
+
+    def saving_recipe(self, path: Path) -> Callable[[Control], Finished]:
+        """Return the work of writing how the superpixels shown were made and classified."""
+        return partial(save_recipe, path, self._cooking())
+
+    def applying(self, images: Path, out: Path) -> Callable[[Control], Finished]:
+        """Return the work of doing the same to all images of a folder."""
+        return partial(apply_recipe, images, out, self._cooking())
+
+    def _cooking(self) -> Cooking:
+        layer = self.picking.layer or self.granularity.layer
+        source = self._picked_source() if self.picking.partition else self.source(None)
+        settings, made = self.settings(), made_of(layer)
+        return Cooking(self.classifying, source, settings, made, bool(self.channels))
 
     def pick(self, layer: Any) -> None:
         """Start to pick the superpixels of a Labels layer, as they were left."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...options import Execution
 from ...params import Params
-from ..layers.picking import Picked
+from ..layers.pieces import Picked
 from ..layers.results import Finished
 from ..state.choices import SizeBy
 from ..state.control import Control

@@ -16,7 +16,7 @@ from ...errors import SenError
 from ...params import SegmentParams
 from ...pipeline.live import forest
 from ...pipeline.plan import superpixel_run
-from ...pipeline.superpixels import planned_tiles
+from ...pipeline.tiling import planned_tiles
 from ...tiles.geometry import TileGrid, tile_sides
 from ..layers.display import for_display, pyramid
 from ..layers.growing import Growth, grow
@@ -64,8 +64,8 @@ def superpixels(source: LayerImage, settings: Settings, control: Control) -> Fin
         device=settings.device,
         progress=control.progress,
     )
-    control.progress(0, 1, "measuring")
     embedding = _embedding(image, inside, source, settings, control)
+    control.progress(0, 1, "measuring")
     table = measure(found.leaves, image, source, embedding)
     trees = Trees(found, source.placement, source.name, source.where, source.extent, table)
     count = int(found.groups(max(found.wanted)).max()) if len(found.wanted) == 1 else 0
@@ -92,10 +92,10 @@ def flat(source: LayerImage, settings: Settings, control: Control) -> Finished:
     labels = napari_sen.segment(
         image, **settings.reading(source), **options, mask=inside, progress=control.progress
     )
-    control.progress(0, 1, "measuring")
     embedding = None
     if params.embedding_weight != 0:
         embedding = _embedding(image, inside, source, settings, control)
+    control.progress(0, 1, "measuring")
     table = measure(labels, image, source, embedding)
     name = f"{source.name} flat superpixels" + (f", {source.where}" if source.where else "")
     data = pyramid(source.placement.shape(for_display(labels)))
@@ -125,7 +125,8 @@ def _tiled(
         execution=settings.execution(step),
     )
     kind = "flat superpixels" if step == "flat" else "superpixels"
-    growth = Growth(goal, "labels", f"{source.name} {kind}", source.placement)
+    options = mark("superpixels", extent=source.extent, stored=step)
+    growth = Growth(goal, "labels", f"{source.name} {kind}", source.placement, options)
     grow(run, growth, control)
     count = f"{run.found()['superpixels']} {kind} ({settings.model_note(source)})"
     return Finished([growth.final(run.path)], f"{count}, in {goal.name}")
@@ -200,7 +201,7 @@ SUPERPIXELS = DockStep(
 )
 FLAT = DockStep(
     "Flat superpixels",
-    "Pieces of about one size everywhere, grown from a grid of seeds (SNIC), as in the paper.",
+    "Pieces of about one size everywhere, grown from a grid of seeds (SNIC).",
     flat,
     (SegmentParams,),
     ("compactness",),

@@ -248,7 +248,7 @@ def aligned(picture: np.ndarray, last: np.ndarray) -> np.ndarray:
 
 TRAIN = DockStep(
     "Train a model",
-    "Teach a new model this image, without any labels of yours.",
+    "Train a new model on your own images. It needs no labels.",
     train,
     (TrainParams, NetworkParams, MeanShiftParams, LossParams),
     ("steps",),
