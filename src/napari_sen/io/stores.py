@@ -21,7 +21,7 @@ __all__ = ["open_store"]
 TRIES = 6
 first_wait = 0.25  # s; each wait is twice the last: 8 s in all
 _SOCKET_TIMEOUT = 30.0  # s without a byte
-_METADATA = (".zarray", ".zgroup", ".zattrs", "zarr.json")
+_METADATA = (".zarray", ".zgroup", ".zattrs", ".zmetadata", "zarr.json")
 _FORBIDDEN, _TOO_EARLY = 403, (408, 425, 429)
 
 _T = TypeVar("_T")
