@@ -19,7 +19,16 @@ __all__ = [
     "ParameterError",
     "SenError",
     "WorkError",
+    "said",
 ]
+
+_LONGEST = 300  # characters of another library's words
+
+
+def said(error: BaseException) -> str:
+    """Return what an error says, on one line and not too long."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 class SenError(ValueError):

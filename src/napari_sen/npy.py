@@ -15,10 +15,12 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from .disk import check_plain
+from .errors import said
 
-__all__ = ["NPZ_DAMAGE", "open_npy"]
+__all__ = ["NPZ_DAMAGE", "check_part", "open_npy"]
 
 _LARGEST_HEADER = 10_000  # characters, as NumPy's own limit
+_MOST_PER_BYTE, _SPARE = 1100, 1 << 20
 _MOST = 1 << 62  # bytes that NumPy can count, even where a side is 0
 # What NumPy raises on damaged headers: it promises no common class.
 _DAMAGE = (ValueError, TypeError, KeyError, IndexError, AttributeError, SyntaxError, EOFError,
@@ -44,8 +46,26 @@ def open_npy(path: str | os.PathLike[str]) -> NDArray[np.generic]:
         _check_size(Path(path))
         found: NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
     except _DAMAGE as error:
-        raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
+        raise ValueError(said(error)) from error
     return found
+
+
+def check_part(about: zipfile.ZipInfo, largest: int | None = None) -> None:
+    """Raise ValueError for a part of an ``.npz`` that would expand too far.
+
+    NumPy stores parts as they are or deflated, which makes them a thousand times smaller at most.
+
+    Parameters
+    ----------
+    about : zipfile.ZipInfo
+    largest : int, optional
+        Bytes that it may have, where that is known.
+    """
+    if about.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{about.filename} is not compressed as NumPy does it")
+    most = _MOST_PER_BYTE * about.compress_size + _SPARE if largest is None else largest
+    if about.file_size > most:
+        raise ValueError(f"{about.filename} claims {about.file_size} bytes, {most} are possible")
 
 
 def _check_size(path: Path) -> None:

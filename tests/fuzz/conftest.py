@@ -12,7 +12,7 @@ from napari_sen.errors import SenError
 
 # Cases a reader; the tests use few of them, always the same, `tox -e fuzz` many and new ones.
 CASES = int(os.environ.get("NAPARI_SEN_FUZZ", 0))
-ENDLESS = 20  # seconds after which a reader counts as hanging
+ENDLESS = 60 if CASES else 20  # seconds after which a reader counts as hanging
 HELD = 4096  # MB that this process may hold in all
 LARGEST = 600  # MB that a reader of files of a few kB may take
 

@@ -1,6 +1,7 @@
 """Damaged images, masks and stores: pixels come out, or a refusal in one sentence."""
 
 import json
+import os
 import zlib
 
 import imageio.v3 as iio
@@ -97,7 +98,7 @@ def test_image_files(image, tmp_path, capfd, damage):
     outcome(lambda: used_image(path), capfd)
 
 
-@fuzzed(30)
+@fuzzed(200)
 @given(
     width=st.sampled_from([0, 1, 32, 65_500, 2**24, 2**31 - 1]),
     height=st.sampled_from([0, 1, 24, 65_500, 2**24, 2**31 - 1]),
@@ -121,7 +122,7 @@ def test_png_headers(tmp_path, capfd, width, height, depth, colour, data):
     outcome(lambda: used_image(path), capfd)
 
 
-@fuzzed(30)
+@fuzzed(200)
 @given(
     shape=st.lists(st.sampled_from([0, 1, 3, 24, 2**20, 2**62, -1]), max_size=6),
     dtype=st.sampled_from(["|u1", "<u2", ">f8", "|O", "<U9", "|b1", "<c16", "<M8[s]", "x", "<f2"]),
@@ -136,10 +137,13 @@ def test_npy_headers(tmp_path, capfd, shape, dtype, fortran, data):
     outcome(lambda: used_image(path), capfd)
 
 
-@fuzzed(20)
-@given(wanted=changes(), place=st.floats(0, 1))
-def test_ome_metadata_of_tiffs(whole, tmp_path, capfd, wanted, place):
-    """Attributes of the XML get odd values."""
+@fuzzed(200)
+@given(
+    wanted=changes(),
+    other=st.none() | st.sampled_from(["other.tif", "/dev/zero", "pipe.tif", "..", "", "x" * 999]),
+)
+def test_ome_metadata_of_tiffs(whole, tmp_path, capfd, wanted, other):
+    """Attributes of the XML get odd values; another file of the set may be named."""
     from xml.etree import ElementTree
 
     source = whole / "described.tif"
@@ -147,6 +151,11 @@ def test_ome_metadata_of_tiffs(whole, tmp_path, capfd, wanted, place):
         ome_tiff(source)
     with tifffile.TiffFile(source) as tiff:
         root = ElementTree.fromstring(tiff.ome_metadata)
+    if other is not None:
+        (planes,) = (node for node in root.iter() if node.tag.endswith("TiffData"))
+        ElementTree.SubElement(planes, planes.tag[:-8] + "UUID", FileName=other).text = "urn:uuid:0"
+        if not os.path.lexists(tmp_path / "pipe.tif"):
+            os.mkfifo(tmp_path / "pipe.tif")
     owners = [(node, key) for node in root.iter() for key in node.attrib]
     for at, how, value in wanted:
         node, key = owners[int(at * (len(owners) - 1))]

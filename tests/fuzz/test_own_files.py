@@ -68,7 +68,7 @@ def used_model(path):
     return found
 
 
-@fuzzed()
+@fuzzed(200)
 @given(damage=bytes_damage() | kind_damage())
 def test_models(model, tmp_path, capfd, damage):
     path = fresh(model, tmp_path / "model.safetensors")
@@ -103,7 +103,7 @@ def change_header(path, wanted, inner):
     with_header(path, header)
 
 
-@fuzzed()
+@fuzzed(300)
 @given(wanted=changes(), inner=st.booleans())
 def test_headers_of_models(model, tmp_path, capfd, wanted, inner):
     path = fresh(model, tmp_path / "model.safetensors")
@@ -160,7 +160,7 @@ def training(whole):
     return folder, train(IMAGE, **SMALL).sha256
 
 
-@fuzzed()
+@fuzzed(100)
 @given(damage=bytes_damage() | kind_damage(), place=st.floats(0, 1))
 def test_trainings(training, tmp_path, capfd, damage, place):
     """The state, the log, and the prepared images with their parameters."""
@@ -173,7 +173,7 @@ def test_trainings(training, tmp_path, capfd, damage, place):
         assert found.sha256 == expected
 
 
-@fuzzed()
+@fuzzed(100)
 @given(wanted=changes(), inner=st.booleans())
 def test_headers_of_checkpoints(training, tmp_path, capfd, wanted, inner):
     folder = fresh(training[0], tmp_path / "training")
@@ -192,7 +192,7 @@ def tree(whole):
     return whole / "tree.npz", found
 
 
-@fuzzed()
+@fuzzed(300)
 @given(damage=bytes_damage() | kind_damage())
 def test_hierarchies(tree, tmp_path, capfd, damage):
     path = fresh(tree[0], tmp_path / "tree.npz")
@@ -202,7 +202,7 @@ def test_hierarchies(tree, tmp_path, capfd, damage):
         np.testing.assert_array_equal(found.cut(3), tree[1].cut(3))
 
 
-@fuzzed()
+@fuzzed(300)
 @given(
     labels=st.sampled_from(["uint8", "int64", "float32", "U3", "bool", "c16", "M8[s]"]),
     shape=st.lists(st.integers(0, 5), max_size=4),
@@ -234,7 +234,7 @@ def annotation(whole):
     return path
 
 
-@fuzzed()
+@fuzzed(300)
 @given(damage=bytes_damage() | json_damage() | kind_damage())
 def test_annotations(annotation, tmp_path, capfd, damage):
     path = fresh(annotation, tmp_path / "a.sen.json")
@@ -318,7 +318,7 @@ def row_log(request, whole):
     return path, kind, {row.key: row for row in make()}
 
 
-@fuzzed()
+@fuzzed(300)
 @given(
     damage=bytes_damage() | kind_damage(),
     wanted=st.none() | changes(),

@@ -8,6 +8,7 @@ import tifffile
 import xarray
 import zarr
 
+from napari_sen.errors import ImageError
 from napari_sen.io.image_file import ImageFile
 from napari_sen.io.pixel_size import PixelSize, equal_units, is_print, spatial_scale, unit_name
 from napari_sen.io.read import open_image, read_image
@@ -180,6 +181,58 @@ def test_coordinates_are_a_pixel_size_where_they_are_even():
     assert labelled(even).units == ("", "")
     assert labelled(np.arange(30) ** 2.0).spacing == (0.5, 0.5)  # that of y is even
     assert open_image(xarray.DataArray(STACK[0], dims=("y", "x"))).spacing is None
+
+
+def dataset(**variables):
+    """Return a data set with a scalar beside its coordinates, as rioxarray writes one."""
+    y, x = np.arange(20)[::-1] * 0.5, np.arange(30) * 0.25 + 7
+    found = xarray.Dataset(
+        variables, coords={"y": y, "x": x, "spatial_ref": 0, "date": ("t", np.arange(3) ** 2)}
+    )
+    for axis in "yx":
+        found[axis].attrs["units"] = "um"
+    return found
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+@pytest.mark.parametrize("version", [2, 3])
+def test_variables_that_xarray_wrote_have_their_coordinates(tmp_path, version):
+    """Named by the folder of the data set, by its own, or given as an open group."""
+    path = tmp_path / "a.zarr"
+    dataset(green=(("t", "y", "x"), STACK)).to_zarr(path, zarr_format=version)
+    for image in (path, path / "green", zarr.open_group(path, mode="r")):
+        found = open_image(image)
+        assert (found.axes, found.spacing, found.units) == ("tyx", (0.5, 0.25), MICRONS[:2])
+        assert found.source == "the coordinates"
+        np.testing.assert_array_equal(found.data[...], STACK)
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_data_array_that_xarray_wrote(tmp_path, version):
+    """Dimensions have other names, one of them a length of 1; coordinates are packed."""
+    path = tmp_path / "a.zarr"
+    image = xarray.DataArray(
+        STACK[:1], dims=("band", "lat", "lon"),
+        coords={"lat": np.arange(20) * 0.25, "lon": 3 + np.arange(30) * 0.5},
+    )  # fmt: skip
+    packed = {"lon": {"dtype": "int16", "scale_factor": 0.25, "_FillValue": -1}}
+    image.to_zarr(path, zarr_format=version, encoding=packed)
+    found = open_image(path)
+    assert (found.axes, found.spacing, found.name) == ("yx", (0.25, 0.5), "a")
+    np.testing.assert_array_equal(found.data[...], STACK[0])
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+def test_of_several_variables_one_has_to_be_named(tmp_path):
+    path = tmp_path / "a.zarr"
+    both = {"green": (("y", "x"), STACK[0]), "red": (("y", "x"), STACK[1])}
+    dataset(**both).to_zarr(path)
+    with pytest.raises(
+        ImageError, match=r"several arrays \(green, red\): name one, as in .*/green"
+    ):
+        open_image(path)
+    assert open_image(path / "red").spacing == (0.5, 0.25)
 
 
 def test_axes_of_length_one_are_dropped_from_labelled_arrays():

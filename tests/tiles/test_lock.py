@@ -13,9 +13,11 @@ import pytest
 import zarr
 
 from napari_sen import segment
-from napari_sen.disk import LOCK, MARK, make_folder
+from napari_sen.disk import ATTRIBUTE, LOCK, MARK, make_folder
 from napari_sen.errors import OutputError
-from napari_sen.tiles.lock import Lock, check_free
+from napari_sen.tiles.lock import Lock, check_free, held
+from napari_sen.tiles.output import find_place
+from tests.io.test_read import ome_zarr
 
 SIDE = 192
 
@@ -160,6 +162,61 @@ def test_a_folder_of_others_is_not_locked(tmp_path):
     with pytest.raises(OutputError, match="link"):
         Lock(link)
     assert {path.name for path in (tmp_path / "real").iterdir()} == {MARK}
+
+
+LABELS = 12  # of each process
+
+
+def label(image, who, go):
+    """Finish label maps of one image, one after the other, as runs do at their end."""
+    while not go.exists():
+        time.sleep(0.001)
+    for number in range(LABELS):
+        place = find_place(image / "labels" / f"{who}-{number}")
+        lock = Lock(place.work)
+        zarr.create_group(str(place.store), attributes={ATTRIBUTE: {}})
+        place.finish(lock, overwrite=False)
+
+
+def test_labels_of_one_image_are_all_in_its_list(processes, tmp_path):
+    """Each process reads the list, and writes it with a name more."""
+    image, go = tmp_path / "image.zarr", tmp_path / "go"
+    ome_zarr(image, np.zeros((64, 64), np.uint8), version="0.5", axes="yx", scale=[1, 1])
+    running = [processes.Process(target=label, args=(image, who, go)) for who in "abcd"]
+    for process in running:
+        process.start()
+    go.touch()
+    for process in running:
+        process.join(120)
+        assert process.exitcode == 0
+    about = zarr.open_group(image / "labels").attrs["ome"]
+    assert sorted(about["labels"]) == sorted(f"{who}-{k}" for who in "abcd" for k in range(LABELS))
+    assert {path.name for path in tmp_path.iterdir()} == {"image.zarr", "go"}
+
+
+def test_two_runs_into_one_image(processes, tmp_path):
+    image = tmp_path / "image.zarr"
+    values = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE), np.uint8)
+    ome_zarr(image, values, version="0.5", axes="yx", scale=[1, 1])
+    told = [
+        started(processes, tmp_path, image, image / "labels" / name, {}) for name in ("one", "two")
+    ]
+    for process, _ in told:
+        process.join(120)
+    assert [path.read_text() for _, path in told] == ["done", "done"]
+    assert sorted(zarr.open_group(image / "labels").attrs["ome"]["labels"]) == ["one", "two"]
+
+
+def test_a_list_of_labels_that_somebody_holds_is_not_waited_for_without_end(tmp_path, monkeypatch):
+    image = tmp_path / "image.zarr"
+    ome_zarr(image, np.zeros((64, 64), np.uint8), version="0.5", axes="yx", scale=[1, 1])
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    with (
+        held(image / "zarr.json"),
+        pytest.raises(OutputError, match="another process holds"),
+        held(image / "zarr.json"),
+    ):
+        raise AssertionError("it was not held")
 
 
 def test_what_is_no_lock_file_is_no_lock(tmp_path):

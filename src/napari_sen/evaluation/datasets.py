@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat
 
-from ..errors import DataError, ParameterError, SenError
+from ..errors import DataError, ParameterError, SenError, said
 from ..io.read import read_image
 from ..params import shown
 
@@ -252,7 +252,7 @@ def _read_mat(path: Path) -> list[NDArray[Any]]:
     except Exception as error:  # a damaged .mat fails in many ways
         raise DataError(
             f"{path} is no BSDS annotation (a cell 'groundTruth' of structs with a field "
-            f"'Segmentation'): {type(error).__name__}: {error}"
+            f"'Segmentation'): {type(error).__name__}: {said(error)}"
         ) from error
     if not maps:
         raise DataError(f"{path} holds no annotator's segmentation")

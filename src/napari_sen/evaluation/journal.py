@@ -23,7 +23,7 @@ from typing import (
 
 from ..core.metrics import ImageScores
 from ..disk import atomic, open_inside, read_plain, remove_file
-from ..errors import DataError, OutputError
+from ..errors import DataError, OutputError, said
 from ..params import shown
 
 __all__ = ["Row", "RowLog", "digest"]
@@ -195,7 +195,7 @@ class RowLog(Generic[_Row]):
         try:
             text = read_plain(path, LARGEST).decode()
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"cannot read the journal {path}: {error}") from error
+            raise DataError(f"cannot read the journal {path}: {said(error)}") from error
         whole = text[: text.rfind("\n") + 1]
         if not whole and (json.dumps(self._head) + "\n").startswith(text):
             remove_file(path)  # it was killed while it wrote its first line

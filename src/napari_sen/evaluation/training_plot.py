@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..disk import atomic, read_plain
-from ..errors import DataError
+from ..errors import DataError, said
 from .plots import check_matplotlib
 
 __all__ = ["read_log", "write_training_plot"]
@@ -35,7 +35,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
         if not all(math.isfinite(record["step"] + record["loss"]) for record in records):
             raise ValueError("a loss that is no number")
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise DataError(f"{path} is no log of a training ({error})") from error
+        raise DataError(f"{path} is no log of a training ({said(error)})") from error
     if not records:
         raise DataError(f"{path} holds no step yet")
     return records

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ImageError
 from .image_file import ImageFile, drop_singletons
 from .pixel_size import spatial_scale
 
-__all__ = ["of_array"]
+__all__ = ["labelled", "of_array"]
 
 _AXES = {
     "time": "t", "channel": "c", "band": "c", "depth": "z", "plane": "z", "row": "y", "lat": "y",
@@ -103,13 +104,40 @@ def _labelled(image: Any) -> ImageFile:
     dims = getattr(image, "dims", None)
     if dims is None or not hasattr(image, "data"):
         return ImageFile(image)
+    known = getattr(image, "coords", {})
+    coordinates = {
+        dim: (np.asarray(known[dim]), getattr(known[dim], "attrs", {}).get("units", ""))
+        for dim in dims
+        if dim in known
+    }
+    return labelled(image.data, dims, str(image.name or ""), coordinates)
+
+
+def labelled(
+    data: Any,
+    dims: Sequence[Hashable],
+    name: str,
+    coordinates: Mapping[Hashable, tuple[NDArray[Any], object]],
+) -> ImageFile:
+    """Return an array with its named axes, where they are known, and the steps along them.
+
+    Parameters
+    ----------
+    data : array
+        A lazy array without axes of length 1, or any that can be indexed lazily.
+    dims : sequence
+        A name for every axis.
+    name : str
+        Of the image.
+    coordinates : mapping
+        Values and unit by the name of their axis.
+    """
     letters = [_AXES.get(str(dim).lower(), str(dim).lower()) for dim in dims]
     axes = "".join(letter if len(letter) == 1 else "?" for letter in letters)
-    name = str(image.name or "")
     if not set(axes) <= set("tczyxs") or len(set(axes)) != len(axes):
-        return ImageFile(image.data, name=name)
-    scale, units = _steps(image, dict(zip(axes, dims, strict=True)))
-    data, axes = drop_singletons(image.data, axes)
+        return ImageFile(data, name=name)
+    scale, units = _steps(coordinates, dict(zip(axes, dims, strict=True)))
+    data, axes = drop_singletons(data, axes)
     spacing, names = spatial_scale(axes, scale, units)
     rgb = axes.endswith("s") and data.shape[-1] in (3, 4)
     channel = axes.index("c") if "c" in axes else None
@@ -117,21 +145,22 @@ def _labelled(image: Any) -> ImageFile:
     return ImageFile(data, axes, rgb, channel, spacing, names, name, source)
 
 
-def _steps(image: Any, dims: dict[str, Any]) -> tuple[dict[str, float], dict[str, str]]:
+def _steps(
+    coordinates: Mapping[Hashable, tuple[NDArray[Any], object]], dims: Mapping[str, Hashable]
+) -> tuple[dict[str, float], dict[str, str]]:
     """Return the step and unit of each spatial axis with even coordinates."""
     scale: dict[str, float] = {}
     units: dict[str, str] = {}
-    coordinates = getattr(image, "coords", {})
     for axis, dim in dims.items():
         if axis not in "zyx" or dim not in coordinates:
             continue
-        values = np.asarray(coordinates[dim])
+        values, unit = coordinates[dim]
         if values.ndim != 1 or len(values) < 2 or values.dtype.kind not in "iuf":
             continue
-        step = float(values[-1] - values[0]) / (len(values) - 1)
+        step = (float(values[-1]) - float(values[0])) / (len(values) - 1)
         if step and np.abs(np.diff(values.astype(float)) - step).max() <= _UNEVEN * abs(step):
             scale[axis] = step
-            units[axis] = str(getattr(coordinates[dim], "attrs", {}).get("units", ""))
+            units[axis] = str(unit)
     return scale, units
 
 

@@ -13,6 +13,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 import numcodecs.abc
@@ -29,7 +30,8 @@ _HEADERS = {"blosc": slice(4, 8), "lz4": slice(0, 4)}  # where these note how mu
 def bounded(array: Any) -> Any:
     """Return the same zarr array; a chunk that expands too far raises ValueError on reading.
 
-    gzip, zlib, bz2, lzma, zstd, lz4 and blosc are bounded; other codecs are left as they are.
+    gzip, zlib, bz2, lzma, lz4, blosc and, with imagecodecs, zstd are bounded; other codecs are
+    left as they are.
     """
     about = array.metadata
     if about.zarr_format == 2:
@@ -151,7 +153,9 @@ def _expanded(name: str, about: Mapping[str, Any], data: Any, limit: int) -> byt
     return _streamed(streams[name], bytes(data), limit) if name in streams else None
 
 
-def _zstd(data: Any, limit: int) -> bytes:
+def _zstd(data: Any, limit: int) -> bytes | None:
+    if find_spec("imagecodecs") is None:
+        return None
     import imagecodecs
 
     try:

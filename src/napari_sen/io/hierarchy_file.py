@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ..core import hierarchy as core
 from ..disk import atomic, check_plain, refused
-from ..errors import ImageError, OutputError
-from ..npy import NPZ_DAMAGE
+from ..errors import ImageError, OutputError, said
+from ..npy import NPZ_DAMAGE, check_part
 from .atomic import check_output
 from .memory import require_memory
 
@@ -23,7 +23,6 @@ __all__ = ["Hierarchy"]
 
 FORMAT = "napari-sen hierarchy 1"
 _LONGEST_NAME = 1000  # bytes of the part that names the format
-_MOST_PER_BYTE, _SPARE = 1100, 1 << 20
 
 
 class Hierarchy(core.Hierarchy):
@@ -83,26 +82,18 @@ def _read(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     except ImageError:
         raise
     except NPZ_DAMAGE as error:
-        words = " ".join(str(error).split()) or type(error).__name__
-        raise ImageError(f"it is damaged ({words}); build it again") from error
+        raise ImageError(f"it is damaged ({said(error)}); build it again") from error
 
 
 def _part(
     file: zipfile.ZipFile, name: str, kinds: str, *, largest: int | None = None
 ) -> NDArray[Any]:
-    """Return an array, once the size that it claims is that of the file and fits in memory.
-
-    NumPy stores parts as they are or deflated, which makes them a thousand times smaller at most.
-    """
+    """Return an array, once the size that it claims is that of the file and fits in memory."""
     try:
         about = file.getinfo(f"{name}.npy")
     except KeyError:
         raise ImageError(f"it is not of the format {FORMAT!r}: it has no {name}") from None
-    if about.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"{name} is not compressed as NumPy does it")
-    most = _MOST_PER_BYTE * about.compress_size + _SPARE if largest is None else largest
-    if about.file_size > most:
-        raise ValueError(f"{name} claims {about.file_size} bytes, it holds {most} at most")
+    check_part(about, largest)
     with file.open(about) as part:
         version = npy.read_magic(part)
         read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]

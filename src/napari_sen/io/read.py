@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ImageError, SenError
+from ..errors import ImageError, SenError, said
 from ..needs import need
 from ..npy import open_npy
 from ..params import shown
@@ -108,8 +108,7 @@ def read_image(
         if "imagecodecs" in str(error):  # as tifffile asks for it
             need("imagecodecs", what=f"the compression of {path}", install="imagecodecs")
         raise ImageError(
-            f"cannot read {path}: it is damaged, cut off, or not what its name says "
-            f"({_one_line(error)})"
+            f"cannot read {path}: it is damaged, cut off, or not what its name says ({said(error)})"
         ) from error
     known = " ".join(IMAGE_SUFFIXES)
     raise ImageError(f"cannot read {path}: images are read from files ending in {known}")
@@ -124,7 +123,7 @@ def _read_address(address: str, series: int | None) -> ImageFile:
         raise
     except _DAMAGE as error:
         raise ImageError(
-            f"cannot read {address}: check the address and the network ({_one_line(error)})"
+            f"cannot read {address}: check the address and the network ({said(error)})"
         ) from error
 
 
@@ -155,11 +154,6 @@ _DAMAGE = (
     RuntimeError,  # tifffile, imagecodecs, numcodecs
     zlib.error,
 )
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 160 else text[:157] + "..."
 
 
 def resolve(
@@ -263,6 +257,5 @@ def _read(data: Any, name: str) -> np.ndarray:
         raise
     except _DAMAGE as error:
         raise ImageError(
-            f"the pixels of {name} cannot be read: give an array, or a whole file "
-            f"({_one_line(error)})"
+            f"the pixels of {name} cannot be read: give an array, or a whole file ({said(error)})"
         ) from error

@@ -21,7 +21,7 @@ __all__ = ["open_store"]
 TRIES = 6
 first_wait = 0.25  # s; each wait is twice the last: 8 s in all
 _SOCKET_TIMEOUT = 30.0  # s without a byte
-_METADATA = (".zarray", ".zgroup", ".zattrs", "zarr.json")
+_METADATA = (".zarray", ".zgroup", ".zattrs", ".zmetadata", "zarr.json")
 _FORBIDDEN, _TOO_EARLY = 403, (408, 425, 429)
 
 _T = TypeVar("_T")
@@ -90,7 +90,8 @@ class _Patient(WrapperStore[FsspecStore]):
             try:
                 return await call()
             except Exception as error:  # fsspec's back ends share no class
-                status = getattr(error, "status", None)
+                is_forbidden = isinstance(error, PermissionError)  # as s3fs says it
+                status = _FORBIDDEN if is_forbidden else getattr(error, "status", None)
                 if status == _FORBIDDEN and key.rpartition("/")[2] in _METADATA:
                     return None  # object stores that do not list say so of what is not there
                 if attempt == TRIES - 1 or not _may_pass(error, status):
@@ -102,6 +103,8 @@ class _Patient(WrapperStore[FsspecStore]):
 def _may_pass(error: Exception, status: object) -> bool:
     if isinstance(status, int) and status > 0:
         return status >= 500 or status in _TOO_EARLY
+    if type(error).__name__ == "NoCredentialsError":
+        return False
     is_network = type(error).__module__.startswith(("aiohttp", "botocore", "aiobotocore"))
     return is_network or isinstance(error, OSError | asyncio.TimeoutError)
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import zarr
 
-from ..errors import ImageError
+from ..errors import ImageError, said
+from .arrays import labelled
 from .bounded import bounded
 from .image_file import ImageFile, as_colour, drop_singletons
 from .ome_zarr import is_omero_rgb
 from .pixel_size import spatial_scale
 from .place import is_remote, resolved
 from .stores import open_store
+from .variables import coordinates, dimensions, without_coordinates
 from .view import View
 
 __all__ = ["from_group", "is_there", "read_zarr"]
@@ -50,7 +53,7 @@ def read_zarr(place: str, *, series: int | None = None) -> ImageFile:
         ) from error
     name = PurePosixPath(place).name.removesuffix(".zarr").removesuffix(".ome")
     if isinstance(node, zarr.Array):
-        return _level_of_image(node, place) or _plain(node, name)
+        return _level_of_image(node, place) or _variable_at(node, place, name)
     return from_group(node, place, name, series)
 
 
@@ -88,13 +91,15 @@ def from_group(
         found = from_group(group[str(number)], f"{place}/{number}", name)  # type: ignore[arg-type]
         return _noted(found, place, len(images), series)
     arrays = dict(group.arrays())
-    if len(arrays) == 1:
-        return _plain(next(iter(arrays.values())), name)
+    variables = without_coordinates(group) or arrays
+    if len(variables) == 1:
+        (array,) = variables.values()
+        return _plain(array, name, arrays)
     if not arrays:
         raise ImageError(f"zarr finds no array in {place}: name a folder that holds one")
-    known = ", ".join(sorted(arrays)[:8])
+    known = ", ".join(sorted(variables)[:8])
     raise ImageError(
-        f"{place} holds several arrays ({known}): name one, as in {place}/{min(arrays)}"
+        f"{place} holds several arrays ({known}): name one, as in {place}/{min(variables)}"
     )
 
 
@@ -139,14 +144,28 @@ def _level_of_image(array: Any, place: str) -> ImageFile | None:
     return None
 
 
-def _plain(array: Any, name: str) -> ImageFile:
-    """Return an array without OME metadata, with its dimension names where they are axes."""
+def _plain(array: Any, name: str, beside: Mapping[str, Any] | None = None) -> ImageFile:
+    """Return an array without OME metadata, with its dimension names where they are axes.
+
+    The arrays ``beside`` it may be its coordinates, as xarray writes them.
+    """
     array = bounded(array)
-    names = getattr(array.metadata, "dimension_names", None) or ()
-    axes = "".join(str(n).lower() if n is not None and len(str(n)) == 1 else "?" for n in names)
-    if len(axes) == array.ndim and set(axes) <= set("tczyxs"):
-        return _with_axes(array, axes, {}, {}, name)
-    return ImageFile(array, name=name)
+    dims = dimensions(array)
+    if dims is None:
+        return ImageFile(array, name=name)
+    data = View(array) if 1 in array.shape else array
+    return labelled(data, dims, name, coordinates(array, dims, beside or {}))
+
+
+def _variable_at(array: Any, place: str, name: str) -> ImageFile:
+    """Return an array that is named by its own place, with the coordinates that lie beside it."""
+    folder = place.rstrip("/") if is_remote(place) else Path(resolved(place)).as_posix()
+    beside: Mapping[str, Any] = {}
+    if dimensions(array) is not None:
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            group = zarr.open_group(open_store(folder.rpartition("/")[0]), mode="r")
+            beside = dict(group.arrays())
+    return _plain(array, name, beside)
 
 
 def _multiscale(
@@ -163,7 +182,10 @@ def _multiscale(
 
 
 def _damaged(place: str, error: Exception) -> ImageError:
-    return ImageError(f"the OME-Zarr metadata of {place} is damaged ({error!r}): write it anew")
+    return ImageError(
+        f"the OME-Zarr metadata of {place} is damaged ({type(error).__name__}: {said(error)}): "
+        "write it anew"
+    )
 
 
 def _described(

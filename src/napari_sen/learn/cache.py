@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from ..disk import atomic, check_plain, read_plain, remove_file
-from ..errors import DataError
-from ..npy import NPZ_DAMAGE, open_npy
+from ..errors import DataError, said
+from ..npy import NPZ_DAMAGE, check_part, open_npy
 from ..params import Params, shown
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
 
 FORMAT = 1
 LARGEST_TEXT = 1 << 20  # bytes
+_MOST_PER_PIXEL, _HEADER = 8, 1000  # bytes of label maps and colours in a file
 LABEL_MEMORY = 256 << 20  # bytes of label maps kept decompressed
 
 
@@ -84,7 +85,7 @@ def open_folder(folder: Path, params: Params) -> None:
         if not isinstance(found, dict):
             raise ValueError("it is no object")
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read ({error}): delete the folder") from error
+        raise DataError(f"{path} cannot be read ({said(error)}): delete the folder") from error
     if found != wanted:
         differs = next(k for k in sorted({*wanted, *found}) if wanted.get(k) != found.get(k))
         raise DataError(
@@ -106,7 +107,7 @@ def find(folder: Path, name: str, stamp: str, n_maps: int) -> Entry | None:
         entry = Entry(**json.loads(read_plain(path, LARGEST_TEXT)))
         entry.check()
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise DataError(f"{path} cannot be read ({error}): delete it") from error
+        raise DataError(f"{path} cannot be read ({said(error)}): delete it") from error
     return entry if (entry.name, entry.stamp, entry.n_maps) == (name, stamp, n_maps) else None
 
 
@@ -187,7 +188,9 @@ def read_planes(folder: Path, entry: Entry, rows: np.ndarray, columns: np.ndarra
         if not np.isfinite(part).all():
             raise ValueError("it holds what is no number")
     except NPZ_DAMAGE as error:
-        raise DataError(f"{path} cannot be read ({error}): delete the cache folder") from error
+        raise DataError(
+            f"{path} cannot be read ({said(error)}): delete the cache folder"
+        ) from error
     scale = np.float32(1 / 255) if part.dtype == np.uint8 else np.float32(1)
     return np.asarray(part, np.float32) * scale
 
@@ -215,12 +218,17 @@ class LabelReader:
         try:
             check_plain(path)
             with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+                largest = _MOST_PER_PIXEL * entry.height * entry.width * entry.planes + _HEADER
+                for name in (f"labels_{scale}", f"colours_{scale}"):
+                    check_part(file.zip.getinfo(f"{name}.npy"), largest)
                 found = file[f"labels_{scale}"], file[f"colours_{scale}"]
             _check(found[0], (entry.height, entry.width), (np.uint16, np.int32))
             if found[1].ndim != 2 or len(found[1]) <= found[0].max():
                 raise ValueError("its colours do not fit its labels")
         except NPZ_DAMAGE as error:
-            raise DataError(f"{path} cannot be read ({error}): delete the cache folder") from error
+            raise DataError(
+                f"{path} cannot be read ({said(error)}): delete the cache folder"
+            ) from error
         self._kept[key] = found
         self._bytes += sum(array.nbytes for array in found)
         while self._bytes > LABEL_MEMORY and len(self._kept) > 1:

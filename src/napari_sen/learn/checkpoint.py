@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..disk import atomic, check_plain, open_inside, read_plain
-from ..errors import DataError, OutputError
+from ..errors import DataError, OutputError, said
 from ..params import shown
 from .model_file import DAMAGE, checksum
 
@@ -92,7 +92,9 @@ class Checkpoint:
         except DataError:
             raise
         except (*DAMAGE, RecursionError) as error:
-            raise DataError(f"{self.state} is damaged ({error}): start a new training") from error
+            raise DataError(
+                f"{self.state} is damaged ({said(error)}): start a new training"
+            ) from error
         self._check(header["settings"])
         self._cut_log(header["step"])
         return header["step"], tensors
@@ -123,7 +125,7 @@ class Checkpoint:
                 lines = read_plain(self.log, LARGEST_LOG).decode().splitlines()
             except (OSError, ValueError) as error:
                 raise DataError(
-                    f"{self.log} is damaged ({error}): move it away, then resume"
+                    f"{self.log} is damaged ({said(error)}): move it away, then resume"
                 ) from error
         with atomic(self.log, overwrite=True) as temporary:
             temporary.write_text("".join(line + "\n" for line in lines[:step]), encoding="utf-8")

@@ -22,7 +22,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..disk import atomic, check_plain, refused
-from ..errors import ModelError, OutputError, ParameterError
+from ..errors import ModelError, OutputError, ParameterError, said
 from ..params import MeanShiftParams, NetworkParams, shown
 from .card import card, is_card
 from .learner import Learner
@@ -105,13 +105,13 @@ def read_metadata(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get("napari-sen")
     except DAMAGE as error:
-        raise ModelError(f"{path} is damaged ({error}): {REMEDY}") from error
+        raise ModelError(f"{path} is damaged ({said(error)}): {REMEDY}") from error
     if text is None:
         raise ModelError(f"{path} has no metadata 'napari-sen': it is no model of napari-sen")
     try:
         metadata = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: the metadata is no JSON ({error}): {REMEDY}") from error
+        raise ModelError(f"{path}: the metadata is no JSON ({said(error)}): {REMEDY}") from error
     if not isinstance(metadata, dict):
         raise ModelError(f"{path}: the metadata is no JSON object: {REMEDY}")
     if metadata.get("format") != FORMAT:
@@ -199,7 +199,7 @@ def _parameters(path: Path, metadata: Mapping[str, Any]) -> tuple[NetworkParams,
         try:
             found.append(kind.from_dict(values))
         except (ParameterError, TypeError) as error:
-            raise ModelError(f"{path}: {key}: {error}: {REMEDY}") from error
+            raise ModelError(f"{path}: {key}: {said(error)}: {REMEDY}") from error
     return found[0], found[1]  # type: ignore[return-value]
 
 
@@ -239,7 +239,7 @@ def _read_tensors(path: Path, wanted: Mapping[str, Tensor], kind: torch.dtype) -
     except ModelError:
         raise
     except DAMAGE as error:
-        raise ModelError(f"{path} is damaged ({error}): {REMEDY}") from error
+        raise ModelError(f"{path} is damaged ({said(error)}): {REMEDY}") from error
     for name, value in tensors.items():
         if value.dtype != kind:
             raise ModelError(f"{path}: weight {name} is {value.dtype}, not {kind}: {REMEDY}")

@@ -11,6 +11,8 @@ import json
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -32,10 +34,11 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Lock", "check_free"]
+__all__ = ["Lock", "check_free", "held"]
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}  # of this file system
 _TRIES = 6
+_PATIENCE = 400  # tries, 50 ms each
 _FAR = 1 << 30  # a byte behind the text, which stays readable
 
 
@@ -149,6 +152,25 @@ def check_free(folder: Path) -> None:
     with open_inside(path, "ab") as file:
         if not _lock(file):
             raise _is_held(folder)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold a file for a moment, which others that would hold it wait for.
+
+    Raises
+    ------
+    OutputError
+        If another process does not let go of it.
+    """
+    with path.open("rb") as file:
+        for _ in range(_PATIENCE):
+            if _lock_now(file):
+                break
+            time.sleep(0.05)
+        else:
+            raise OutputError(f"another process holds {path}: wait for it, then resume")
+        yield
 
 
 def _this() -> dict[str, Any]:

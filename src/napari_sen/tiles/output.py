@@ -26,7 +26,7 @@ from ..errors import OutputError
 from ..io.atomic import check_output
 from ..io.ome_zarr import VERSION
 from ..io.plain_store import open_store
-from .lock import Lock, check_free
+from .lock import Lock, check_free, held
 
 __all__ = ["Place", "find_place"]
 
@@ -211,10 +211,11 @@ def _labelled_image(goal: Path) -> tuple[Path | None, int | None]:
 
 
 def _register(image: Path, name: str) -> None:
-    """Name a label map in its image's list of labels."""
-    group = zarr.open_group(str(image), mode="r+")
-    shelf = group.require_group("labels")
-    about: Any = shelf.attrs.get("ome", {"version": VERSION})
-    names = [*about.get("labels", [])]
-    if name not in names:
-        shelf.attrs["ome"] = {**about, "version": VERSION, "labels": [*names, name]}
+    """Name a label map in its image's list of labels, which other runs may be changing."""
+    with held(image / "zarr.json"):
+        group = zarr.open_group(str(image), mode="r+")
+        shelf = group.require_group("labels")
+        about: Any = shelf.attrs.get("ome", {"version": VERSION})
+        names = [*about.get("labels", [])]
+        if name not in names:
+            shelf.attrs["ome"] = {**about, "version": VERSION, "labels": [*names, name]}

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.image import interpret
-from ..errors import ImageError, SenError, WorkError
+from ..errors import ImageError, SenError, WorkError, said
 from ..io.image_file import ImageFile, as_colour
 from ..io.place import is_remote, resolved
 from .geometry import Box, as_slices
@@ -88,7 +88,7 @@ class Source:
         except Exception as error:  # readers promise no common class
             raise WorkError(
                 f"cannot read {self.path or 'the image'} at {tuple(keys)} "
-                f"({type(error).__name__}: {error}): make it readable again, then resume"
+                f"({type(error).__name__}: {said(error)}): make it readable again, then resume"
             ) from error
         return values
 

@@ -48,7 +48,7 @@ def recall(session: Session) -> None:
         if not path.is_file() or path.stat().st_size > LARGEST:
             return
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return
     if not isinstance(content, dict):
         return

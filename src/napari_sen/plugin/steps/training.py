@@ -183,7 +183,7 @@ def _read(folder: Path) -> dict[type[Params], Any]:
     try:
         content = json.loads((folder / FORMS).read_text(encoding="utf-8"))
         return {kind: kind.from_dict(content[kind.__name__]) for kind in KINDS}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{folder / FORMS} is damaged: delete {folder} and train anew") from error
 
 
