@@ -1,9 +1,11 @@
 """What a release says of itself, in several files, is the same everywhere."""
 
+import importlib
 import re
 import tomllib
 from pathlib import Path
 
+import imageio.v3 as iio
 import pytest
 
 import napari_sen
@@ -41,6 +43,22 @@ def test_conda_gets_the_same_dependencies():
         for line in PROJECT["dependencies"]
     }
     assert found == wanted
+
+
+def test_the_plugin_shows_itself_to_napari():
+    manifest = npe2_manifest()
+    package, _, resource = manifest.icon.partition(":")
+    icon = Path(importlib.import_module(package).__file__).with_name(resource)
+    assert iio.improps(icon).shape[:2] == (128, 128)
+    assert manifest.display_name == PROJECT["name"]
+    assert manifest.categories
+    assert len(PROJECT["description"]) < 100  # the hub cuts what is longer
+    assert "Framework :: napari" in PROJECT["classifiers"]
+
+
+def npe2_manifest():
+    npe2 = pytest.importorskip("npe2")
+    return npe2.PluginManifest.from_file(Path(napari_sen.__file__).with_name("napari.yaml"))
 
 
 def test_the_core_of_the_package_names_no_gui():

@@ -3,6 +3,7 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
 
 #include <algorithm>
 #include <array>
@@ -362,8 +363,26 @@ static auto match_boundaries(const Array<uint8_t, 3> &maps, const Array<uint8_t,
                           handed_over<int64_t, 1>(std::move(costs), {count}));
 }
 
+static auto build() {
+    nb::dict about;
+#if defined(_MSC_FULL_VER)
+    about["compiler"] = "MSVC " + std::to_string(_MSC_FULL_VER);
+#elif defined(__clang__)
+    about["compiler"] = __VERSION__;  // begins with the compiler's name
+#else
+    about["compiler"] = "GCC " __VERSION__;
+#endif
+#if defined(__GNUC__) && !defined(NAPARI_SEN_PORTABLE)
+    about["vectors"] = "16 bytes";
+#else
+    about["vectors"] = "none";
+#endif
+    return about;
+}
+
 NB_MODULE(_kernel, m) {
     m.doc() = "Compiled kernels; call them through napari_sen.core.";
+    m.def("build", &build, "Compiler and vector extensions; see napari_sen.core.build.");
     m.def("snic", &snic, "features"_a.noconvert(), "seeds"_a.noconvert(), "spatial_weight"_a,
           "corners"_a, "mask"_a.none() = nb::none(), "boundary"_a.none() = nb::none(),
           "poll"_a.none() = nb::none(), "wide"_a = false,

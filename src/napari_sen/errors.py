@@ -13,6 +13,7 @@ __all__ = [
     "DeviceError",
     "DeviceMemoryError",
     "ImageError",
+    "MissingPackageError",
     "ModelError",
     "OutputError",
     "ParameterError",
@@ -39,6 +40,10 @@ class ModelError(SenError):
 
 class DataError(SenError):
     """A data set is too small, or its parts do not match."""
+
+
+class MissingPackageError(SenError, ImportError):
+    """A package that only some of the work needs is not installed."""
 
 
 class OutputError(SenError):

@@ -286,8 +286,14 @@ def test_train_writes_a_model_that_embeds_and_is_listed(training_shell):
     assert listed["mine"]["data_sets"] == [{"name": "squares", "licence": "CC0"}]
     assert "problem" in listed["broken"]
     text = shell("models").stdout
-    assert "licence: CC0" in text
-    assert "cannot be used" in text
+    assert listed["mine"]["kind"] is None
+    lines = {line.split()[0]: line for line in text.splitlines()}
+    assert lines["name"].split()[:6] == ["name", "kind", "planes", "dim", "size", "sha256"]
+    size = f"{listed['mine']['bytes'] / 1e6:.1f}"
+    short = listed["mine"]["sha256"][:12]
+    assert lines["mine"].split()[2:] == ["own", "3", "4", size, "MB", short, "squares"]
+    assert lines["microscopy"].split()[1] == listed["microscopy"]["kind"] == "microscopy"
+    assert "cannot be used" in lines["broken"]
     done = shell("segment", "in.png", "-o", "a.tif", "--model", "mine", "--n-segments", 8)
     assert done.returncode == 0, done.stderr
     short = ("--steps", 1, "--batch", 1, "--crop", 32)

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from napari_sen.cli import console
-from napari_sen.cli.console import Reporter, table
+from napari_sen.cli.console import Reporter, columns, table
 from napari_sen.errors import Cancelled
 
 
@@ -75,6 +75,44 @@ def test_an_unfinished_stage_is_not_called_done(capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_log_that_is_watched_is_told_now_and_then_how_far_it_is(capsys, clock):
+    with Reporter() as reporter:
+        for done in range(101):
+            reporter(done, 100, "tiles")
+            clock(10)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "tiles: 3 of 100, about 16 min left"
+    assert lines[1] == "tiles: 6 of 100, about 16 min left"
+    assert lines[-2] == "tiles: 99 of 100, about 10 s left"
+    assert lines[-1] == "tiles: 1010.00 s"
+    assert len(lines) == 34
+
+
+def test_time_left_counts_from_where_a_resumed_run_began(capsys, clock):
+    with Reporter() as reporter:
+        for done in (5000, 5001):
+            reporter(done, 7001, "tiles")
+            clock(40)
+        reporter(5002, 7001, "tiles")
+    # Twice 40 s for two tiles, then 1999 more.
+    assert capsys.readouterr().err.splitlines()[-2] == "tiles: 5002 of 7001, about 22.2 h left"
+
+
+def test_the_level_decides_what_of_the_log_is_shown(capsys):
+    log = logging.getLogger("napari_sen")
+    shown = {}
+    for level in (logging.DEBUG, logging.INFO, logging.ERROR):
+        with Reporter(level=level):
+            log.debug("a detail")
+            log.info("a choice")
+        shown[level] = capsys.readouterr().err
+    details, choice = shown[logging.DEBUG].splitlines()
+    assert details.endswith(" DEBUG a detail")
+    assert choice.endswith(" INFO a choice")
+    assert shown[logging.INFO] == "a choice\n"
+    assert shown[logging.ERROR] == ""
+
+
 def test_a_bar_is_shown_on_a_terminal(monkeypatch, capsys):
     monkeypatch.setattr(console.sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
@@ -87,6 +125,11 @@ def test_a_bar_is_shown_on_a_terminal(monkeypatch, capsys):
     assert "work" in err
     assert "2/2" in err
     assert "a line" in err
+
+
+def test_columns_are_aligned_under_their_names():
+    rows = [{"name": "a", "size": "10 MB"}, {"name": "longer", "size": "2"}]
+    assert columns(rows).splitlines() == ["name    size", "a       10 MB", "longer  2"]
 
 
 def test_table_is_aligned():

@@ -1,6 +1,7 @@
 """Options are the parameters: same names, types, ranges, and no defaults of their own."""
 
 import argparse
+import shlex
 from dataclasses import fields
 
 import pytest
@@ -71,23 +72,56 @@ def test_help_shows_the_essentials_first():
 
 COMMANDS = [
     "demo", "segment", "hierarchy", "embed", "pseudo-labels", "contours", "export", "recipe",
-    "apply", "train", "models",
-    "evaluate",
+    "apply", "train", "models", "evaluate", "info", "completion",
 ]  # fmt: skip
+
+
+def help_of(capsys, *command):
+    with pytest.raises(SystemExit) as stop:
+        build_parser().parse_args([*command, "--help"])
+    assert stop.value.code == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+def test_help_begins_with_a_sentence_and_examples_that_can_be_typed(command, capsys):
+    sentence, examples, usage = help_of(capsys, *command).split("\n\n")[:3]
+    assert sentence.endswith(".")
+    assert sentence[0].isupper()
+    assert usage.startswith(" ".join(["usage: napari-sen", *command]))
+    for line in examples.splitlines():
+        name, *arguments = shlex.split(line.split(">")[0])
+        assert name == "napari-sen"
+        assert build_parser().parse_args(arguments).run
+
+
+def test_essentials_stand_above_what_few_need(capsys):
+    places = [
+        help_of(capsys, "segment").index(heading)
+        for heading in (
+            "--output", "superpixels:", "model:", "how the image is read:", "large images:",
+            "superpixels, advanced:", "general:",
+        )
+    ]  # fmt: skip
+    assert places == sorted(places)
+
+
+def test_one_switch_for_the_log():
+    def level(*arguments):
+        return build_parser().parse_args(["models", *arguments]).log_level
+
+    assert level() == "info"
+    assert level("-v") == level("--verbose") == level("--log-level", "debug") == "debug"
+    assert level("--log-level", "error") == "error"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command, capsys):
-    with pytest.raises(SystemExit) as stop:
-        build_parser().parse_args([command, "--help"])
-    assert stop.value.code == 0
-    assert len(capsys.readouterr().out) > 200
+    assert len(help_of(capsys, command)) > 200
 
 
 def test_the_commands_are_listed_in_this_order(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
-    with pytest.raises(SystemExit):
-        build_parser().parse_args(["--help"])
-    lines = capsys.readouterr().out.splitlines()
+    lines = help_of(capsys).splitlines()
     words = [line.split()[0] for line in lines if line.startswith("    ") and line[4] != " "]
     assert words == COMMANDS

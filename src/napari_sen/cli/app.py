@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
+import platform
 import sys
 import traceback
 from argparse import Namespace
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 from ..errors import Cancelled, SenError, WorkError
@@ -19,6 +22,8 @@ from .parser import build_parser
 from .streams import listening
 
 __all__ = ["run"]
+
+log = logging.getLogger("napari_sen")
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -45,7 +50,12 @@ def run(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     args = build_parser().parse_args(argv)
     try:
-        with Reporter(quiet=args.quiet) as reporter:
+        level = logging.getLevelNamesMapping()[args.log_level.upper()]
+        with Reporter(quiet=args.quiet, level=level) as reporter:
+            log.debug(
+                "napari-sen %s, Python %s, %s; %s",
+                version("napari-sen"), platform.python_version(), platform.platform(), vars(args),
+            )  # fmt: skip
             summary = _command(args)(args, reporter)
     except (Cancelled, KeyboardInterrupt) as stop:
         return _stopped(args, INTERRUPTED, "interrupted", str(stop))
@@ -59,7 +69,7 @@ def _run(argv: Sequence[str] | None) -> int:
     if args.json:
         print(json.dumps({"command": args.command, **summary}))
     elif not args.quiet:
-        print(table(summary))
+        print(summary if isinstance(summary, str) else table(summary))
     return DONE
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["Reporter", "table"]
+__all__ = ["Reporter", "columns", "table"]
+
+LINE_EVERY = 30.0  # seconds between two lines of progress where no terminal listens
 
 
 class Reporter:
@@ -22,24 +24,28 @@ class Reporter:
     ----------
     quiet : bool
         Show nothing; only keep the time.
+    level : int
+        Show the package's log from this level on, as the standard library counts them.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, level: int = logging.INFO) -> None:
         self.seconds: dict[str, float] = {}
         self._quiet = quiet
         self._stage = ""
-        self._last = time.perf_counter()
+        self._last = self._line = time.perf_counter()
+        self._starts: dict[str, tuple[float, int]] = {}
         self._bar: Any = None
         self._tasks: dict[str, Any] = {}
         self._told: set[str] = set()
         self._whole = False
-        self._log = _Handler(self)
+        self._level = level
+        self._log = _Handler(self, level)
 
     def __enter__(self) -> Self:
         """Start the bar and listen to the package's log."""
         logger = logging.getLogger("napari_sen")
         logger.addHandler(self._log)
-        logger.setLevel(logging.INFO)
+        logger.setLevel(self._level)
         if not self._quiet and sys.stderr.isatty():
             self._start_bar()
         return self
@@ -72,6 +78,8 @@ class Reporter:
             if stage not in self._tasks:
                 self._tasks[stage] = self._bar.add_task(stage, total=total)
             self._bar.update(self._tasks[stage], completed=done, total=total)
+        else:
+            self._tell_progress(done, total, stage)
 
     def say(self, text: str) -> None:
         """Show a line on standard error."""
@@ -88,6 +96,18 @@ class Reporter:
         if self._stage and self._whole:
             self._tell(self._stage)
         self._stage, self._whole = "", False
+
+    def _tell_progress(self, done: int, total: int, stage: str) -> None:
+        """Without a terminal, say now and then how far it is: it may be a log that is watched."""
+        now = self._last
+        start, first = self._starts.setdefault(stage, (now, done))
+        if done < first:  # another piece of the stage
+            start, first = self._starts[stage] = now, done
+        if now - self._line < LINE_EVERY or not first < done < total:
+            return
+        left = (now - start) / (done - first) * (total - done)
+        self.say(f"{stage}: {done} of {total}, about {_duration(left)} left")
+        self._line = now
 
     def _tell(self, stage: str) -> None:
         if self._bar is None and stage not in self._told:
@@ -123,12 +143,33 @@ class Reporter:
 
 
 class _Handler(logging.Handler):
-    def __init__(self, reporter: Reporter) -> None:
-        super().__init__(logging.INFO)
+    """Shows the log; all of it with time and level, else the messages alone."""
+
+    def __init__(self, reporter: Reporter, level: int) -> None:
+        super().__init__(level)
         self._reporter = reporter
+        if level <= logging.DEBUG:
+            self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._reporter.say(record.getMessage())
+        self._reporter.say(self.format(record))
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in words, as exactly as one wants to know it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def columns(rows: Sequence[Mapping[str, str]]) -> str:
+    """Return rows of the same keys as a table under a line of these keys."""
+    lines = [list(rows[0]), *(list(row.values()) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(f"{text:<{width}}" for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
 
 
 def table(summary: Mapping[str, Any]) -> str:

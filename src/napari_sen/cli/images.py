@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from ..tiles.image import settle
 from ..tiles.mask import is_nan
 
 __all__ = ["Loaded", "check_fit", "check_outputs", "load", "reading"]
+
+log = logging.getLogger("napari_sen")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ def load(args: Namespace, *, slices: str | None = None) -> Loaded:
 
 def reading(args: Namespace, file: ImageFile, *, slices: str | None = None) -> Reading:
     """Return how the image is read: as an option says, else as the file does."""
+    shape, dtype = np.shape(file.data), getattr(file.data, "dtype", None)
+    log.debug("%s: shape %s, %s, axes %s", args.image, shape, dtype, file.axes or "not named")
     rgb, channel_axis = args.rgb, args.channel_axis
     if channel_axis is not None:
         rgb = rgb or False

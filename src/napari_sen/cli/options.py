@@ -22,9 +22,12 @@ def add_params(
     title: str,
     prefix: str = "",
     skip: Collection[str] = (),
+    advanced: bool | None = None,
     several: Collection[str] = (),
 ) -> None:
     """Add one option per parameter, with its help, unit, range and default; essentials first.
+
+    ``advanced`` asks for the essentials alone (False) or for all others (True).
 
     An option that is not given leaves no attribute, so that the parameter class (and the
     pipeline, where a default depends on the model) stays the only source of defaults. A
@@ -32,9 +35,9 @@ def add_params(
     take a list, with commas, as well.
     """
     wanted = [item for item in fields(kind) if item.name not in skip]
-    for heading, advanced in ((title, False), (f"{title}, advanced", True)):
-        items = [item for item in wanted if item.metadata["advanced"] == advanced]
-        if items:
+    for heading, part in ((title, False), (f"{title}, advanced", True)):
+        items = [item for item in wanted if item.metadata["advanced"] == part]
+        if items and advanced in (None, part):
             group = parser.add_argument_group(heading)
             for item in items:
                 _add_option(group, item, prefix, takes_list=item.name in several)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
+import textwrap
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Any, NoReturn
 
@@ -27,14 +30,34 @@ from .options import add_params
 
 __all__ = ["build_parser"]
 
+LEVELS = ("debug", "info", "warning", "error")
+
 _INPUTS = "TIFF (also of slide scanners), PNG, JPEG, BMP, .npy, zarr or OME-Zarr"
 
 
 class _Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one line, as all our errors are."""
+    """An ArgumentParser whose help begins with what it is for, and whose errors are one line.
 
-    def __init__(self, **options: Any) -> None:
+    Parameters
+    ----------
+    sentence : str
+        What the command does.
+    examples : sequence of str
+        Command lines, as they can be typed.
+    options
+        See ``argparse.ArgumentParser``.
+    """
+
+    def __init__(self, *, sentence: str, examples: Sequence[str], **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)  # a typing slip must not become an option
+        self.sentence, self.examples = sentence, examples
+
+    def format_help(self) -> str:
+        """Return the help: a sentence, examples, then usage and options."""
+        width = shutil.get_terminal_size().columns - 2
+        sentence = textwrap.fill(self.sentence, width, break_on_hyphens=False)
+        examples = textwrap.indent("\n".join(self.examples), "  ")
+        return f"{sentence}\n\n{examples}\n\n{super().format_help()}"
 
     def error(self, message: str) -> NoReturn:
         """Print one line and leave with exit code 2."""
@@ -70,48 +93,85 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = _Parser(
         prog="napari-sen",
-        description="Superpixels, embeddings and contours learnt without labels.",
+        usage="napari-sen COMMAND [options]",
+        sentence="Superpixels, embeddings and contours learnt without labels. "
+        "Each command has its own help: napari-sen segment --help.",
+        examples=("napari-sen demo", "napari-sen segment image.tif -o superpixels.tif"),
     )
     parser.add_argument("--version", action=_ShowVersion, nargs=0, help="print the version")
     commands = parser.add_subparsers(
-        dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+        dest="command",
+        metavar="COMMAND",
+        required=True,
+        title="commands",
+        parser_class=_Parser,
+        prog="napari-sen",
     )
-    _demo(commands)
-    _segment(commands)
-    _hierarchy(commands)
-    _embed(commands)
-    _pseudo_labels(commands)
-    _contours(commands)
-    _export(commands)
-    _recipe(commands)
-    _apply(commands)
-    _train(commands)
-    _models(commands)
-    _evaluate(commands)
+    for add in _COMMANDS:
+        _general(add(commands))
     return parser
 
 
-def _command(commands: Any, name: str, run: str, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+def _command(
+    commands: Any, name: str, run: str, text: str, *examples: str, usage: str
+) -> argparse.ArgumentParser:
+    """Add a command; ``examples`` are what may follow its name."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        sentence=f"{text[0].upper()}{text[1:]}.",
+        examples=[f"napari-sen {name} {example}".rstrip() for example in examples],
+        usage=f"napari-sen {name} {usage}",
+    )
     parser.set_defaults(run=run)
+    return parser
+
+
+def _general(parser: argparse.ArgumentParser) -> None:
+    """Add what every command has; last, since it is what is looked for least."""
     general = parser.add_argument_group("general")
     general.add_argument(
         "--json", action="store_true", help="print the summary as one JSON object on stdout"
     )
     general.add_argument("--quiet", action="store_true", help="show no progress and no summary")
+    level = general.add_mutually_exclusive_group()
+    level.add_argument(
+        "--log-level",
+        choices=LEVELS,
+        default="info",
+        metavar="LEVEL",
+        help=f"show messages from this level on: {', '.join(LEVELS)} (default info)",
+    )
+    level.add_argument(
+        "-v",
+        "--verbose",
+        action="store_const",
+        dest="log_level",
+        const="debug",
+        help="the same as --log-level debug",
+    )
     general.add_argument("--debug", action="store_true", help="show tracebacks")
-    return parser
 
 
-def _image(parser: argparse.ArgumentParser, *, slices: str) -> None:
+def _image(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", help=f"an image: {_INPUTS}")
-    _reading(parser, slices=slices).add_argument(
+
+
+def _image_reading(
+    parser: argparse.ArgumentParser, *, slices: str, is_measured: bool = False
+) -> None:
+    """Add how the one image is read; ``is_measured``: with a pixel size and a mask."""
+    group = _reading(parser, slices=slices)
+    group.add_argument(
         "--series", type=int, metavar="N", help="which image of a file with several (from 0)"
     )
+    if is_measured:
+        _spacing(group)
+        _mask(group)
 
 
-def _kind(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def _kind(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--kind",
         choices=KINDS,
         help="what the image shows, which decides the model and the parameters that suit it "
@@ -138,13 +198,13 @@ def _reading(parser: argparse.ArgumentParser, *, slices: str) -> argparse._Argum
     return group
 
 
-def _mask(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def _mask(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--mask",
         metavar="FILE|nan",
         help="work only where this image is not 0; nan: where the image itself is finite",
     )
-    parser.add_argument(
+    group.add_argument(
         "--nodata",
         type=float,
         metavar="X",
@@ -152,8 +212,8 @@ def _mask(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _spacing(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def _spacing(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--spacing",
         type=float,
         nargs="+",
@@ -163,18 +223,19 @@ def _spacing(parser: argparse.ArgumentParser) -> None:
 
 
 def _model(parser: argparse.ArgumentParser) -> None:
-    _kind(parser)
-    parser.add_argument(
+    group = parser.add_argument_group("model")
+    _kind(group)
+    group.add_argument(
         "--model",
         default="auto",
         metavar="NAME|PATH|none",
         help="a model's name (see 'napari-sen models') or file; none: colour alone (default auto)",
     )
-    _device(parser)
+    _device(group)
 
 
-def _device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def _device(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
         "--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default auto)"
     )
 
@@ -220,9 +281,15 @@ def _overwrite(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
 
 
-def _demo(commands: Any) -> None:
+def _demo(commands: Any) -> argparse.ArgumentParser:
     parser = _command(
-        commands, "demo", "demo:demo", "segment a sample image; write labels and pictures"
+        commands,
+        "demo",
+        "demo:demo",
+        "segment a sample image, and write labels and pictures",
+        "",
+        "--sample tissue -o tissue_demo",
+        usage="[options]",
     )
     parser.add_argument(
         "-o", "--output", default="demo_output", metavar="DIR", help="folder (default demo_output)"
@@ -230,32 +297,58 @@ def _demo(commands: Any) -> None:
     parser.add_argument("--sample", metavar="NAME", help="another sample image than the default")
     _overwrite(parser)
     _device(parser)
+    return parser
 
 
-def _segment(commands: Any) -> None:
-    parser = _command(commands, "segment", "commands:segment", "an image to superpixels")
-    _image(parser, slices="needed for a stack")
+def _segment(commands: Any) -> argparse.ArgumentParser:
+    parser = _command(
+        commands,
+        "segment",
+        "commands:segment",
+        "divide an image into superpixels",
+        "image.tif -o superpixels.tif",
+        "image.tif -o superpixels.tif --n-segments 1000 --overlay overlay.png",
+        "slide.svs -o slide.zarr --size 30 --tile 768",
+        usage="IMAGE -o OUT [options]",
+    )
+    _image(parser)
     _output(parser, "label map: .tif, .png, .npy or .zarr (OME-Zarr)")
     parser.add_argument(
         "--overlay",
         metavar="PNG",
         help="also draw the boundaries on the image (the middle slice of a stack)",
     )
-    _spacing(parser)
-    _mask(parser)
+    add_params(
+        parser,
+        SegmentParams,
+        title="superpixels",
+        several=("n_segments", "size", "level"),
+        advanced=False,
+    )
     _model(parser)
+    _image_reading(parser, slices="needed for a stack", is_measured=True)
     _large(parser)
-    add_params(parser, SegmentParams, title="superpixels", several=("n_segments", "size", "level"))
+    add_params(
+        parser,
+        SegmentParams,
+        title="superpixels",
+        several=("n_segments", "size", "level"),
+        advanced=True,
+    )
+    return parser
 
 
-def _hierarchy(commands: Any) -> None:
+def _hierarchy(commands: Any) -> argparse.ArgumentParser:
     parser = _command(
         commands,
         "hierarchy",
         "hierarchy:hierarchy",
-        "an image to superpixels of every granularity at once: their merge tree, and cuts of it",
+        "make superpixels of every granularity at once: their merge tree, and cuts of it",
+        "image.tif -o tree.npz",
+        "image.tif --cut 100 coarse.tif --cut 1000 fine.tif",
+        usage="IMAGE [-o OUT] [--cut N OUT] [--ultrametric OUT] [options]",
     )
-    _image(parser, slices="for a tree only volume")
+    _image(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -280,19 +373,27 @@ def _hierarchy(commands: Any) -> None:
         help="write at which height each border disappears: .tif, .npy or .zarr (OME-Zarr)",
     )
     _overwrite(parser)
-    _spacing(parser)
-    _mask(parser)
-    _model(parser)
     parser.add_argument(
         "--n-fine", type=int, metavar="N", help="number of finest superpixels, not their size"
     )
+    add_params(parser, HierarchyParams, title="tree", advanced=False)
+    _model(parser)
+    _image_reading(parser, slices="for a tree only volume", is_measured=True)
     _large(parser)
-    add_params(parser, HierarchyParams, title="tree")
+    add_params(parser, HierarchyParams, title="tree", advanced=True)
+    return parser
 
 
-def _embed(commands: Any) -> None:
-    parser = _command(commands, "embed", "commands:embed", "an image to its per-pixel embedding")
-    _image(parser, slices="needed for a stack")
+def _embed(commands: Any) -> argparse.ArgumentParser:
+    parser = _command(
+        commands,
+        "embed",
+        "commands:embed",
+        "compute a vector for every pixel, alike where pixels belong together",
+        "image.tif -o embedding.npy --pca embedding.png",
+        usage="IMAGE -o OUT [options]",
+    )
+    _image(parser)
     _output(parser, "embedding: .tif, .npy or .zarr (OME-Zarr)")
     parser.add_argument(
         "--pca",
@@ -300,19 +401,23 @@ def _embed(commands: Any) -> None:
         help="also show the three main directions as colours (the middle slice of a stack; in "
         "tiles all of it, as .zarr)",
     )
-    _model(parser)
-    _large(parser)
     add_params(parser, EmbedParams, title="embedding")
+    _model(parser)
+    _image_reading(parser, slices="needed for a stack")
+    _large(parser)
+    return parser
 
 
-def _pseudo_labels(commands: Any) -> None:
+def _pseudo_labels(commands: Any) -> argparse.ArgumentParser:
     parser = _command(
         commands,
         "pseudo-labels",
         "commands:pseudo_labels",
-        "an image to colour superpixels at many scales, one file each",
+        "divide an image into colour superpixels at many scales, one file each",
+        "image.tif -o labels --spacings 8 16",
+        usage="IMAGE -o DIR [options]",
     )
-    _image(parser, slices="default each")
+    _image(parser)
     parser.add_argument(
         "-o", "--output", required=True, metavar="DIR", help="folder for the label maps; made new"
     )
@@ -321,21 +426,39 @@ def _pseudo_labels(commands: Any) -> None:
     )
     _overwrite(parser)
     add_params(parser, PseudoLabelParams, title="pseudo-labels")
+    _image_reading(parser, slices="default each")
+    return parser
 
 
-def _contours(commands: Any) -> None:
-    parser = _command(commands, "contours", "commands:contours", "an image to contours in 0...1")
-    _image(parser, slices="default each")
+def _contours(commands: Any) -> argparse.ArgumentParser:
+    parser = _command(
+        commands,
+        "contours",
+        "commands:contours",
+        "find the contours in an image: 0 where there is none, up to 1",
+        "image.tif -o contours.tif --picture contours.png",
+        usage="IMAGE -o OUT [options]",
+    )
+    _image(parser)
     _output(parser, "contours: .tif, .npy or .zarr (OME-Zarr)")
     parser.add_argument("--picture", metavar="PNG", help="also write them as an 8-bit picture")
+    add_params(parser, ContourParams, title="contours", advanced=False)
     _model(parser)
+    _image_reading(parser, slices="default each")
     _large(parser)
-    add_params(parser, ContourParams, title="contours")
+    add_params(parser, ContourParams, title="contours", advanced=True)
+    return parser
 
 
-def _export(commands: Any) -> None:
+def _export(commands: Any) -> argparse.ArgumentParser:
     parser = _command(
-        commands, "export", "objects:export", "superpixels and their classes to objects, as files"
+        commands,
+        "export",
+        "objects:export",
+        "write superpixels, or objects of a class, for other programs",
+        "superpixels.tif -o objects.csv -o objects.geojson --image image.tif",
+        "superpixels.tif -o rois.zip --classes painted.geojson",
+        usage="LABELS -o OUT [options]",
     )
     parser.add_argument("labels", metavar="LABELS", help="a label map of superpixels")
     _output(
@@ -353,15 +476,23 @@ def _export(commands: Any) -> None:
     )
     _share(parser)
     parser.add_argument("--image", metavar="IMAGE", help="measure the objects on this image")
-    parser.set_defaults(series=None)
-    _reading(parser, slices="needed for a stack")
-    _spacing(parser)
-    parser.add_argument("--unit", metavar="UNIT", help="of --spacing, such as micrometer")
+    parser.add_argument(
+        "--channel-names", type=_names, default=[], metavar="A,B", help="of that image"
+    )
+    group = _reading(parser, slices="needed for a stack")
+    _spacing(group)
+    group.add_argument("--unit", metavar="UNIT", help="of --spacing, such as micrometer")
+    return parser
 
 
-def _recipe(commands: Any) -> None:
+def _recipe(commands: Any) -> argparse.ArgumentParser:
     parser = _command(
-        commands, "recipe", "objects:recipe", "a file that says how images become objects"
+        commands,
+        "recipe",
+        "objects:recipe",
+        "write a file that says how images become objects",
+        "-o recipe.json --size 20 --teach image.tif painted.geojson",
+        usage="-o JSON [--teach IMAGE ANNOTATION ...] [options]",
     )
     parser.add_argument("-o", "--output", required=True, metavar="JSON", help="the recipe")
     parser.add_argument(
@@ -374,15 +505,21 @@ def _recipe(commands: Any) -> None:
     )
     _share(parser)
     _overwrite(parser)
-    _reading(parser, slices="needed for stacks")
-    _spacing(parser)
+    add_params(parser, SegmentParams, title="superpixels", advanced=False)
     _model(parser)
-    add_params(parser, SegmentParams, title="superpixels")
+    _spacing(_reading(parser, slices="needed for stacks"))
+    add_params(parser, SegmentParams, title="superpixels", advanced=True)
+    return parser
 
 
-def _apply(commands: Any) -> None:
+def _apply(commands: Any) -> argparse.ArgumentParser:
     parser = _command(
-        commands, "apply", "objects:apply", "a recipe to all images of a folder, with a summary"
+        commands,
+        "apply",
+        "objects:apply",
+        "follow a recipe on all images of a folder, with a summary",
+        "recipe.json images/ -o results",
+        usage="RECIPE IMAGES [IMAGES ...] -o DIR [options]",
     )
     parser.add_argument("recipe", metavar="RECIPE", help="of napari-sen recipe, or of the dock")
     parser.add_argument("images", nargs="+", metavar="IMAGES", help="a folder, or image files")
@@ -399,6 +536,7 @@ def _apply(commands: Any) -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="do all images again")
     _device(parser)
+    return parser
 
 
 def _share(parser: argparse.ArgumentParser) -> None:
@@ -411,8 +549,16 @@ def _share(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _train(commands: Any) -> None:
-    parser = _command(commands, "train", "training:train", "images to a model, without labels")
+def _train(commands: Any) -> argparse.ArgumentParser:
+    parser = _command(
+        commands,
+        "train",
+        "training:train",
+        "train a model on images, without labels",
+        "images/ --name mine --steps 200",
+        "images/ -o mine.safetensors --start microscopy --checkpoint state",
+        usage="IMAGE|DIR [IMAGE|DIR ...] (-o OUT | --name NAME) [options]",
+    )
     parser.add_argument(
         "images", nargs="+", metavar="IMAGE|DIR", help=f"images, or folders of them: {_INPUTS}"
     )
@@ -443,9 +589,9 @@ def _train(commands: Any) -> None:
     parser.add_argument(
         "--every", type=int, default=20, metavar="N", help="print every Nth step (default 20)"
     )
-    _reading(parser, slices="default each")
     _device(parser)
     add_params(parser, TrainParams, title="training")
+    _reading(parser, slices="default each")
     # Two of these classes have parameters of the same name.
     add_params(parser, NetworkParams, title="network", prefix="network_", skip=("planes",))
     add_params(parser, MeanShiftParams, title="mean shift", prefix="mean_shift_")
@@ -453,15 +599,55 @@ def _train(commands: Any) -> None:
     add_params(parser, PseudoLabelParams, title='pseudo-labels of "pairs"', prefix="labels_")
     add_params(parser, ContrastParams, title='loss of the recipe "regions"', prefix="contrast_")
     add_params(parser, RegionParams, title='regions of "regions"', prefix="regions_")
+    return parser
 
 
-def _models(commands: Any) -> None:
-    _command(commands, "models", "training:models", "list the models that are there")
+def _models(commands: Any) -> argparse.ArgumentParser:
+    return _command(
+        commands,
+        "models",
+        "training:models",
+        "list the models, yours and those that come with the package",
+        "",
+        usage="[options]",
+    )
 
 
-def _evaluate(commands: Any) -> None:
+def _info(commands: Any) -> argparse.ArgumentParser:
+    return _command(
+        commands,
+        "info",
+        "info:info",
+        "print versions, devices, cores and folders, for a bug report",
+        "",
+        usage="[options]",
+    )
+
+
+def _completion(commands: Any) -> argparse.ArgumentParser:
     parser = _command(
-        commands, "evaluate", "evaluation:evaluate", "compare methods on annotated images"
+        commands,
+        "completion",
+        "completion:completion",
+        "print the script that completes commands, options and files in your shell",
+        "bash > ~/.local/share/bash-completion/completions/napari-sen",
+        usage="SHELL [options]",
+    )
+    parser.add_argument(
+        "shell", choices=("bash", "zsh", "tcsh"), metavar="SHELL", help="bash, zsh or tcsh"
+    )
+    return parser
+
+
+def _evaluate(commands: Any) -> argparse.ArgumentParser:
+    parser = _command(
+        commands,
+        "evaluate",
+        "evaluation:evaluate",
+        "compare methods on annotated images",
+        "BSDS500 -o scores --methods sen-tree,slic --images 20",
+        "BSDS500 -o contours --contours",
+        usage="DATASET -o DIR [options]",
     )
     parser.add_argument(
         "dataset",
@@ -541,6 +727,13 @@ def _evaluate(commands: Any) -> None:
         action="store_true",
         help="instead: try a small grid of settings of each method (on validation images)",
     )
+    return parser
+
+
+_COMMANDS: tuple[Callable[[Any], argparse.ArgumentParser], ...] = (
+    _demo, _segment, _hierarchy, _embed, _pseudo_labels, _contours, _export, _recipe, _apply,
+    _train, _models, _evaluate, _info, _completion,
+)  # fmt: skip
 
 
 def _names(text: str) -> list[str]:

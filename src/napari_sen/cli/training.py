@@ -13,10 +13,11 @@ from ..errors import Cancelled, ModelError, ParameterError
 from ..evaluation.plots import check_matplotlib
 from ..evaluation.training_plot import read_log, write_training_plot
 from ..io.atomic import check_output
-from ..learn.model import Model, load_model, resolve_device, user_folder
+from ..learn.model import Model, ModelInfo, load_model, resolve_device, user_folder
 from ..learn.model import models as known_models
 from ..learn.training import TrainingStep
 from ..params import (
+    MODEL_KINDS,
     ContrastParams,
     LossParams,
     MeanShiftParams,
@@ -28,10 +29,12 @@ from ..params import (
     check_model_name,
 )
 from ..pipeline.train import training_steps
-from .console import Reporter
+from .console import Reporter, columns
 from .options import chosen, given_params
 
 __all__ = ["models", "train"]
+
+SETS_SHOWN = 2  # of the data sets that a model was trained on; --json and its card name all
 
 _P = TypeVar("_P", bound=Params)
 
@@ -81,44 +84,50 @@ def train(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     return {"device": device} | last | {"seconds": seconds, "outputs": outputs}
 
 
-def models(args: Namespace, reporter: Reporter) -> dict[str, Any]:
+def models(args: Namespace, reporter: Reporter) -> dict[str, Any] | str:
     """List the models that are known by name."""
-    entries = []
-    for info in known_models():
-        entry: dict[str, Any] = {
-            "name": info.name,
-            "path": str(info.path),
-            "bundled": info.bundled,
-        }
-        try:
-            model = load_model(info.path)  # its weights are checked too
-        except ModelError as error:
-            entry["problem"] = str(error)
-        else:
-            entry |= {
-                "bytes": info.path.stat().st_size,
-                "planes": model.planes,
-                "dim": model.dim,
-                "data_sets": model.metadata["data_sets"],
-            }
-        entries.append(entry)
+    entries = [_entry(info) for info in known_models()]
     if args.json:
         return {"models": entries}
     if not entries:
-        return {"models": f"none; your own are looked for in {user_folder()}"}
-    return {entry["name"]: _line(entry) for entry in entries}
+        return f"There are no models; your own are looked for in {user_folder()}."
+    usable = [_row(entry) for entry in entries if "problem" not in entry]
+    problems = [
+        f"{it['name']} cannot be used: {it['problem']}" for it in entries if "problem" in it
+    ]
+    return "\n".join([*([columns(usable)] if usable else []), *problems])
 
 
-def _line(entry: dict[str, Any]) -> str:
-    if "problem" in entry:
-        return f"cannot be used: {entry['problem']}"
-    data = "; ".join(
-        ", ".join(f"{key}: {value}" for key, value in item.items()) for item in entry["data_sets"]
-    )
-    origin = "bundled" if entry["bundled"] else "your own"
-    size = f"{entry['bytes'] / 1e6:.1f} MB"
-    shape = f"{entry['planes']} planes to {entry['dim']} dimensions"
-    return f"{origin}, {shape}, {size}; trained on {data or 'data not recorded'}"
+def _entry(info: ModelInfo) -> dict[str, Any]:
+    """Return what there is to say of a model."""
+    entry: dict[str, Any] = {"name": info.name, "path": str(info.path), "bundled": info.bundled}
+    try:
+        model = load_model(info.path)  # its weights are checked too
+    except ModelError as error:
+        return entry | {"problem": str(error)}
+    return entry | {
+        "kind": MODEL_KINDS.get(info.name) if info.bundled else None,
+        "planes": model.planes,
+        "dim": model.dim,
+        "bytes": info.path.stat().st_size,
+        "sha256": model.sha256,
+        "data_sets": model.metadata["data_sets"],
+    }
+
+
+def _row(entry: dict[str, Any]) -> dict[str, str]:
+    """Return a model's line in the table."""
+    names = [item.get("name", "") for item in entry["data_sets"]]
+    more = f", {len(names) - SETS_SHOWN} more" if len(names) > SETS_SHOWN else ""
+    return {
+        "name": entry["name"],
+        "kind": entry["kind"] or "your own",
+        "planes": str(entry["planes"]),
+        "dim": str(entry["dim"]),
+        "size": f"{entry['bytes'] / 1e6:.1f} MB",
+        "sha256": entry["sha256"][:12],
+        "trained on": "; ".join(names[:SETS_SHOWN]) + more or "not recorded",
+    }
 
 
 def _shape(args: Namespace, kind: type[_P], prefix: str) -> _P | None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+def build() -> dict[str, str]: ...
 def snic(
     features: NDArray[np.float32],
     seeds: NDArray[np.int64],

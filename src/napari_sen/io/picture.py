@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError
+from ..needs import need
 from .image_file import ImageFile
 from .memory import require_memory
 
@@ -104,6 +105,7 @@ def _read_deep_png(path: Path) -> ImageFile | None:
     is_png = head.startswith(b"\x89PNG\r\n\x1a\n") and len(head) == 26
     if not is_png or head[24] != 16:
         return None
+    need("imagecodecs", what="a PNG of 16 bits", install="imagecodecs")
     import imagecodecs
 
     channels = {0: 1, 2: 3, 4: 2}.get(head[25], 4)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ImageError, SenError
+from ..needs import need
 from ..npy import open_npy
 from ..params import shown
 from .arrays import of_array
@@ -104,6 +105,8 @@ def read_image(
     except (SenError, MemoryError):
         raise
     except _DAMAGE as error:
+        if "imagecodecs" in str(error):  # as tifffile asks for it
+            need("imagecodecs", what=f"the compression of {path}", install="imagecodecs")
         raise ImageError(
             f"cannot read {path}: it is damaged, cut off, or not what its name says "
             f"({_one_line(error)})"

@@ -7,6 +7,7 @@ additions across numbers of threads, so between those it agrees to float roundin
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from os import PathLike
@@ -35,6 +36,8 @@ __all__ = [
     "resolve_device",
     "user_folder",
 ]
+
+log = logging.getLogger("napari_sen")
 
 
 def describe(
@@ -273,5 +276,7 @@ def load_model(name_or_path: str | PathLike[str]) -> Model:
     ModelError
         The name is unknown, or the file is missing, damaged or of another version.
     """
-    learner, metadata = read_model(find_model(name_or_path))
+    path = find_model(name_or_path)
+    log.debug("model: %s", path)
+    learner, metadata = read_model(path)
     return Model(learner.network, learner.mean_shift, metadata)

@@ -5,6 +5,7 @@ Tasks are handed out a few at a time, so neither a graph nor a queue grows with 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from ..params import shown
 from ..processors import cores
 
 __all__ = ["Pool", "check_scheduler", "open_pool", "outside"]
+
+log = logging.getLogger("napari_sen")
 
 _Item = TypeVar("_Item")
 Poll = Callable[..., None]
@@ -127,6 +130,7 @@ def open_pool(scheduler: Any = None) -> Iterator[Pool]:
     check_scheduler(scheduler)
     if scheduler is None or isinstance(scheduler, int):
         workers = int(scheduler or cores())
+        log.debug("%d threads", workers)
         with ThreadPoolExecutor(workers, thread_name_prefix="napari-sen") as executor:
             yield Pool(executor, workers, local=True)
         return
@@ -166,6 +170,7 @@ def _cluster_pool(client: Any) -> Pool:
     threads = sum(client.nthreads().values())
     if threads == 0:
         raise ParameterError("the dask cluster has no workers: start some, then resume")
+    log.debug("a dask cluster with %d threads", threads)
     executor = client.get_executor(pure=False, retries=3)
     return Pool(executor, threads, local=False)
 

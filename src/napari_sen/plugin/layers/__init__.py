@@ -1,1 +1,5 @@
 """What becomes of napari's layers; no Qt in here."""
+
+from ...needs import ALL, need
+
+need("napari", what="the plugin", install=ALL)
