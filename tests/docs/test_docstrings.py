@@ -2,9 +2,12 @@
 
 import logging
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+
+from napari_sen.params import SegmentParams
 
 griffe = pytest.importorskip("griffe", reason="tox run -e docs reads docstrings with griffe")
 
@@ -66,6 +69,34 @@ def test_parameters_show_their_own_types_and_defaults(work):
         "mode": ("'a' or 'b'", "'b'"),
         "how": ("array, path or list", "None"),
     }
+
+
+def test_parameters_described_elsewhere_say_what_they_mean(monkeypatch):
+    monkeypatch.syspath_prepend(TOOLS)
+    import docstrings
+
+    source = """def work(smoothing=None, connectivity=None):
+    '''Work.
+
+    Parameters
+    ----------
+    smoothing, connectivity
+        See :class:`napari_sen.params.SegmentParams`, whose defaults None stands for.
+    '''
+"""
+    with griffe.temporary_visited_package(
+        "sample", {"__init__.py": source}, docstring_parser="numpy",
+        extensions=griffe.load_extensions(docstrings.Docstrings),
+    ) as package:  # fmt: skip
+        [section] = [
+            one for one in package["work"].docstring.parsed if one.kind.value == "parameters"
+        ]
+        told = {entry.name: entry.description for entry in section.value}
+    for item in fields(SegmentParams):
+        if item.name in told:
+            start = item.metadata["help"][1:] + (" (px). See" if item.metadata["unit"] else ". See")
+            assert told[item.name][1:].startswith(start)
+    assert set(told) == {"smoothing", "connectivity"}
 
 
 def test_a_role_without_a_target_is_a_warning(monkeypatch, caplog):

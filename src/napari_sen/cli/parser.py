@@ -208,7 +208,7 @@ def _mask(group: argparse._ArgumentGroup) -> None:
         "--nodata",
         type=float,
         metavar="X",
-        help="the value of pixels without data, which are outside (default: as a GeoTIFF says)",
+        help="the value of pixels without data, which stay outside (default: as a GeoTIFF says)",
     )
 
 
@@ -243,9 +243,9 @@ def _device(group: argparse._ActionsContainer) -> None:
 def _large(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "large images",
-        "With one of these options the image is processed in tiles and need not fit in memory; "
+        "With one of these options the image is worked on in tiles, and need not fit in memory; "
         "the output is then one OME-Zarr: OUT.zarr, or for labels IMAGE.zarr/labels/NAME, which "
-        "is always made in tiles.",
+        "goes in tiles without an option too.",
     )
     group.add_argument(
         "--tile",
@@ -256,7 +256,7 @@ def _large(parser: argparse.ArgumentParser) -> None:
         "256 256)",
     )
     group.add_argument(
-        "--resume", action="store_true", help="continue an unfinished run of this output"
+        "--resume", action="store_true", help="go on with an unfinished run of this output"
     )
     group.add_argument(
         "--scheduler",
@@ -652,15 +652,14 @@ def _evaluate(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "dataset",
         metavar="DATASET",
-        help="folder in the BSDS layout, or with folders images and labels whose files have the "
-        "same names",
+        help="folder in the BSDS layout, or with folders images and labels of the same stems",
     )
     parser.add_argument(
         "-o",
         "--output",
         required=True,
         metavar="DIR",
-        help="folder for tables and plots; a run that was stopped continues there",
+        help="folder for tables and plots; a run that was stopped goes on there",
     )
     parser.add_argument(
         "--methods",
@@ -695,18 +694,18 @@ def _evaluate(commands: Any) -> argparse.ArgumentParser:
         metavar="N,N",
         help=f"numbers of superpixels (default {','.join(map(str, SIZES))}; for --tune 50,200)",
     )
-    parser.add_argument("--split", help="for the BSDS layout (default test; for --tune val)")
+    parser.add_argument("--split", help="of the BSDS layout (default test; for --tune val)")
     parser.add_argument(
-        "--half", choices=("tune", "report"), help="for a plain folder (default: all images)"
+        "--half", choices=("tune", "report"), help="of a plain folder (default: all images)"
     )
     parser.add_argument(
         "--labels",
         nargs="+",
         default=["labels"],
         metavar="DIR",
-        help="for a plain folder: its label folders, one for each annotator (default labels)",
+        help="of a plain folder: its label folders, one an annotator (default labels)",
     )
-    parser.add_argument("--images", type=int, metavar="N", help="use only N images, evenly spaced")
+    parser.add_argument("--images", type=int, metavar="N", help="only N images, evenly spaced")
     parser.add_argument(
         "--baseline", metavar="METHOD", help="take differences from it (default snic-smooth)"
     )
