@@ -26,6 +26,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "explanation" / "performance.md"
 END = "<!-- end -->"
+NOTHING = "\nNot measured yet.\n\n"
 HEAD = """# Time and memory
 
 Every table here, with the line above it about the machine, is written by one command:
@@ -139,15 +140,15 @@ def parts(text: str) -> dict[str, str]:
 
 
 def page(measured: dict[str, str]) -> str:
-    """Return the whole page; sections that were never measured are left out."""
-    return "\n".join([HEAD, *(shown(one, measured) for one in SECTIONS if one.name in measured)])
+    """Return the whole page."""
+    return "\n".join([HEAD, *(shown(one, measured) for one in SECTIONS)])
 
 
 def shown(section: Section, measured: dict[str, str]) -> str:
     """Return one section, with markers around what was measured."""
     return (
         f"## {section.title}\n\n{section.text}\n\n"
-        f"<!-- measured: {section.name} -->\n{measured[section.name]}{END}\n"
+        f"<!-- measured: {section.name} -->\n{measured.get(section.name, NOTHING)}{END}\n"
     )
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 
 import griffe
+
+from napari_sen import params
 
 __all__ = ["Docstrings", "markdown"]
 
@@ -24,6 +27,10 @@ FORMULA = re.compile(
     r"^(?P<indent> *)\.\. math::(?P<body>.*(?:\n(?:(?P=indent) +\S.*| *$))*)", re.M
 )
 GROUP = re.compile(r"^(?P<names>\w+(?:, \w+)+)(?: : .*)?\n(?P<text>(?:(?: +.*)?\n)+)", re.M)
+# What docstrings say of a parameter that is described in napari_sen.params.
+ELSEWHERE = re.compile(
+    r"See (?P<role>:class:`napari_sen\.params\.(?P<owner>\w+)`), whose defaults None stands for\.\n"
+)
 SECTION = re.compile(
     r"^(?:Parameters|Other Parameters)\n-+\n(?P<body>(?:.*\n)*?)(?=\n\S.*\n-+\n|\Z)", re.M
 )
@@ -93,10 +100,22 @@ def _separated(section: re.Match[str], owner: griffe.Function | griffe.Class) ->
         names = group["names"].split(", ")
         if not known.issuperset(names):
             return group[0]
-        return "".join(f"{name}\n{group['text']}" for name in names)
+        return "".join(f"{name}\n{_described(name, group['text'])}" for name in names)
 
     start = section.start("body") - section.start()
     return section[0][:start] + GROUP.sub(each, section["body"])
+
+
+def _described(name: str, text: str) -> str:
+    """Return the text of a parameter: its own, where it is described in ``napari_sen.params``."""
+
+    def own(elsewhere: re.Match[str]) -> str:
+        about = {each.name: each.metadata for each in fields(getattr(params, elsewhere["owner"]))}
+        meaning, unit = about[name]["help"], about[name]["unit"]
+        unit = f" ({unit})" if unit else ""
+        return f"{meaning[0].upper()}{meaning[1:]}{unit}. See {elsewhere['role']}.\n"
+
+    return ELSEWHERE.sub(own, text)
 
 
 def _formula(found: re.Match[str]) -> str:

@@ -1,13 +1,21 @@
-"""Formulas as MathML, which browsers draw themselves: no script, no network."""
+"""Formulas as MathML, which browsers draw themselves: no script, no network.
+
+Roots and large brackets need a font for mathematics, which not every system has.
+"""
 
 from __future__ import annotations
 
 import html
 import re
+from importlib.metadata import distribution
+from pathlib import Path
 
 from latex2mathml.converter import convert
 
-__all__ = ["drawn"]
+__all__ = ["FONT", "drawn"]
+
+# STIX Two Math, under the SIL Open Font License.
+FONT = Path(str(distribution("ziamath").locate_file("ziamath/fonts/STIXTwoMath-Regular.ttf")))
 
 # What pymdownx.arithmatex leaves in a page.
 INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', re.S)

@@ -18,7 +18,7 @@ DECISIONS = "explanation/decisions"
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
-    """Add the pages that are made."""
+    """Add the pages that are made, and the font of formulas."""
     folder = Path(config.docs_dir, DECISIONS)
     made = {
         "reference/parameters.md": parameters.page(),
@@ -28,6 +28,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
         made[f"notebooks/{path.stem}.md"] = notebooks.page(path)
     for address, text in made.items():
         files.append(File.generated(config, address, content=text))
+    files.append(File.generated(config, "assets/math.ttf", abs_src_path=str(formulas.FONT)))
     return files
 
 

@@ -290,7 +290,7 @@ class TreeSettings:
 
 @dataclass(frozen=True)
 class SegmentParams(Params):
-    """Image to superpixels: SNIC on colour and embedding (eq. 7 of the paper)."""
+    """Image to superpixels: a cut of the merge tree, or SNIC (eq. 7 of the paper)."""
 
     suited: ClassVar[Suited] = {
         "natural": {"compactness": 5.0, "embedding_weight": 2000.0, "boundary_weight": 3000.0},
@@ -313,15 +313,15 @@ class SegmentParams(Params):
         "the levels of a hierarchy", low=0, high=1e12, advanced=True,
     )  # fmt: skip
     method: str = param(
-        "tree", "tree: a cut of the merge tree, closer to the edges; snic: flat superpixels, round "
-        "and of about one size", choices=("tree", "snic"),
+        "tree", "tree: a cut of the merge tree, follows edges closely; snic: flat superpixels, "
+        "round and of about one size", choices=("tree", "snic"),
     )  # fmt: skip
     compactness: float | None = param(
-        None, "larger: rounder superpixels; smaller: closer to the edges; by default 5, in "
-        "microscopy 10 for superpixels below 22 px", above=0, high=1e6,
+        None, "method snic: larger values make superpixels rounder, smaller ones let them follow "
+        "edges; by default 5, in microscopy 10 for superpixels below 22 px", above=0, high=1e6,
     )  # fmt: skip
     evenness: float | None = param(
-        None, "method tree: 1 keeps superpixels of about equal size, 0.25 follows objects, "
+        None, "method tree: 1 gives superpixels of about equal size, 0.25 follows objects "
         "whatever their size; by default 0.4 for photographs, 0.7 for microscopy",
         low=0, high=2, advanced=True,
     )  # fmt: skip
@@ -343,9 +343,9 @@ class SegmentParams(Params):
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
     boundary_weight: float | None = param(
-        None, "method snic: weight of the boundary strength (half-disc difference), which growth "
-        "enters last; by default 3000 for photographs, 200 for microscopy (0 for superpixels below "
-        "22 px)",
+        None, "method snic: weight of the boundary strength (half-disc difference); pixels on "
+        "boundaries are added last; by default 3000 for photographs, 200 for microscopy (0 for "
+        "superpixels below 22 px)",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
 
@@ -395,7 +395,7 @@ class HierarchyParams(Params):
         3.0, "compactness of the finest superpixels", above=0, high=1e6, advanced=True
     )
     evenness: float | None = param(
-        None, "p: 1 keeps superpixels of about equal size, 0.25 follows objects; by default 0.4 "
+        None, "p: 1 gives superpixels of about equal size, 0.25 follows objects; by default 0.4 "
         "for photographs, 0.7 for microscopy", low=0, high=2,
     )  # fmt: skip
     smoothing: float = param(
@@ -416,8 +416,8 @@ class HierarchyParams(Params):
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
     texture: float | None = param(
-        None, "weight of texture's ends in the boundary strength, beside the gradient: larger "
-        "keeps fine texture whole; by default 30 for photographs, 0 for microscopy",
+        None, "weight of texture borders in the boundary strength, beside the gradient: larger "
+        "values keep fine texture whole; by default 30 for photographs, 0 for microscopy",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
     boundary_smoothing: float = param(
@@ -425,13 +425,13 @@ class HierarchyParams(Params):
         advanced=True,
     )  # fmt: skip
     border_exponent: float | None = param(
-        None, "q: how much dearer it is to merge regions that share a small part of their borders; "
-        "larger makes smoother outlines; by default 0.125 for photographs, 0 for microscopy",
+        None, "q: how much more it costs to merge regions that share little of their borders; "
+        "larger values make outlines smoother; by default 0.125 for photographs, 0 for microscopy",
         low=0, high=2, advanced=True,
     )  # fmt: skip
     walk_weight: float = param(
-        0.3, "weight of what still differs after a walk on the finest superpixels' graph, which "
-        "brings like ones together; in units of the mean cost; 0 switches it off",
+        0.3, "weight of what still differs after a walk on the graph of the finest superpixels, "
+        "which brings similar ones together; in units of the mean cost; 0 switches it off",
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
     walk_sigma: float | None = param(
@@ -440,7 +440,7 @@ class HierarchyParams(Params):
         above=0, high=1e6, advanced=True,
     )  # fmt: skip
     walk_steps: int | None = param(
-        None, "steps of the walk: it sees as many superpixels far; by default 128 for "
+        None, "steps of the walk, which reaches that many superpixels far; by default 128 for "
         "photographs, 64 for microscopy", low=0, high=100_000, advanced=True,
     )  # fmt: skip
 
@@ -493,10 +493,10 @@ class RegionParams(Params):
         1.0, "sigma of the Gaussian on the colour features", low=0, high=50, unit="px"
     )
     texture: float = param(
-        0.0, "weight of texture's ends in the boundary strength of the tree", low=0, high=1e6
+        0.0, "weight of texture borders in the boundary strength of the tree", low=0, high=1e6
     )
     embedding_weight: float = param(
-        0.0, "weight, in the tree, of the embedding of the model that training goes on from: its "
+        0.0, "weight, in the tree, of the embedding of the model that training starts from: its "
         "own regions teach a second round", low=0, high=1e6,
     )  # fmt: skip
 
@@ -515,7 +515,7 @@ class NetworkParams(Params):
         "quarter of the time", choices=("paper", "lean"), advanced=True,
     )  # fmt: skip
     growth: float = param(
-        2.0, "so many times as many channels from level to level", low=1, high=4, advanced=True
+        2.0, "factor by which channels increase from level to level", low=1, high=4, advanced=True
     )
 
 
@@ -535,7 +535,7 @@ class MeanShiftParams(Params):
 class LossParams(Params):
     """Variable-margin loss (eq. 1, 3, 4)."""
 
-    alpha: float = param(0.02, "pull margin on Psi for one superpixel's pixels", low=0, high=1)
+    alpha: float = param(0.02, "pull margin on Psi for pixels of one superpixel", low=0, high=1)
     beta_max: float = param(0.5, "largest push margin on Psi", above=0, high=1)
     beta_slope: float = param(
         0.02, "push margin per unit of CIELAB distance between the superpixels' means", low=0
@@ -553,7 +553,7 @@ class LossParams(Params):
 class ContrastParams(Params):
     """Contrastive loss of the recipe "regions", and the two views of an image that it compares."""
 
-    temperature: float = param(0.1, "divides the cosines", above=0, high=100)
+    temperature: float = param(0.1, "temperature that divides the cosines", above=0, high=100)
     pair_weight: float = param(
         0.0, "weight, beside the contrast, of the variable-margin loss of pairs under the same "
         "regions, which trains the mean shift too", low=0, high=1e6,
@@ -604,7 +604,7 @@ class TrainParams(Params):
         low=0, high=0.99999, advanced=True,
     )  # fmt: skip
     precision: str = param(
-        "auto", "numbers in the network's layers; auto: bfloat16 on CUDA, float32 elsewhere",
+        "auto", "precision of the network's layers; auto: bfloat16 on CUDA, float32 elsewhere",
         choices=("auto", "float32", "bfloat16"), advanced=True,
     )  # fmt: skip
     seed: int = param(0, "seed of weights, crops, noise", low=0, high=2**31 - 1)
@@ -646,7 +646,7 @@ class TrainParams(Params):
 class EmbedParams(Params):
     """Embedding of a whole image."""
 
-    clustered: bool = param(False, "return the embedding after the mean shift, not before")
+    clustered: bool = param(False, "return the embedding after the mean shift instead of before")
 
 
 @dataclass(frozen=True)
@@ -656,7 +656,7 @@ class ContourParams(Params):
     suited: ClassVar[Suited] = {"natural": {"texture": 30.0}, "microscopy": {"texture": 10.0}}
 
     method: str = param(
-        "trees", "trees: all cuts of merge trees, weighed by the boundary strength; sizes: flat "
+        "trees", "trees: all cuts of merge trees, weighted by boundary strength; sizes: flat "
         "superpixels of several sizes, as in the paper (Fig. 11)", choices=("trees", "sizes"),
     )  # fmt: skip
     fine_sizes: tuple[float, ...] = param(
@@ -664,11 +664,11 @@ class ContourParams(Params):
         above=1, high=4096, unit="px", advanced=True,
     )  # fmt: skip
     evenness: float = param(
-        0.1, "method trees: p of the merge cost; small follows objects", low=0, high=2,
+        0.1, "method trees: p of the merge cost; small values follow objects", low=0, high=2,
         advanced=True,
     )  # fmt: skip
     texture: float | None = param(
-        None, "method trees: weight of texture's ends in the boundary strength, beside the "
+        None, "method trees: weight of texture borders in the boundary strength, beside the "
         "gradient; by default 30 for photographs, 10 for microscopy", low=0, high=1e6,
         advanced=True,
     )  # fmt: skip
@@ -676,10 +676,10 @@ class ContourParams(Params):
     smallest: int = param(50, "method sizes: smallest number of superpixels", low=1)
     largest: int = param(700, "method sizes: largest number of superpixels", low=1)
     compactness: float = param(
-        10.0, "method sizes: of the flat superpixels", above=0, high=1e6, advanced=True
+        10.0, "method sizes: compactness of the flat superpixels", above=0, high=1e6, advanced=True
     )
-    threshold: float = param(0.1, "strengths below this are set to 0", low=0, high=1)
-    thin: bool = param(True, "oriented non-maximum suppression")
+    threshold: float = param(0.1, "contours weaker than this are set to 0", low=0, high=1)
+    thin: bool = param(True, "thin contours to one pixel (oriented non-maximum suppression)")
 
     def __post_init__(self) -> None:
         """Check the fields and their order."""

@@ -58,13 +58,14 @@ def test_export_of_labels_with_classes(taught):
     assert taught("segment", "in.png", "-o", "labels.tif", "--n-segments", 12, "--model", "none")
     done = taught(
         "export", "labels.tif", "-o", "o.geojson", "-o", "o.csv", "--classes", "classes.png",
-        "--class-names", "green,other", "--image", "in.png", "--json",
+        "--class-names", "green,other", "--image", "in.png", "--channel-names", "R,G,B",
+        "--json",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["classes"] == {"green": 1, "other": 1}
     with (taught.folder / "o.csv").open(newline="") as file:
         (green,) = [row for row in csv.DictReader(file) if row["class"] == "green"]
-    assert (green["area (px)"], green["mean green"], green["bbox-0"]) == ("768", "200", "24")
+    assert (green["area (px)"], green["mean G"], green["bbox-0"]) == ("768", "200", "24")
     labels = iio.imread(taught.folder / "in.png")[..., 1] // 200 + 1
     found, names = napari_sen.read_classes(labels, taught.folder / "o.geojson")
     assert names[found[2] - 1] == "green"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.measure import regionprops_table
 
-from napari_sen.core.regions import moments, region_table
+from napari_sen.core.regions import BINS, Borders, histograms, moments, region_table
 from napari_sen.errors import ImageError
 
 
@@ -65,3 +65,33 @@ def test_moments_of_unions_are_those_of_their_pixels(labels, rng):
 def test_moments_need_one_shape():
     with pytest.raises(ImageError, match="shape"):
         moments(np.zeros((2, 2), int), np.zeros((3, 2, 1)), 1)
+
+
+def test_quantiles_lie_within_a_bin_of_numpy_s(rng):
+    regions = np.kron(np.arange(4).reshape(2, 2), np.ones((20, 20), int))
+    values = rng.random((40, 40, 2)) * [1, 100]
+    low, high = values.min(axis=(0, 1)), values.max(axis=(0, 1))
+    found = histograms(regions, values, 4, low, high)
+    for share in (0.25, 0.5, 0.75):
+        expected = [np.quantile(values[regions == r], share, axis=0) for r in range(4)]
+        assert (np.abs(found.quantiles(share) - expected) <= (high - low) / BINS).all()
+    union = found.merged(np.array([0, 0, 0, 1]), 2).quantiles(0.5)
+    expected = np.quantile(values[regions < 3], 0.5, axis=0)
+    assert (np.abs(union[0] - expected) <= (high - low) / BINS).all()
+
+
+def test_histograms_of_a_constant_and_of_what_lies_beyond():
+    regions = np.array([[0, 0, -1], [0, 0, 7]])
+    constant = histograms(regions, np.full((2, 3, 1), 5.0), 1, np.array([5.0]), np.array([5.0]))
+    assert constant.counts.sum() == 4
+    assert constant.quantiles(0.5).tolist() == [[5.0]]
+    beyond = histograms(regions, np.full((2, 3, 1), 9.0), 1, np.array([0.0]), np.array([1.0]))
+    assert beyond.counts[0, 0, -1] == 4
+
+
+def test_borders_of_unions_add_up():
+    borders = Borders(np.array([[0, 1], [1, 2], [0, 2], [2, 3]]), np.array([1.0, 2.0, 4.0, 8.0]))
+    merged = borders.merged(np.array([1, 1, 0, 2]))
+    assert merged.edges.tolist() == [[0, 1], [0, 2]]
+    assert merged.length.tolist() == [6.0, 8.0]
+    assert len(borders.merged(np.zeros(4, int)).edges) == 0

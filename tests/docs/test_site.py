@@ -17,7 +17,7 @@ from napari_sen.data import sample_names
 from .built import read
 
 ROOT = Path(__file__).resolve().parents[2]
-NEEDED = ("mkdocs", "material", "mkdocstrings", "latex2mathml", "griffe")
+NEEDED = ("mkdocs", "material", "mkdocstrings", "latex2mathml", "ziamath", "griffe")
 missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 pytestmark = pytest.mark.skipif(
     bool(missing), reason=f"no {', '.join(missing)}: tox run -e docs builds the site and reads it"
@@ -31,7 +31,8 @@ PARAMETERS = "reference/parameters/index.html"
 def site(tmp_path_factory):
     """Return the folder of the site, built without a warning."""
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"]
+    # Not --quiet: it would hide warnings from --strict, too.
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
     done = subprocess.run(
         [*command, "--site-dir", str(folder)], cwd=ROOT, capture_output=True, text=True
     )
@@ -163,6 +164,12 @@ def test_nothing_is_loaded_from_the_network(pages):
         if urlsplit(target).netloc
     }
     assert loaded == set()
+
+
+def test_formulas_bring_their_font(site):
+    style = (site / "style.css").read_text("utf-8")
+    [font] = re.findall(r"url\((\S+\.ttf)\)", style)
+    assert (site / font).read_bytes()[:4] in (b"\0\1\0\0", b"OTTO")
 
 
 def test_pages_show_pictures(pages):

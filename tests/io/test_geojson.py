@@ -83,6 +83,9 @@ def test_the_classes_of_older_qupaths(tmp_path):
     assert (shape.class_name, shape.colour) == ("Tumor", (200, 0, 0))
     (shape,) = read_geojson(written(tmp_path, feature(classification="Stroma")))
     assert shape.class_name == "Stroma"
+    several = feature(classification={"names": ["Tumor", "Positive"], "color": [1, 2, 3]})
+    (shape,) = read_geojson(written(tmp_path, several))
+    assert (shape.class_name, shape.colour) == ("Tumor: Positive", (1, 2, 3))
 
 
 @pytest.mark.parametrize(

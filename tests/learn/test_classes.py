@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_sen.core.regions import Borders
 from napari_sen.errors import DataError, ImageError
 from napari_sen.learn.classes import Examples, propagate
 
@@ -42,6 +43,35 @@ def test_many_examples_of_a_class_do_not_outweigh_few(features):
     examples = Examples(rows, np.array([1] * 50 + [2]), NAMES)
     between = propagate(examples, np.concatenate([features, [[4.5, 0.0]]]))[1][-1]
     assert between == pytest.approx([0.5, 0.5], abs=0.05)
+
+
+def test_neighbours_decide_what_looks_like_neither_class(features):
+    """A superpixel between two clouds goes with the neighbour that it has."""
+    examples = Examples(features[[1, 25]], np.array([1, 2]), NAMES)
+    between = (features[1] + features[25]) / 2
+    rows = np.concatenate([features[:40], [between]])
+
+    def likely(neighbour):
+        borders = Borders(np.array([[neighbour, 40], [0, 2], [21, 22]]), np.array([3.0, 1.0, 1.0]))
+        return propagate(examples, rows, borders)[1][40]
+
+    assert likely(3)[0] > 0.6 > 0.4 > likely(30)[0]
+    alone = propagate(examples, rows, Borders(np.empty((0, 2), int), np.empty(0)))[1]
+    np.testing.assert_array_equal(alone, propagate(examples, rows)[1])
+
+
+def test_superpixels_without_neighbours_keep_their_own(features):
+    examples = Examples(features[[1, 25]], np.array([1, 2]), NAMES)
+    _, probability = propagate(examples, features, Borders(np.array([[0, 3]]), np.ones(1)))
+    plain = propagate(examples, features)[1]
+    np.testing.assert_array_equal(probability.argmax(axis=1), plain.argmax(axis=1))
+
+
+def test_confidence_tells_the_clear_from_the_doubtful(features):
+    examples = Examples(features[[1, 25]], np.array([1, 2]), NAMES)
+    between = (features[1] + features[25]) / 2
+    _, probability = propagate(examples, np.concatenate([features[:40], [between]]))
+    assert probability[1].max() > 0.8 > 0.6 > probability[40].max()
 
 
 def test_examples_add_up_if_they_are_described_alike(features):

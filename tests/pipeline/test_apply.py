@@ -8,7 +8,7 @@ import pytest
 
 import napari_sen
 from napari_sen import Recipe, apply, apply_to, teach
-from napari_sen.errors import Cancelled, ModelError, OutputError, ParameterError
+from napari_sen.errors import Cancelled, DeviceError, ModelError, OutputError, ParameterError
 from napari_sen.params import SegmentParams
 
 
@@ -58,7 +58,8 @@ def test_it_is_the_chain_step_by_step(recipe, rng):
 
     image, _ = scene(rng)
     labels = napari_sen.segment(image, 80, model=None)
-    numbers, sure = propagate(recipe.examples, describe(image, labels, model=None).features())
+    found = describe(image, labels, model=None)
+    numbers, sure = propagate(recipe.examples, found.features(), found.borders())
     classes = np.concatenate([[0], numbers[sure.argmax(axis=1)]])
     expected = napari_sen.objects(labels, classes, image=image)
     found = apply_to(recipe, image)
@@ -87,6 +88,8 @@ def test_a_folder(recipe, folder, tmp_path):
         assert len(rows(out / f"{k}.objects.csv")) == len(alone)
         assert (out / f"{k}.objects.geojson").is_file()
         assert (out / f"{k}.objects.tif").is_file()
+    left = {path.name for path in (out / ".napari-sen").iterdir()}
+    assert left == {"journal", "lock", "napari-sen.json"}
     assert {stage for _, _, stage in told} == {"images"}
     assert told[-1] == (3, 3, "images")
 
@@ -138,6 +141,18 @@ def test_a_stopped_run_goes_on(recipe, folder, tmp_path):
     whole = apply(recipe, folder, tmp_path / "whole", formats=["csv"])
     for row, other in zip(found.rows, whole.rows, strict=True):
         assert row | {"seconds": 0} == other | {"seconds": 0}
+
+
+def test_what_a_kill_leaves_half_written_is_removed(recipe, folder, tmp_path):
+    out = tmp_path / "out"
+    apply(recipe, folder, out, formats=["csv", "zarr"])
+    (out / "0.objects.csv").unlink()
+    half = out / ".napari-sen" / ".0.objects.77.partial.csv"
+    half.write_text("half")
+    found = apply(recipe, folder, out, formats=["csv", "zarr"])
+    assert (found.resumed, found.failures) == (2, {})
+    assert not half.exists()
+    assert (out / "0.objects.zarr" / "labels" / "objects").is_dir()
 
 
 def test_what_was_changed_or_lost_is_made_again(recipe, folder, tmp_path, rng):
@@ -197,6 +212,8 @@ def test_what_is_refused_before_any_work(recipe, folder, tmp_path):
         apply(Recipe(model="none-such"), folder, out)
     with pytest.raises(ModelError, match="another model"):
         apply(Recipe(model="natural", sha256="0" * 64), folder, out)
+    with pytest.raises(DeviceError, match="cuda:7"):
+        apply(recipe, folder, out, device="cuda:7")
     assert not out.exists()
 
 

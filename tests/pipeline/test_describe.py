@@ -21,21 +21,44 @@ def labels():
 def test_colour_and_embedding_are_the_means(image, labels):
     found = describe(image, labels, model="natural")
     rows = found.features()
-    assert len(found.names) == rows.shape[1] == 3 + 3 + 16
+    assert len(found.names) == rows.shape[1] == 5 * 3 + 16
     expected = embed(image, model="natural")[labels == 5].mean(axis=0)
-    np.testing.assert_allclose(rows[4, 6:], expected, atol=1e-6)
+    np.testing.assert_allclose(rows[4, 15:], expected, atol=1e-6)
     merged = found.features(np.array([0, 0] + [1] * 10), 2)
     expected = embed(image, model="natural")[labels <= 2].mean(axis=0)
-    np.testing.assert_allclose(merged[0, 6:], expected, atol=1e-6)
+    np.testing.assert_allclose(merged[0, 15:], expected, atol=1e-6)
 
 
 def test_colour_alone_and_a_stack(image, labels):
     stack = np.stack([image[..., 0], image[..., 1]])
     both = np.stack([labels, labels + 12])
     found = describe(stack, both, model=None, slices="each")
-    assert found.names == ("colour-0", "spread-0")
-    assert found.features().shape == (24, 2)
+    assert found.names == (
+        "colour-0", "spread-0", "lower-quartile-0", "median-0", "upper-quartile-0"
+    )  # fmt: skip
+    assert found.features().shape == (24, 5)
     assert found.embedding is None
+
+
+def test_neighbours_touch_within_a_slice_and_share_their_length(image, labels):
+    found = describe(np.stack([image[..., 0]] * 2), np.stack([labels, labels + 12]), model=None,
+                     slices="each")  # fmt: skip
+    edges, length = found.borders().edges, found.borders().length
+    assert ((edges < 12).all(axis=1) | (edges >= 12).all(axis=1)).all()
+    assert dict(zip(map(tuple, edges.tolist()), length, strict=True))[0, 1] == 14
+    merged = found.borders(np.repeat([0, 1, 2], [4, 8, 12]))
+    assert merged.edges.tolist() == [[0, 1]]
+    assert merged.length.tolist() == [52]
+
+
+def test_quartiles_follow_the_pixels(image, labels):
+    rows = describe(image[..., 0], labels, model=None, kind="microscopy").features()
+    order = rows[:, 2:5]
+    assert (np.diff(order, axis=1) > 0).all()
+    low, high = np.percentile(image[..., 0], (1, 99.8))
+    expected = [np.percentile(image[..., 0][labels == r], (25, 50, 75)) for r in range(1, 13)]
+    expected = 100 * (np.array(expected) - low) / (high - low)
+    assert np.abs(order - expected).max() < 100 / 16
 
 
 def test_labels_of_another_image(image, labels):

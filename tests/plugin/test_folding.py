@@ -8,6 +8,25 @@ from napari_sen.plugin.qt.folding import folded
 pytestmark = pytest.mark.gui
 
 
+def test_an_open_fold_grows_with_what_appears_in_it(qtbot):
+    above, late = QLabel("\n".join(map(str, range(9)))), QLabel("\n".join(map(str, range(9))))
+    content = QWidget()
+    column = QVBoxLayout(content)
+    column.addWidget(above)
+    column.addWidget(late)
+    late.hide()
+    fold, window = folded("fold", content), QWidget()
+    QVBoxLayout(window).addWidget(fold)
+    qtbot.addWidget(window)
+    window.resize(300, 900)
+    window.show()
+    fold.expand()
+    qtbot.waitUntil(lambda: above.height() >= above.sizeHint().height())
+    late.show()
+    qtbot.waitUntil(lambda: late.height() >= late.sizeHint().height())
+    assert above.height() >= above.sizeHint().height()
+
+
 def test_a_fold_within_a_fold_has_room(qtbot):
     lines = QLabel("\n".join(map(str, range(20))))
     middle = QWidget()

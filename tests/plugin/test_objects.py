@@ -10,7 +10,7 @@ from napari.layers import Image, Labels, Shapes
 
 from napari_sen import Recipe, apply_to, read_classes
 from napari_sen.core.outlines import fill
-from napari_sen.errors import ImageError, ParameterError, SenError
+from napari_sen.errors import ImageError, OutputError, ParameterError, SenError
 from napari_sen.io.geojson import read_geojson
 from napari_sen.plugin.state.control import Control
 from napari_sen.plugin.steps.exporting import export, objects_shown
@@ -234,6 +234,9 @@ def test_a_recipe_does_the_same_on_files(session, tmp_path):
     (images / "a.png").write_bytes(b"x")
     done = session.applying(images, out)(Control())
     assert "1 failed, see summary.csv (a.png: cannot read" in done.message
+    session.picking.paint([piece_at(session, 55, 70)], 1)
+    with pytest.raises(OutputError, match="choose an empty folder"):
+        session.applying(images, out)(Control())
 
 
 def test_a_recipe_of_what_the_sliders_show(session, tmp_path):

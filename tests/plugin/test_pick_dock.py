@@ -210,8 +210,9 @@ def test_objects_outlines_and_a_folder(dock, tmp_path, monkeypatch):
     panel.classes.setCurrentRow(1)
     drag(dock, layer, (30, 35), (30, 45))
     dock.click("classes")
-    with dock.qtbot.waitSignal(dock.dock.idle):
+    with dock.qtbot.waitSignal(dock.dock.idle) as told:
         press_in_view(dock, objects.join)
+    assert told.args[0] == "Joined: 1 background, 1 object."
     assert len(dock.picking.pieces.pieces) == 2
 
     path = tmp_path / "mine"

@@ -9,7 +9,7 @@ import csv
 import numpy as np
 import pytest
 from napari.layers import Labels
-from qtpy.QtCore import QPoint, QRect, Qt
+from qtpy.QtCore import QPoint, QRect, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QScrollArea
 
 from .mouse import drag, key
@@ -49,6 +49,41 @@ class Person:
         with self.qtbot.waitSignal(self.dock.idle, timeout=120_000) as ended:
             self.click(button)
         return ended.args[0]
+
+    def press(self, widget, *keys):
+        """Give a widget the focus, as Tab would, and press keys there."""
+        QApplication.processEvents()
+        assert widget.isEnabled(), widget.accessibleName()
+        assert widget.isVisible(), widget.accessibleName()
+        assert widget.focusPolicy() & Qt.FocusPolicy.TabFocus, widget.accessibleName()
+        window = self.viewer.window._qt_window
+        window.activateWindow()
+        self.qtbot.waitUntil(window.isActiveWindow)
+        widget.setFocus()
+        for each in keys:
+            self.qtbot.keyClick(widget, each)
+
+    def press_and_wait(self, button):
+        """Press a button by the keyboard and wait until the step has ended; return what is said."""
+        with self.qtbot.waitSignal(self.dock.idle, timeout=120_000) as ended:
+            self.press(button, Qt.Key.Key_Space)
+        return ended.args[0]
+
+    def choose_in_menu(self, button):
+        """Open a button's menu by the keyboard and take its first entry."""
+        timer = QTimer()
+
+        def take():
+            menu = QApplication.activePopupWidget()
+            if menu is not None:
+                timer.stop()
+                self.qtbot.keyClick(menu, Qt.Key.Key_Down)
+                self.qtbot.keyClick(menu, Qt.Key.Key_Return)
+
+        timer.timeout.connect(take)
+        timer.start(20)
+        self.press(button, Qt.Key.Key_Space)
+        self.qtbot.waitUntil(lambda: not timer.isActive())
 
     def unfold(self, title):
         self.click(self.dock.folds[title].toggleButton())
@@ -201,6 +236,51 @@ def test_a_newcomer_opens_presses_slides_paints_and_exports(person, errors, tmp_
         )
     assert len(errors) == 1
     assert person.wait(dock.defaults).startswith("All settings are back")
+
+
+def test_a_newcomer_needs_the_mouse_for_strokes_alone(person, errors, tmp_path, monkeypatch):
+    """All else goes by keys: press, slide, classes, prediction, undo, export."""
+    viewer, dock, panels = person.viewer, person.dock, person.panels
+    panel, refine, session = panels["superpixels"], panels["classes"], dock.session
+    viewer.open_sample("napari-sen", "tissue")
+    viewer.reset_view()
+    session.model = None  # as quick as can be
+    assert person.press_and_wait(panel.button).startswith("Done: 283 superpixels")
+    layer = viewer.layers["tissue superpixels"]
+    person.press(panel.slider, *[Qt.Key.Key_Left] * 30)
+    person.qtbot.waitUntil(lambda: session.granularity.number == panel.number.value() < 283)
+    number = session.granularity.number
+    person.press(panel.looks["outline"], Qt.Key.Key_Right)
+    assert panel.looks["mean"].isChecked()
+    person.press(panel.looks["mean"], Qt.Key.Key_Left)
+
+    person.press(dock.folds["Refine and classify"].toggleButton(), Qt.Key.Key_Space)
+    person.press(refine.toggle, Qt.Key.Key_Space)
+    rows = layer.data.shape[0]
+    strokes = {"1": [(10, 10), (10, 60)], "2": [(rows - 60, 40), (rows - 60, 90)]}
+    for name, (start, stop) in strokes.items():
+        key(person.opened, name)
+        for down in (0, 40):
+            drag(person.opened, layer, (start[0] + down, start[1]), (stop[0] + down, stop[1]))
+    classes = viewer.layers["tissue superpixels classes"]
+    assert set(np.unique(classes.data)) == {0, 1, 2}
+    assert person.press_and_wait(refine.button).startswith(f"Done: {number} superpixels")
+    person.press(refine.doubt, Qt.Key.Key_Space)
+    (doubtful,) = session.picking.selected
+    key(person.opened, "2")
+    where = layer.data == doubtful
+    assert set(np.unique(classes.data[where])) == {2}
+    key(person.opened, "Z", CONTROL)
+    assert set(np.unique(classes.data[where])) == {0}
+
+    from qtpy.QtWidgets import QFileDialog
+
+    path = tmp_path / "tissue.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *given: (str(path), ""))
+    person.choose_in_menu(refine.export)
+    with path.open(encoding="utf-8", newline="") as file:
+        assert len(list(csv.DictReader(file))) == number
+    assert errors == []
 
 
 def test_outlines_are_as_wide_at_every_zoom_and_seen_in_planes(person):

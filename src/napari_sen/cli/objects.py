@@ -33,8 +33,10 @@ def export(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     if args.class_names:
         names = (*args.class_names, *names[len(args.class_names) :])
     found = objects(
-        args.labels, classes, class_names=names, image=args.image, rgb=args.rgb,
-        channel_axis=args.channel_axis, slices=args.slices, spacing=args.spacing, unit=args.unit,
+        args.labels, classes, class_names=names, image=args.image,
+        channel_names=args.channel_names, rgb=args.rgb, channel_axis=args.channel_axis,
+        slices=args.slices,
+        spacing=args.spacing, unit=args.unit,
     )  # fmt: skip
     reporter(1, 1, "measuring")
     reporter(0, 1, "writing")

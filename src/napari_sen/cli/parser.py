@@ -208,7 +208,7 @@ def _mask(group: argparse._ArgumentGroup) -> None:
         "--nodata",
         type=float,
         metavar="X",
-        help="the value of pixels without data, which stay outside (default: as a GeoTIFF says)",
+        help="the value of pixels without data, which are outside (default: as a GeoTIFF says)",
     )
 
 
@@ -243,9 +243,9 @@ def _device(group: argparse._ActionsContainer) -> None:
 def _large(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "large images",
-        "With one of these options the image is worked on in tiles, and need not fit in memory; "
+        "With one of these options the image is processed in tiles and need not fit in memory; "
         "the output is then one OME-Zarr: OUT.zarr, or for labels IMAGE.zarr/labels/NAME, which "
-        "goes in tiles without an option too.",
+        "is always made in tiles.",
     )
     group.add_argument(
         "--tile",
@@ -256,7 +256,7 @@ def _large(parser: argparse.ArgumentParser) -> None:
         "256 256)",
     )
     group.add_argument(
-        "--resume", action="store_true", help="go on with an unfinished run of this output"
+        "--resume", action="store_true", help="continue an unfinished run of this output"
     )
     group.add_argument(
         "--scheduler",
@@ -476,7 +476,9 @@ def _export(commands: Any) -> argparse.ArgumentParser:
     )
     _share(parser)
     parser.add_argument("--image", metavar="IMAGE", help="measure the objects on this image")
-    parser.set_defaults(series=None)
+    parser.add_argument(
+        "--channel-names", type=_names, default=[], metavar="A,B", help="of that image"
+    )
     group = _reading(parser, slices="needed for a stack")
     _spacing(group)
     group.add_argument("--unit", metavar="UNIT", help="of --spacing, such as micrometer")
@@ -650,14 +652,15 @@ def _evaluate(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "dataset",
         metavar="DATASET",
-        help="folder in the BSDS layout, or with folders images and labels of the same stems",
+        help="folder in the BSDS layout, or with folders images and labels whose files have the "
+        "same names",
     )
     parser.add_argument(
         "-o",
         "--output",
         required=True,
         metavar="DIR",
-        help="folder for tables and plots; a run that was stopped goes on there",
+        help="folder for tables and plots; a run that was stopped continues there",
     )
     parser.add_argument(
         "--methods",
@@ -670,8 +673,9 @@ def _evaluate(commands: Any) -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="COMMAND",
-        help="also compare a program of another kind, for example "
-        "'disf=./DISF_demo {image} 8000 {n_segments} {labels.pgm}'; may be given several times",
+        help="also compare an external program, for example "
+        "'./RunSICLE --img {image} --nf {n_segments} --out {labels.pgm}'; may be given several "
+        "times",
     )
     parser.add_argument(
         "--timeout",
@@ -691,18 +695,18 @@ def _evaluate(commands: Any) -> argparse.ArgumentParser:
         metavar="N,N",
         help=f"numbers of superpixels (default {','.join(map(str, SIZES))}; for --tune 50,200)",
     )
-    parser.add_argument("--split", help="of the BSDS layout (default test; for --tune val)")
+    parser.add_argument("--split", help="for the BSDS layout (default test; for --tune val)")
     parser.add_argument(
-        "--half", choices=("tune", "report"), help="of a plain folder (default: all images)"
+        "--half", choices=("tune", "report"), help="for a plain folder (default: all images)"
     )
     parser.add_argument(
         "--labels",
         nargs="+",
         default=["labels"],
         metavar="DIR",
-        help="of a plain folder: its label folders, one an annotator (default labels)",
+        help="for a plain folder: its label folders, one for each annotator (default labels)",
     )
-    parser.add_argument("--images", type=int, metavar="N", help="only N images, evenly spaced")
+    parser.add_argument("--images", type=int, metavar="N", help="use only N images, evenly spaced")
     parser.add_argument(
         "--baseline", metavar="METHOD", help="take differences from it (default snic-smooth)"
     )

@@ -1,4 +1,4 @@
-"""What the regions of a label image are like: size, place, mean values."""
+"""What the regions of a label image are like: size, place, values, neighbours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 
 from ..errors import ImageError
 
-__all__ = ["Moments", "moments", "region_table"]
+__all__ = [
+    "BINS", "Borders", "Histograms", "Moments", "histograms", "moments", "region_table",
+]  # fmt: skip
+
+BINS = 16
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,100 @@ def moments(regions: NDArray[np.integer], values: NDArray[Any], count: int) -> M
         sums[:, channel] = np.bincount(flat, column, count + 1)[:count]
         squares[:, channel] = np.bincount(flat, column * column, count + 1)[:count]
     return Moments(np.bincount(flat, minlength=count + 1)[:count].astype(float), sums, squares)
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """Histograms over regions, from which quantiles of any union of regions follow.
+
+    Attributes
+    ----------
+    low, high : (C,) float64 array
+        Where the bins of each channel begin and end; what lies beyond counts to the last.
+    counts : (n, C, BINS) int64 array
+        Pixels of each region in each bin.
+    """
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+    def merged(self, group: NDArray[np.integer], count: int) -> Histograms:
+        """Return the histograms of unions: region r belongs to ``group[r]``, 0...count - 1."""
+        merged = np.zeros((count, *self.counts.shape[1:]), np.int64)
+        np.add.at(merged, group, self.counts)
+        return Histograms(self.low, self.high, merged)
+
+    def __add__(self, other: Histograms) -> Histograms:
+        """Return the histograms of the same regions over the pixels of both."""
+        return Histograms(self.low, self.high, self.counts + other.counts)
+
+    def quantiles(self, share: float) -> NDArray[np.float64]:
+        """Return the value that a share of each region's pixels lies below, (n, C).
+
+        Within a bin, values are taken as evenly spread.
+        """
+        below = self.counts.cumsum(axis=-1)
+        wanted = share * below[..., -1]
+        which = (below < wanted[..., None]).sum(axis=-1)[..., None]
+        here = np.take_along_axis(self.counts, which, -1)[..., 0]
+        before = np.take_along_axis(below, which, -1)[..., 0] - here
+        place = which[..., 0] + (wanted - before) / np.maximum(here, 1)
+        found: NDArray[np.float64] = self.low + place * (self.high - self.low) / BINS
+        return found
+
+
+def histograms(
+    regions: NDArray[np.integer],
+    values: NDArray[Any],
+    count: int,
+    low: NDArray[np.floating],
+    high: NDArray[np.floating],
+) -> Histograms:
+    """Count the values of regions.
+
+    Parameters
+    ----------
+    regions, values, count
+        As for :func:`moments`.
+    low, high : (C,) array
+        Where the bins of each channel begin and end.
+    """
+    inside = (regions >= 0) & (regions < count)
+    which, channels = regions[inside], values.shape[-1]
+    counts = np.empty((count, channels, BINS), np.int64)
+    for channel in range(channels):
+        span = float(high[channel] - low[channel])
+        place = (values[..., channel][inside] - low[channel]) * (BINS / span if span > 0 else 0.0)
+        bins = np.clip(place, 0, BINS - 1).astype(np.int64)
+        found = np.bincount(which * BINS + bins, minlength=count * BINS)
+        counts[:, channel] = found.reshape(count, BINS)
+    return Histograms(np.asarray(low, float), np.asarray(high, float), counts)
+
+
+@dataclass(frozen=True)
+class Borders:
+    """Which regions touch, and how much.
+
+    Attributes
+    ----------
+    edges : (E, 2) int array
+        Pairs of regions; a pair may stand there twice.
+    length : (E,) float64 array
+        Length (area) of what they have in common.
+    """
+
+    edges: NDArray[np.integer]
+    length: NDArray[np.float64]
+
+    def merged(self, group: NDArray[np.integer]) -> Borders:
+        """Return the borders of unions: region r belongs to ``group[r]``."""
+        pairs = np.sort(np.asarray(group)[self.edges], axis=1).astype(np.int64)
+        outer = pairs[:, 0] != pairs[:, 1]
+        base = int(pairs.max(initial=0)) + 1
+        keys, which = np.unique(pairs[outer] @ [base, 1], return_inverse=True)
+        length = np.bincount(which, self.length[outer], len(keys)).astype(np.float64)
+        return Borders(np.stack(np.divmod(keys, base), axis=1), length)
 
 
 def region_table(

@@ -142,31 +142,31 @@ def evaluate(
         ``images`` and ``labels`` of the same stems.
     methods : sequence of str or Contender
         Names of :data:`napari_sen.evaluation.methods.METHODS`, each with settings that were
-        chosen once on validation images (:mod:`napari_sen.evaluation.settings`); or programs of
-        others (:func:`napari_sen.evaluation.external.external`).
+        chosen once on validation images (:mod:`napari_sen.evaluation.settings`); or external
+        programs (:func:`napari_sen.evaluation.external.external`).
     n_segments : sequence of int
-        Numbers of superpixels wanted. Methods that make another number are asked again.
+        Numbers of superpixels. Methods that make another number are asked again.
     split : str, optional
-        Of the BSDS layout: "train", "val" or "test" (the default).
+        For the BSDS layout: "train", "val" or "test" (the default).
     half : {"tune", "report"}, optional
-        Of a plain folder: every other image; by default all.
+        For a plain folder: every other image; by default all.
     labels : sequence of str
-        Of a plain folder: the folders of label maps, one for each annotator.
+        For a plain folder: the folders of label maps, one for each annotator.
     images : int, optional
-        Only so many, evenly spaced over the sorted names.
+        Use only this many, evenly spaced over the sorted names.
     model : name or path
-        Of the ``sen`` methods; "auto" is the bundled model ``natural``.
+        For the ``sen`` methods; "auto" is the bundled model ``natural``.
     baseline : str, optional
         The method that differences are taken against; by default ``snic-smooth`` if it takes
         part, else none.
     out : path, optional
         Folder for tables and plots, made if needed. Its ``journal.jsonl`` keeps every finished
-        image, so a run that was stopped goes on where it was, and more methods, sizes or
+        image, so a run that was stopped continues where it was, and more methods, sizes or
         images cost only their own time.
     plots : bool
         Whether plots are written to ``out``; they need matplotlib (extra ``bench``).
     workers : int
-        Processes. A script that uses more than one must guard its body by
+        Number of processes. A script that uses more than one must guard its body with
         ``if __name__ == "__main__":``.
     progress : callable, optional
         Called as ``progress(done, total, stage)``; may raise Cancelled to stop the work.

@@ -1,8 +1,8 @@
-"""Programs that are no Python packages: an image file in, a label file out.
+"""External programs as methods: an image file in, a label file out.
 
 A program is given by a template of its command line, such as
-``disf {image} {n_segments} {labels}``. It is started without a shell: the template is split into
-words first, and what stands for a file or a number is put into a word afterwards.
+``./RunSICLE --img {image} --nf {n_segments} --out {labels.pgm}``. It is started without a shell:
+the template is split into words first, and files and numbers are filled in afterwards.
 """
 
 from __future__ import annotations
@@ -101,8 +101,9 @@ def external(command: str, *, timeout: float = SECONDS) -> Contender:
     Parameters
     ----------
     command : str
-        Its command line, ``NAME=`` before it if tables shall call it otherwise than the program:
-        ``"disf=./DISF_demo {image} 8000 {n_segments} {labels.pgm}"``. In braces stand
+        Its command line, with ``NAME=`` in front where tables shall have another name than the
+        program's: ``"sicle=./RunSICLE --img {image} --nf {n_segments} --out {labels.pgm}"``. In
+        braces stand
 
         - ``{image}``: the image, as PNG; ``{image.ppm}``, ``.bmp`` or ``.tif`` in another format;
         - ``{images}``: a folder that holds nothing but the image;

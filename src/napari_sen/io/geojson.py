@@ -182,7 +182,7 @@ def _shape(feature: Any) -> Shape | None:
     plane = geometry.get("plane") or {}
     return Shape(
         [[_ring(ring) for ring in rings] for rings in polygons],
-        _name(known.get("name") or "".join(known.get("names") or ())),
+        _name(known.get("name") or ": ".join(known.get("names") or ())),
         _colour(known),
         _name(about.get("name") or ""),
         (_index(plane.get("z", 0)), _index(plane.get("t", 0))),

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..disk import output_place, refused
+from ..disk import output_place, refused, sweep
+from ..disk import replace as move
 from ..errors import Cancelled, ModelError, OutputError, ParameterError, SenError
 from ..io.atomic import check_folder
 from ..io.image_file import ImageFile
@@ -35,6 +36,7 @@ from ..tiles.journal import Journal
 from ..tiles.lock import Lock
 from ..tiles.raster import stamp
 from .describe import Description, describe
+from .model_choice import choose_model
 from .objects import measured_on, objects_of, read_classes
 from .plan import superpixel_run
 
@@ -62,8 +64,8 @@ class Cook:
 
     Raises
     ------
-    ModelError
-        If its model is not there, or is another one by now.
+    DeviceError, ModelError
+        If its device or model is not there, or the model is another one by now.
     """
 
     def __init__(self, recipe: Recipe, device: str = "auto") -> None:
@@ -71,6 +73,7 @@ class Cook:
             raise ParameterError(f"give a Recipe (Recipe.load reads a file), got {shown(recipe)}")
         self.recipe, self.device = recipe, device
         self._models: dict[str, RememberingModel] = {}
+        choose_model(None, device)  # refuses one that is not there
         if recipe.model not in (None, "auto"):
             self.model("natural")
 
@@ -122,6 +125,13 @@ class Cook:
 
     def objects(self, image: Any, progress: Progress | None = None) -> tuple[Objects, int]:
         """Return the objects of an image, and the number of its superpixels."""
+        try:
+            return self._objects(image, progress)
+        finally:
+            for model in self._models.values():
+                model.forget()
+
+    def _objects(self, image: Any, progress: Progress | None) -> tuple[Objects, int]:
         recipe = self.recipe
         file = resolve(image)
         labels, model = self.superpixels(file, progress)
@@ -132,9 +142,10 @@ class Cook:
             if features.names != examples.names:
                 raise ParameterError(
                     f"the recipe's examples are described by {len(examples.names)} numbers, this "
-                    f"image's superpixels by {len(features.names)}: it has other channels"
+                    f"image's superpixels by {len(features.names)}: it has other channels, or "
+                    "another version made the recipe; make it anew from the painted image"
                 )
-            numbers, probability = propagate(examples, features.features())
+            numbers, probability = propagate(examples, features.features(), features.borders())
             classes = np.concatenate([[0], numbers[probability.argmax(axis=1)]])
         report(progress, 0, 1, "measuring")
         on = measured_on(file, recipe.reading)
@@ -361,6 +372,7 @@ def apply(
             except OutputError:
                 lock.drop()
                 raise
+        sweep(folder / WORK)
         with Journal(folder / WORK / "journal", about, retry=RETRY) as journal:
             return _Batch(cook, goals, folder, journal).run(progress)
 
@@ -450,7 +462,10 @@ class _Batch:
             found, count = self.cook.objects(path, progress)
             for goal in self.goals[path]:
                 check_objects_out(goal, overwrite=True, inputs=[path])
-                found.save(goal, overwrite=True)
+                # By way of our own folder: what a kill leaves half written is removed there.
+                new = self.folder / WORK / goal.name
+                found.save(new, overwrite=True)
+                move(new, goal)
             row = _row(path.name, found, count) | {"seconds": round(time.monotonic() - began, 2)}
             record = {"image": str(path), "stamp": before, "row": row}
             self.journal.add("image", self.next, record)

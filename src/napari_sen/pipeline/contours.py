@@ -47,13 +47,14 @@ def contours(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Any:
-    r"""Return contour strength: how many sizes of superpixels have a boundary at a pixel.
+    r"""Return the strength of contours: how many granularities have a boundary at a pixel.
 
-    Method "trees" averages over all cuts of merge trees, K in equal ratios, on several finest
-    partitions of the image, and weighs the mean by the root of the boundary strength (gradient
-    and half-disc difference). Method "sizes" is the paper's (Fig. 11): flat
-    superpixels of ``n_sizes`` sizes, from ``smallest`` to ``largest`` many in equal ratios.
-    Weak strengths are dropped, and the rest is thinned by oriented non-maximum suppression.
+    Method "trees" averages over all cuts of merge trees (evenly over log K), which grow from
+    several finest partitions of the image, and weights the mean by the square root of the
+    boundary strength (gradient and half-disc difference). Method "sizes" is the paper's
+    (Fig. 11): flat superpixels of ``n_sizes`` sizes, from ``smallest`` to ``largest`` many in
+    equal ratios. Weak contours are dropped, and the rest is thinned by oriented non-maximum
+    suppression.
 
     Parameters
     ----------
@@ -62,18 +63,18 @@ def contours(
     method, n_sizes, smallest, largest, threshold, thin, compactness
         See :class:`napari_sen.params.ContourParams`, whose defaults None stands for.
     fine_sizes, evenness, texture
-        Likewise; method "trees" only.
+        See :class:`napari_sen.params.ContourParams`, whose defaults None stands for.
     model, spacing, channel_axis, rgb, slices, kind, series, device, progress
-        As for :func:`napari_sen.segment`, but no mask is taken: alpha is passed over.
+        As for :func:`napari_sen.segment`, but there is no mask, and alpha is ignored.
     tile, out, scheduler, resume, overwrite
-        As for :func:`napari_sen.segment`; method "trees" only: its trees are merged in memory,
-        half a kilobyte a superpixel.
+        As for :func:`napari_sen.segment`, with method "trees" only. Its trees are merged in
+        memory, which takes half a kilobyte per finest superpixel.
 
     Returns
     -------
     float32 array
-        The image's shape without its channels; 0...1. A NumPy array; in tiles a dask array over
-        an OME-Zarr store.
+        The image's shape without its channels; from 0 to 1. A NumPy array; in tiles a dask
+        array over an OME-Zarr store.
 
     Raises
     ------

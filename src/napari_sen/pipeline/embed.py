@@ -38,7 +38,7 @@ def embed(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Any:
-    """Return the embedding of every pixel: unit vectors, near for pixels that belong together.
+    """Return the embedding of every pixel: unit vectors, similar where pixels belong together.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ def embed(
     model : Model, name or path
         "auto" chooses as :func:`napari_sen.segment` does.
     clustered : bool
-        After the mean shift (eq. 5, 6) rather than before; for models whose mean shift was
-        trained, as that of the bundled ones is; for others it is logged.
+        Whether to apply the mean shift (eq. 5, 6). It is useful with models whose mean shift
+        was trained, such as the bundled ones; with others a warning is logged.
     mask, channel_axis, rgb, slices, spacing, kind, nodata, series
         As for :func:`napari_sen.segment`. Pixels outside the mask get an embedding too, but do
         not enter the image's statistics.
@@ -63,7 +63,7 @@ def embed(
     -------
     (..., D) float32 array
         The image's shape without its channels, and D; rows of length 1. A NumPy array; in tiles
-        a dask array over an OME-Zarr store, equal to the whole's but for rounding (1e-5).
+        a dask array over an OME-Zarr store, the same as without tiles up to rounding (1e-5).
 
     Raises
     ------

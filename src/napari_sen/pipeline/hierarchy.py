@@ -56,18 +56,18 @@ def hierarchy(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Hierarchy | StoredTree:
-    r"""Build the superpixels of every granularity at once.
+    r"""Build a tree that holds superpixels of every granularity.
 
     Fine superpixels (SNIC on the same features) merge, cheapest pair of neighbours first, until
-    one is left. Their cost is
+    one is left. Merging a pair costs
 
     .. math:: w_{ab} = (2 n_a n_b / (n_a + n_b))^p
               (\sqrt{w_c |Lab_a - Lab_b|^2 + w_e \Psi_{ab}} + w_b B_{ab} + x_{ab})
               (\min(l_a, l_b) / l_{ab})^q
 
-    with sizes n, mean colour, mean embedding (eq. 2), the length l of borders, the mean boundary
-    strength B along the common one (gradient and half-disc histogram difference of the colour),
-    and what still differs after a walk on the region graph, x. This is an addition
+    with the sizes n, mean colours, mean embeddings (eq. 2), the lengths l of borders, the mean
+    boundary strength B along the common border (gradient and half-disc histogram difference of
+    the colour), and x, what still differs after a walk on the region graph. This is an addition
     to the method of Gaur & Manjunath (2020).
 
     Parameters
@@ -75,8 +75,8 @@ def hierarchy(
     image : array, path or list
         As for :func:`napari_sen.segment`; one image or volume.
     n_fine : int, optional
-        Number of finest superpixels; about five times the largest number you will cut at is a
-        good choice. By default so many that their diameter is ``fine_size``.
+        Number of finest superpixels; about five times the largest number that you will cut at
+        is a good choice. By default it follows from ``fine_size``.
     model : Model, name, path or None
         As for :func:`napari_sen.segment`; None uses colour alone.
     mask, spacing, channel_axis, rgb, slices, kind, nodata, series
@@ -84,7 +84,7 @@ def hierarchy(
     fine_size : float, optional
         Diameter of the finest superpixels in pixels (of the finest axis), 10 by default.
     evenness : float, optional
-        p: 1 keeps superpixels of about equal size, 0.25 follows objects, whatever their size.
+        p: 1 gives superpixels of about equal size, 0.25 follows objects whatever their size.
         By default 0.4 for photographs (the model ``natural``, or a colour image without a pixel
         size), 0.7 for microscopy.
     texture : float, optional
@@ -94,12 +94,12 @@ def hierarchy(
     fine_compactness, smoothing, colour_weight, embedding_weight
         See :class:`napari_sen.params.HierarchyParams`, whose defaults None stands for.
     boundary_weight, boundary_smoothing, border_exponent, walk_weight, walk_sigma, walk_steps
-        As these.
+        See :class:`napari_sen.params.HierarchyParams`, whose defaults None stands for.
     device : str
         "auto" (CUDA where there is one), "cpu", "cuda", ...
     tile, out, scheduler, resume, overwrite
-        As for :func:`napari_sen.segment`: in tiles the leaves go to a store, in which the tree
-        lies beside them; it is merged in memory, half a kilobyte a leaf.
+        As for :func:`napari_sen.segment`. In tiles the leaves go to a store, with the tree
+        beside them; it is merged in memory, which takes half a kilobyte per leaf.
     progress : callable, optional
         Called as ``progress(done, total, stage)``; may raise Cancelled to stop the work.
 

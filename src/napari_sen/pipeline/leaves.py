@@ -113,7 +113,7 @@ def grow_leaves(
     settings : SnicSettings
     merging : MergeSettings
     tile
-        As in :class:`Product`.
+        As in :class:`napari_sen.pipeline.work.Product`.
     halo : float
         Seed spacings that leaves see around a tile.
     keep_strength : bool

@@ -54,11 +54,14 @@ def segment(
 ) -> Any:
     """Cut an image into superpixels that follow its objects.
 
-    SNIC runs on smoothed colour beside the learnt embedding (eq. 7 of Gaur & Manjunath 2020,
-    with colour kept and a boundary term added):
-    ``d = w_c |Lab|^2 + w_e Psi + |x|^2 m^2 / s^2 + w_b h``, where h, 0 to 1, is the half-disc
-    difference (:func:`napari_sen.core.strength.half_disc_difference`): growth enters pixels at
-    the ends of colours and textures last.
+    By default they are a cut of the merge tree (:func:`napari_sen.hierarchy`): fine superpixels
+    merge, cheapest pair of neighbours first, until as many are left as were asked for.
+
+    With ``method="snic"`` they are flat: SNIC on smoothed colour and the learnt embedding (eq. 7
+    of Gaur & Manjunath 2020, with colour kept and a boundary term added), by the distance
+    ``d = w_c |Lab|^2 + w_e Psi + |x|^2 m^2 / s^2 + w_b h``. Here h, from 0 to 1, is the half-disc
+    difference (:func:`napari_sen.core.strength.half_disc_difference`), so pixels where a colour
+    or texture ends are added last.
 
     Parameters
     ----------
@@ -68,28 +71,29 @@ def segment(
         axes with ``channel_axis`` and ``slices``.
     n_segments : int or sequence of int, optional
         Number of superpixels of each slice (or volume), 500 by default. Without a mask exactly
-        so many are made. Several numbers (or sizes, or levels) give several granularities of
-        one tree, each a part of the next coarser one where it is finer.
+        this many are made. Several numbers (or sizes, or levels) give several granularities of
+        one tree: every border of a coarser one is also a border of the finer ones.
     size : float or sequence of float, optional
         Superpixel diameter in units of ``spacing``, instead of a number.
     level : float or sequence of float, optional
-        Instead of a number: merge while the cheapest pair costs at most this, as
-        :meth:`napari_sen.core.hierarchy.Hierarchy.cut` does; for method "tree".
+        Instead of a number, for method "tree": merge while the cheapest pair costs at most
+        this, as :meth:`napari_sen.core.hierarchy.Hierarchy.cut` does.
     method : {"tree", "snic"}
         "tree": a cut of the merge tree (:func:`napari_sen.hierarchy`), large where the image is
-        even, small where it is not. "snic": flat superpixels of about one size.
+        smooth, small where it is not. "snic": flat superpixels, all of about one size.
     compactness : float, optional
-        Larger: rounder; smaller: closer to the edges; try 1 to 100. 5 by default; 10 in
-        microscopy for superpixels below 22 px, which are then made without the boundary term.
+        For method "snic": larger values make superpixels rounder, smaller ones let them follow
+        edges; try 1 to 100. 5 by default; 10 in microscopy for superpixels below 22 px, which
+        are then made without the boundary term.
     evenness : float, optional
-        For method "tree": 1 keeps superpixels of about equal size, 0.25 follows objects,
+        For method "tree": 1 gives superpixels of about equal size, 0.25 follows objects
         whatever their size. By default 0.4 for photographs, 0.7 for microscopy.
     model : Model, name, path or None
-        "auto" takes the bundled model for the kind of image; None uses colour alone.
+        "auto" chooses the bundled model for the kind of image; None uses colour alone.
     mask : array, path or "nan", optional
-        Where 0, pixels stay outside (label 0). The shape of the image without channels, or of
-        one slice of it; "nan" leaves out the pixels that are NaN or infinite. A masked array
-        brings its own mask, and so does alpha: pixels under alpha 0 are outside.
+        Pixels where it is 0 are outside (label 0). It has the shape of the image without
+        channels, or of one slice; "nan" leaves out pixels that are NaN or infinite. A masked
+        array brings its own mask, and fully transparent pixels (alpha 0) are outside.
     spacing : sequence of float, optional
         Pixel size along the spatial axes; by default what the file says, or 1.
     channel_axis : int, optional
@@ -97,31 +101,31 @@ def segment(
     rgb : bool, optional
         Whether the last axis, 3 or 4 long, is colour; needed where the dtype is not uint8.
     slices : {"each", "volume"}, optional
-        For more than two spatial axes: every slice for itself (labels are unique over the
+        For more than two spatial axes: every slice on its own (labels are unique over the
         stack), or 3-D superpixels.
     kind : {"natural", "microscopy"}, optional
         What the image shows, which decides the model and the parameters that suit it. By default
         "natural" for colour images without a pixel size, "microscopy" for all others.
     nodata : float, optional
-        The value of pixels without data, which stay outside: of any channel, or of all three
-        colours. By default what a GeoTIFF says.
+        The value of pixels without data, which are outside: in any channel, or in all three
+        colours. By default the value that a GeoTIFF names.
     series : int, optional
-        Which image, counted from 0, of a file that holds several; by default the first.
+        Which image of a file that holds several, counted from 0; by default the first.
     connectivity, smoothing, colour_weight, embedding_weight, boundary_weight
         See :class:`napari_sen.params.SegmentParams`, whose defaults None stands for.
     device : str
         "auto" (CUDA where there is one), "cpu", "cuda", ...
     tile : int or sequence of int, optional
-        Work in tiles of this side (a multiple of 32), as is done for lazy arrays: on at least
-        99.9 % of the pixels the labels are those of the whole.
+        Side of the tiles (a multiple of 32). Given, or for lazy arrays, the work is done in
+        tiles: at least 99.9 % of the pixels get the same label as without tiles.
     out : path, optional
         Where a tiled result goes: a new ``NAME.zarr``, or ``IMAGE.zarr/labels/NAME`` inside an
         OME-Zarr 0.5 image. By default a temporary store, logged and removed when Python ends.
     scheduler : int, str or dask.distributed.Client, optional
-        Where tiles are worked on: so many threads (one a core by default), or the workers of a
-        dask cluster, by client or address; these must see the same files.
+        Where tiles are processed: on this many threads (one per core by default), or on the
+        workers of a dask cluster, given by client or address, which must see the same files.
     resume : bool
-        Go on with an unfinished run at ``out``, if there is one with the same arguments.
+        Continue an unfinished run at ``out``, if there is one with the same arguments.
     overwrite : bool
         Replace what is at ``out``.
     progress : callable, optional
@@ -131,11 +135,12 @@ def segment(
     -------
     int32 array
         The image's shape without its channels: labels 1, 2, ..., each one connected piece;
-        0 outside the mask. Several granularities come along a first axis, each with labels of
-        its own. The same input gives the same labels, on any number of threads.
+        0 outside the mask. Several granularities are stacked along a first axis, each with its
+        own labels. The same input gives the same labels, on any number of threads.
         A NumPy array; in tiles a dask array over an OME-Zarr store (int64 beyond 2^31 labels).
-        Images go in tiles if they are lazy arrays (dask, zarr), or if ``tile``, ``out`` or
-        ``scheduler`` asks for it; what is too large for the memory is refused without ``out``.
+        Images are processed in tiles if they are lazy arrays (dask, zarr), or if ``tile``,
+        ``out`` or ``scheduler`` is given; without ``out``, what is too large for the memory is
+        refused.
 
     Raises
     ------

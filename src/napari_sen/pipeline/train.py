@@ -68,8 +68,8 @@ def train(
     images : array, path, folder, or list of these
         Every slice of a stack counts as an image of its own.
     start : Model, name or path, optional
-        A model to go on from, for example ``"natural"``: a few hundred steps then fit it to your
-        own images.
+        A model to start from, for example ``"natural"``: a few hundred steps then adapt it to
+        your own images.
     name : str
         Name of the model.
     steps : int, optional

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QTimer, Signal  # type: ignore[attr-defined]
@@ -23,17 +22,15 @@ from .activity import Activity
 from .folding import folded
 from .image_chooser import ImageChooser
 from .incoming import Incoming
-from .make_panel import MakePanel
 from .model_chooser import ModelChooser
 from .outlines import Outlines
-from .panel import StepPanel
+from .panels import panel_of
 from .part_chooser import PartChooser
 from .pick_panel import PickPanel
 from .scroll import VerticalScroll
 from .sections import folds, large_images, map_button
 from .shown_results import ShownResults
 from .status import StatusPanel
-from .step_panels import EmbedPanel
 from .train_panel import TrainPanel
 from .workers import JobRunner
 
@@ -42,12 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SenDock"]
 
-PANELS: dict[str, type[StepPanel]] = {
-    "superpixels": MakePanel,
-    "classes": PickPanel,
-    "embed": EmbedPanel,
-    "train": TrainPanel,
-}
 LEAVE_OUT = "Leave these pixels out"
 
 
@@ -80,9 +71,7 @@ class SenDock(QWidget):
         self.image = ImageChooser(napari_viewer, self.session)
         self.part = PartChooser(napari_viewer, self.session)
         self.choices = ModelChooser(self.session)
-        self.panels = {
-            key: PANELS.get(key, StepPanel)(key, self.session, napari_viewer) for key in self.steps
-        }
+        self.panels = {key: panel_of(key, self.session, napari_viewer) for key in self.steps}
         self.outlines = Outlines(napari_viewer, self.session, self)
         self.status = StatusPanel()
         self.activity = Activity(self)
@@ -136,7 +125,7 @@ class SenDock(QWidget):
         for panel in self.panels.values():
             panel.run.connect(self.start)
             if isinstance(panel, PickPanel):
-                panel.save.connect(self._save)
+                panel.save.connect(lambda path: self._work(lambda: self.session.saving(path)))
                 panel.told.connect(self._end)
                 panel.failed.connect(self._fail)
                 panel.predict.connect(self._predict)
@@ -189,10 +178,6 @@ class SenDock(QWidget):
         forget()
         self.session.reset()
         self._end("All settings are back at their defaults.")
-
-    def _save(self, path: Path) -> None:
-        """Write the annotation to a file."""
-        self._work(lambda: self.session.saving(path))
 
     def _work(self, make: Callable[[], Callable[[Control], Finished]]) -> None:
         """Do a job of the panel of classes, once it can be made."""

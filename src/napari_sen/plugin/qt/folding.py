@@ -28,8 +28,8 @@ def folded(title: str, content: QWidget) -> QCollapsible:
 
 
 def _make_room(fold: QCollapsible) -> None:
-    """Let the folds around one grow with it: each is held to the height that it opened with."""
-    around = fold.parentWidget()
+    """Let a fold, and those around it, grow: each is held to the height that it opened with."""
+    around: QWidget | None = fold
     while around is not None:
         if isinstance(around, QCollapsible) and around.isExpanded():
             around.content().setMaximumHeight(LARGEST)

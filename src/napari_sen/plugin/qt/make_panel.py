@@ -39,8 +39,8 @@ INTERVAL = 40
 MANY = 60_000  # leaves: merging that many anew takes longer than a hand waits
 SMALL = "padding: 0px;"
 ON_DISK = (
-    "These superpixels lie on disk and keep their number: choose another, then press the button to "
-    "make them anew."
+    "These superpixels lie on disk and keep their number: choose another, then press {} to make "
+    "them anew."
 )
 
 
@@ -229,7 +229,7 @@ class MakePanel(StepPanel):
             text = why_tiled(source, tiled.product, self._session.model is not None)
             about = self._session.granularity.about
             if about is not None and "stored" in about.extra:
-                text = ON_DISK
+                text = ON_DISK.format(STEPS[about.extra["stored"]].title)
         self.note.setText(text)
         self.note.setVisible(bool(text))
 

@@ -13,9 +13,10 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QMenu, QPushButton, QWidget
 from ...errors import SenError
 from ..layers.made import made_of
 from ..state.observed import follow
+from ..steps.exporting import class_counts, in_numbers
 from ..steps.session import Session
 
-__all__ = ["ObjectButtons"]
+__all__ = ["ObjectButtons", "push_button"]
 
 
 class ObjectButtons(QWidget):
@@ -31,10 +32,12 @@ class ObjectButtons(QWidget):
     def __init__(self, session: Session, viewer: Any) -> None:
         super().__init__()
         self._session, self._viewer = session, viewer
-        self.join = _button("Join by class", "Merge superpixels of one class that touch: objects")
-        self.layers = _button("From a layer", "Take classes from the values of a Labels layer")
-        self.recipe = _button("Save recipe ...", "Save how this was made, for other images")
-        self.apply = _button("Apply to a folder ...", "Do the same to all images of a folder")
+        self.join = push_button(
+            "Join by class", "Merge superpixels of one class that touch: objects"
+        )
+        self.layers = push_button("From a layer", "Take classes from the values of a Labels layer")
+        self.recipe = push_button("Save recipe ...", "Save how this was made, for other images")
+        self.apply = push_button("Apply to a folder ...", "Do the same to all images of a folder")
         self.menu = QMenu(self)
         self.menu.aboutToShow.connect(self.offer)
         self.layers.setMenu(self.menu)
@@ -77,9 +80,8 @@ class ObjectButtons(QWidget):
         self._try(self._join_and_tell)
 
     def _join_and_tell(self) -> None:
-        picking = self._session.picking
-        picking.join()
-        self.told.emit(f"{len(picking.pieces.pieces)} objects and superpixels.")
+        self._session.picking.join()
+        self.told.emit(f"Joined: {in_numbers(class_counts(self._session.picking))}.")
 
     def _try(self, action: Callable[[], object]) -> None:
         try:
@@ -104,7 +106,8 @@ class ObjectButtons(QWidget):
                 self.work.emit(partial(self._session.applying, Path(images), Path(out)))
 
 
-def _button(text: str, tooltip: str) -> QPushButton:
+def push_button(text: str, tooltip: str) -> QPushButton:
+    """Return a button with a tooltip."""
     button = QPushButton(text)
     button.setToolTip(tooltip)
     return button

@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
-    QPushButton,
     QRadioButton,
     QVBoxLayout,
     QWidget,
@@ -28,11 +27,11 @@ from ...io.annotation_file import SUFFIX
 from ..layers.made import is_superpixels
 from ..layers.pick_tools import KEYS, PickTools
 from ..state.observed import follow
-from ..steps.classing import least_certain
+from .certainty import Certainty
 from .class_list import ClassList
 from .export_button import ExportButton
 from .layer_box import LayerBox
-from .object_buttons import ObjectButtons
+from .object_buttons import ObjectButtons, push_button
 from .panel import StepPanel
 from .scroll import hint
 
@@ -44,12 +43,6 @@ PREDICT_AFTER = 60  # ms
 FILES = f"Annotations (*{SUFFIX})"
 LOADED = f"Annotations (*{SUFFIX} *.geojson)"
 ABOUT = "Drag over superpixels to paint them with a class, or to select them; then merge or split."
-
-
-def _button(text: str, tooltip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tooltip)
-    return button
 
 
 class PickPanel(StepPanel):
@@ -75,7 +68,7 @@ class PickPanel(StepPanel):
         self._saver = self._timer(SAVE_AFTER, self._save_now)
         self._predictor = self._timer(PREDICT_AFTER, self.predict.emit)
         self._tools = PickTools(self._picking, self.failed.emit)
-        self.toggle = _button(
+        self.toggle = push_button(
             "Refine", "Work on superpixels with mouse and keys; press again to stop"
         )
         self.toggle.setCheckable(True)
@@ -90,20 +83,20 @@ class PickPanel(StepPanel):
         self._group.addButton(self.paint)
         self._group.addButton(self.select)
         self.actions_ = {
-            "merge": _button("Merge", "Merge the selected superpixels that touch (key M)"),
-            "split": _button("Split", "Split into what it was merged of (key S)"),
-            "undo": _button("Undo", "Take back the last change (Ctrl+Z)"),
-            "redo": _button("Redo", "Do it again (Ctrl+Shift+Z)"),
+            "merge": push_button("Merge", "Merge the selected superpixels that touch (key M)"),
+            "split": push_button("Split", "Split into what it was merged of (key S)"),
+            "undo": push_button("Undo", "Take back the last change (Ctrl+Z)"),
+            "redo": push_button("Redo", "Do it again (Ctrl+Shift+Z)"),
         }
         self.classes = ClassList(self._picking)
-        self.add = _button("Add class", "Add another class")
-        self.give = _button("Paint selected", "Give the selected superpixels the chosen class")
+        self.add = push_button("Add class", "Add another class")
+        self.give = push_button("Paint selected", "Give the selected superpixels the chosen class")
         self.live = QCheckBox("while I paint")
         self.live.setToolTip("Predict again after every stroke, once two classes are painted")
-        self.doubt = _button("Least certain", "Show the superpixel whose class is least certain")
-        self.sure = _button("Confidence", "Show or hide how sure the prediction is")
-        self.saving = _button("Save ...", "Save the classes and the painted examples to a file")
-        self.loading = _button(
+        self.certainty = Certainty(session, self._viewer)
+        self.doubt, self.sure = self.certainty.doubt, self.certainty.sure
+        self.saving = push_button("Save ...", "Save the classes and the painted examples to a file")
+        self.loading = push_button(
             "Load ...", "Load such a file; on another image it serves as examples"
         )
         self.export = ExportButton(session, self._viewer)
@@ -135,8 +128,7 @@ class PickPanel(StepPanel):
             tools.addWidget(button, 3 + place // 2, place % 2)
         tools.addWidget(self.button, 5, 0)
         tools.addWidget(self.live, 5, 1)
-        tools.addWidget(self.doubt, 6, 0)
-        tools.addWidget(self.sure, 6, 1)
+        tools.addWidget(self.certainty, 6, 0, 1, 2)
         tools.addWidget(hint(" · ".join(text for _, _, text in KEYS) + " · 1-9: class"), 7, 0, 1, 2)
         files = QHBoxLayout()
         files.addWidget(self.saving, 1)
@@ -161,8 +153,7 @@ class PickPanel(StepPanel):
             button.clicked.connect(lambda _=False, name=name: self._tools.do(name))
         self.add.clicked.connect(self._add)
         self.give.clicked.connect(lambda: self._tools.paint(self._picking.current))
-        self.doubt.clicked.connect(self._show_doubt)
-        self.sure.clicked.connect(self._show_confidence)
+        self.certainty.failed.connect(self.failed)
         self.saving.clicked.connect(self._ask_save)
         self.loading.clicked.connect(self._ask_load)
         for part in (self.export, self.objects):
@@ -251,25 +242,6 @@ class PickPanel(StepPanel):
                 layers.remove(layer)
 
         QTimer.singleShot(REMOVE_AFTER, remove)
-
-    def _show_doubt(self) -> None:
-        try:
-            label = least_certain(self._picking)
-        except SenError as error:
-            self.failed.emit(str(error))
-            return
-        self._picking.select([label])
-        place = self._picking.centre(label)
-        self._viewer.dims.set_point(range(len(place))[:-2], place[:-2])
-        self._viewer.scene.camera.center = (0, *place[-2:])
-
-    def _show_confidence(self) -> None:
-        overlays = self._picking.overlays
-        layer = None if overlays is None else overlays.helper("confidence")
-        if layer is None:
-            self.failed.emit("nothing is predicted yet: paint two classes and press Predict")
-        else:
-            layer.visible = not layer.visible
 
     def _set_tool(self, tool: Any) -> None:
         self._picking.tool = tool

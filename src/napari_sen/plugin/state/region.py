@@ -89,7 +89,7 @@ def inside_shapes(outlines: list[NDArray[np.float64]], window: Window) -> NDArra
 class LayerMask:
     """The part of a label map that belongs to a part of an image; where it is 0 is outside.
 
-    Parameters
+    Attributes
     ----------
     labels : (*leading, Y, X) array
         Of the image's shape, or of one slice of it.

@@ -50,8 +50,9 @@ class Classifying:
         """Find the class of every superpixel from those that are painted."""
         picked = _picked(settings)
         features, examples, group = self.examples(picked, source, settings, control)
+        borders = self._describe(picked, source, settings, control).borders(group)
         control.progress(0, 1, "classifying")
-        numbers, probability = propagate(self.others + examples, features)
+        numbers, probability = propagate(self.others + examples, features, borders)
         control.progress(1, 1, "classifying")
         message = f"{len(features)} superpixels classified from {len(examples.classes)} painted"
         if len(self.others.classes):

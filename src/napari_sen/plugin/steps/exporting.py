@@ -16,11 +16,12 @@ from ...io.objects import Objects
 from ...io.pixel_size import unit_symbol
 from ...io.table_file import save_table
 from ..layers.made import made_of
+from ..layers.picking import Picking
 from ..layers.whereabouts import Whereabouts, whereabouts
 from ..state.placement import full_resolution
 from .session import Session
 
-__all__ = ["FORMATS", "Format", "export", "objects_shown"]
+__all__ = ["FORMATS", "Format", "class_counts", "export", "in_numbers", "objects_shown"]
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,7 @@ def _table(session: Session, path: Path, overwrite: bool) -> str:
 def _objects(session: Session, path: Path, overwrite: bool) -> str:
     found = objects_shown(session)
     found.save(path, overwrite=overwrite)
-    counts = [f"{count} {name}" for name, count in found.counts().items() if count]
-    what = ", ".join(counts) or f"{len(found)} superpixels"
+    what = in_numbers(found.counts()) or f"{len(found)} superpixels"
     return f"{what} written to {path.name}."
 
 
@@ -110,6 +110,18 @@ FORMATS: dict[str, Format] = {
     "rois": Format("ImageJ (ROI set)", ".zip", _objects),
     "labels": Format("Label image (TIFF)", ".tif", _objects),
 }
+
+
+def class_counts(picking: Picking) -> dict[str, int]:
+    """Return how many pieces there are of each class, painted or predicted."""
+    _, first = np.unique(picking.pieces.table()[1:], return_index=True)
+    counts = np.bincount(picking.leaf_classes()[1:][first], minlength=len(picking.class_names) + 1)
+    return dict(zip(picking.class_names, counts[1:].tolist(), strict=True))
+
+
+def in_numbers(counts: dict[str, int]) -> str:
+    """Return counts for people: "3 nucleus, 12 background"."""
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
 
 
 def export(session: Session, key: str, path: Path, *, overwrite: bool = False) -> str:

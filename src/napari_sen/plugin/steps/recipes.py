@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...errors import ParameterError
+from ...errors import OutputError, ParameterError
 from ...io.recipe_file import Recipe
 from ...learn.classes import Examples
 from ...options import Reading
@@ -97,7 +97,17 @@ def apply_recipe(images: Path, out: Path, cooking: Cooking, control: Control) ->
 
     recipe = recipe_of(cooking, control)
     control.progress(0, 1, "images")
-    found = apply(recipe, images, out, device=cooking.settings.device, progress=control.progress)
+    try:
+        found = apply(
+            recipe, images, out, device=cooking.settings.device, progress=control.progress
+        )
+    except OutputError as error:
+        if "overwrite" not in str(error):
+            raise
+        raise OutputError(
+            f"{out.name} holds results of another recipe, or files of others of the same names: "
+            "choose an empty folder"
+        ) from error
     message = f"{len(found.rows)} images, results in {out.name}"
     if found.failures:
         name, why = next(iter(found.failures.items()))

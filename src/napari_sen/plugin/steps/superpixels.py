@@ -125,7 +125,7 @@ def _tiled(
         execution=settings.execution(step),
     )
     kind = "flat superpixels" if step == "flat" else "superpixels"
-    options = mark("superpixels", extent=source.extent, stored=True)
+    options = mark("superpixels", extent=source.extent, stored=step)
     growth = Growth(goal, "labels", f"{source.name} {kind}", source.placement, options)
     grow(run, growth, control)
     count = f"{run.found()['superpixels']} {kind} ({settings.model_note(source)})"
