@@ -35,7 +35,6 @@ REASONS = {
     "it needs a server",
     "it needs BSDS500",
     "it takes hours",
-    "it writes into the home folder",
     "it needs a graphics card",
 }
 BLOCK = re.compile(
