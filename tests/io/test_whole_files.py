@@ -1,6 +1,8 @@
 """Files that are cut off, sets that are incomplete, and files that hold several images."""
 
 import os
+import subprocess
+import sys
 import uuid
 
 import numpy as np
@@ -209,3 +211,14 @@ def test_a_group_and_a_tensor_are_images(tmp_path):
     np.testing.assert_array_equal(
         open_image(torch.arange(6).reshape(2, 3)).data, [[0, 1, 2], [3, 4, 5]]
     )
+
+
+def test_what_tifffile_says_of_a_damaged_file_is_not_printed(tmp_path):
+    """In a process of its own: pytest listens to every library."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((9, 20, 30), np.uint8))
+    path.write_bytes(path.read_bytes()[:3000])
+    code = f"import napari_sen.io.read as r; r.read_image({str(path)!r})"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stderr.startswith("Traceback")
+    assert "is cut off after" in found.stderr.splitlines()[-1]

@@ -30,6 +30,8 @@ _GDAL_NODATA = 42113
 
 
 log = logging.getLogger("napari_sen")
+# What is wrong with a file is said once, by us; who listens to tifffile still hears it.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _LARGE_PIECE = 256 * 2**20  # bytes that one read of a tile may cost without a word
 
