@@ -259,7 +259,7 @@ def outlines(whole):
     return whole / "a.geojson", labels
 
 
-@fuzzed()
+@fuzzed(300)
 @given(damage=bytes_damage() | json_damage() | kind_damage())
 def test_outlines(outlines, tmp_path, capfd, damage):
     path = fresh(outlines[0], tmp_path / "a.geojson")
@@ -279,7 +279,7 @@ def recipe(whole):
     return whole / "recipe.json"
 
 
-@fuzzed()
+@fuzzed(300)
 @given(damage=bytes_damage() | json_damage() | kind_damage())
 def test_recipes(recipe, tmp_path, capfd, damage):
     path = fresh(recipe, tmp_path / "recipe.json")
