@@ -142,3 +142,8 @@ def test_an_array_beyond_the_memory_is_refused_by_name():
     require_memory((10, 10), np.uint8, "a.tif")
     with pytest.raises(ImageError, match=r"a\.tif has \(10000000, 10000000\) pixels of uint16"):
         require_memory((10**7, 10**7), np.uint16, "a.tif")
+
+
+def test_sizes_beyond_what_can_be_counted_are_refused_in_one_sentence():
+    with pytest.raises(ImageError, match="which fit in no memory: it is damaged"):
+        require_memory((10**400, 10**400), np.uint8, "it")

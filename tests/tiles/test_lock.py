@@ -219,10 +219,12 @@ def test_a_list_of_labels_that_somebody_holds_is_not_waited_for_without_end(tmp_
         raise AssertionError("it was not held")
 
 
-def test_what_is_no_lock_file_is_no_lock(tmp_path):
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["a pipe", "a folder"])
+def test_what_is_no_lock_file_is_no_lock(tmp_path, make):
+    """A pipe would wait for ever if it were opened as a file."""
     folder = tmp_path / "a.partial"
     make_folder(folder)
-    os.mkfifo(folder / LOCK)  # would wait for ever if it were opened as a file
+    make(folder / LOCK)
     check_free(folder)
-    with pytest.raises(OSError, match="No such device"):
+    with pytest.raises(OutputError, match=r"cannot lock .*: remove its file lock"):
         Lock(folder)

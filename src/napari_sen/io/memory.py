@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..errors import ImageError
+from ..params import shown
 from ..processors import GROUPS, GROUPS_ROOT, own_groups
 
 __all__ = [
@@ -43,6 +44,7 @@ _GROUP_FILES = {
     1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     2: ("memory.max", "memory.current", "inactive_file"),
 }
+_MOST = 1 << 62  # bytes that a machine can count
 _NETWORK_PIXEL = 420  # bytes a pixel of one pass
 NETWORK_BLOCK = 700_000_000  # bytes of one block
 
@@ -155,6 +157,11 @@ def machine_memory(info: Path = Path("/proc/meminfo")) -> int | None:
 def require_memory(shape: Sequence[int], dtype: DTypeLike, what: str) -> None:
     """Raise ImageError if an array of this shape and dtype is larger than the free memory."""
     wanted, there = math.prod(shape) * np.dtype(dtype).itemsize, available_memory()
+    if wanted >= _MOST:
+        raise ImageError(
+            f"{what} claims {shown(tuple(shape))} pixels, which fit in no memory: it is damaged; "
+            "get it anew"
+        )
     if there is not None and wanted > there:
         raise ImageError(
             f"{what} has {tuple(shape)} pixels of {np.dtype(dtype)}, {wanted / 1e9:.1f} GB, and "

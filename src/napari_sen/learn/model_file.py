@@ -128,8 +128,9 @@ def read_metadata(path: Path) -> dict[str, Any]:
             raise ModelError(f"{path}: {key} is missing or no {_JSON[kind]}: {REMEDY}")
     if metadata["precision"] not in TYPES:
         raise ModelError(f"{path}: precision is {shown(metadata['precision'])}: {REMEDY}")
-    if not all(isinstance(entry, dict) for entry in metadata["data_sets"]):
-        raise ModelError(f"{path}: data_sets holds what is no object: {REMEDY}")
+    for entry in metadata["data_sets"]:
+        if not (isinstance(entry, dict) and isinstance(entry.get("name", ""), str)):
+            raise ModelError(f"{path}: data_sets holds {shown(entry)}, no named object: {REMEDY}")
     return metadata
 
 

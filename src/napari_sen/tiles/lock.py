@@ -93,6 +93,11 @@ class Lock:
             if os.path.lexists(self.folder):
                 raise
             return False
+        except OSError as error:  # a pipe, a folder, or a device in its place
+            raise OutputError(
+                f"cannot lock {self.folder} ({error.strerror}): remove its file {LOCK}, or choose "
+                "another output"
+            ) from error
         if self._is_taken():
             return True
         self._file.close()
