@@ -17,7 +17,7 @@ from napari_sen.params import ContourParams, PseudoLabelParams, SegmentParams
 from napari_sen.plugin.layers.made import made_of
 from napari_sen.plugin.steps.session import Session
 
-MODEL = "natural-lean"
+MODEL = "natural"
 NUMBER = 40
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
