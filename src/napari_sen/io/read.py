@@ -151,6 +151,7 @@ _DAMAGE = (
     NotImplementedError,
     ArithmeticError,
     struct.error,
+    AssertionError,  # tifffile
     RuntimeError,  # tifffile, imagecodecs, numcodecs
     zlib.error,
 )
