@@ -1,6 +1,6 @@
 r"""Teach the lean network what a model knows: regression on the model's unit vectors.
 
-    python benchmarks/distil.py BSDS500/images/train VOC --teacher natural \
+    python benchmarks/distil.py BSDS500/images/train VOC --teacher natural-full \
         -o natural.safetensors --folder WORK [--resume]
     python benchmarks/distil.py --microscopy MICROSCOPY --teacher microscopy \
         --start natural.safetensors -o microscopy.safetensors --folder WORK [--resume]
