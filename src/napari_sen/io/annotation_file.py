@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..disk import atomic, read_plain, refused
 from ..errors import ImageError, OutputError
 from ..learn.classes import Examples
+from .refusals import told
 
 __all__ = ["SUFFIX", "Annotation", "digest_of", "load_annotation", "save_annotation"]
 
@@ -104,21 +105,11 @@ def load_annotation(path: str | PathLike[str]) -> Annotation:
         If the file is missing, damaged, or no annotation.
     """
     path = Path(path)
-    try:
+    with told("the annotation", path, ImageError, ours=ImageError):
         content = json.loads(read_plain(path, LARGEST))
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise ImageError(f"it is not of the format {FORMAT!r}")
         return _read(content)
-    except FileNotFoundError as error:
-        raise ImageError(f"cannot read the annotation {path}: there is no such file") from error
-    except ImageError as error:
-        raise ImageError(f"cannot read the annotation {path}: {error}") from error
-    except OSError as error:
-        raise ImageError(f"cannot read the annotation {path}: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        raise ImageError(
-            f"cannot read the annotation {path}: it is damaged ({type(error).__name__})"
-        ) from error
 
 
 def _read(content: dict[str, Any]) -> Annotation:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ..disk import atomic, read_plain, refused
 from ..errors import ImageError, OutputError
+from .refusals import told
 
 __all__ = ["Shape", "read_geojson", "write_geojson"]
 
@@ -119,23 +120,13 @@ def read_geojson(path: str | PathLike[str]) -> list[Shape]:
         If the file is missing, too large, damaged, or holds no polygon.
     """
     path = Path(path)
-    try:
+    damaged = "it is no GeoJSON, or damaged ({})"
+    with told("the outlines", path, ImageError, ours=ImageError, damaged=damaged):
         text = read_plain(path, LARGEST)
         shapes = list(_shapes(json.loads(text, parse_constant=_no_number)))
         if not shapes:
             raise ImageError("it holds no polygon")
-    except FileNotFoundError as error:
-        raise ImageError(f"cannot read the outlines {path}: there is no such file") from error
-    except ImageError as error:
-        raise ImageError(f"cannot read the outlines {path}: {error}") from error
-    except OSError as error:
-        raise ImageError(f"cannot read the outlines {path}: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        raise ImageError(
-            f"cannot read the outlines {path}: it is no GeoJSON, or damaged "
-            f"({type(error).__name__})"
-        ) from error
-    return shapes
+        return shapes
 
 
 def _no_number(text: str) -> float:

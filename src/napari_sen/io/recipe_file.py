@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from ..disk import atomic, read_plain, refused
-from ..errors import ImageError, OutputError, ParameterError, SenError
+from ..errors import ImageError, OutputError, ParameterError
 from ..learn.classes import Examples
 from ..options import Reading
 from ..params import SegmentParams, require_texts, shown
 from .atomic import check_output
+from .refusals import told
 
 __all__ = ["Recipe"]
 
@@ -136,18 +137,8 @@ class Recipe:
         """
         if not isinstance(path, str | PathLike):
             raise ParameterError(f"a recipe is given by its path, got {shown(path)}")
-        try:
+        with told("the recipe", path, ParameterError):
             return _read(json.loads(read_plain(Path(path), LARGEST)))
-        except FileNotFoundError as error:
-            raise ParameterError(f"cannot read the recipe {path}: there is no such file") from error
-        except SenError as error:
-            raise ParameterError(f"cannot read the recipe {path}: {error}") from error
-        except OSError as error:
-            raise ParameterError(f"cannot read the recipe {path}: {error.strerror}") from error
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-            raise ParameterError(
-                f"cannot read the recipe {path}: it is damaged ({type(error).__name__})"
-            ) from error
 
 
 def _read(content: Any) -> Recipe:
