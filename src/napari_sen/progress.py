@@ -11,7 +11,7 @@ from typing import Any
 
 from .errors import ParameterError
 
-__all__ = ["Progress", "check_progress", "part", "report"]
+__all__ = ["Progress", "check_progress", "duration", "part", "report"]
 
 Progress = Callable[[int, int, str], None]
 
@@ -45,3 +45,8 @@ def part(progress: Progress | None, index: int, count: int) -> Progress | None:
     if progress is None or count == 1:
         return progress
     return lambda done, total, stage: progress(index * total + done, count * total, stage)
+
+
+def duration(seconds: float) -> str:
+    """Return a time that is left in words, as exactly as one wants to know it."""
+    return f"{max(round(seconds), 1)} s" if seconds < 90 else f"{round(seconds / 60)} min"

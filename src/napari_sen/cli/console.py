@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from ..progress import duration
+
 __all__ = ["Reporter", "columns", "table"]
 
 LINE_EVERY = 30.0  # seconds between two lines of progress where no terminal listens
@@ -156,10 +158,8 @@ class _Handler(logging.Handler):
 
 
 def _duration(seconds: float) -> str:
-    """Return a time in words, as exactly as one wants to know it."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    """Return a time in words; the shell is where work takes hours."""
+    return duration(seconds) if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def columns(rows: Sequence[Mapping[str, str]]) -> str:

@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -37,12 +37,10 @@ from ..io.picture import read_picture
 from ..io.read import read_image
 from ..params import Params, param, require, shown
 from ..pipeline.features import Scene
-from .peers import FRAGMENT, absorb_fragments
+from .peers import FRAGMENT, Cut, absorb_fragments
 from .settings import CHOSEN, Contender
 
 __all__ = ["ExternalSettings", "digests", "external", "prepare"]
-
-Cut = Callable[[float], NDArray[Any]]
 
 NAMED = re.compile(r"(?P<name>\w[\w.-]*)=(?P<command>.+)", re.S)
 PLACE = re.compile(r"\{(?P<what>\w+)(?:\.(?P<form>\w+))?\}")

@@ -22,7 +22,7 @@ from ..pipeline.plan import scenes
 from ..pipeline.trees import scene_tree
 from . import external
 from .datasets import Item
-from .peers import PEERS, check_installed
+from .peers import PEERS, Cut, check_installed
 from .settings import Contender, contender
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ __all__ = [
 ]
 
 _P = TypeVar("_P", bound=Params)
-Cut = Callable[[float], NDArray[Any]]
 Method = Callable[[Item], Cut]
 
 OWN: Mapping[str, str] = {

@@ -27,7 +27,7 @@ from .settings import (
     WatershedSettings,
 )
 
-__all__ = ["PEERS", "Peer", "absorb_fragments", "check_installed"]
+__all__ = ["FRAGMENT", "PEERS", "Cut", "Peer", "absorb_fragments", "check_installed"]
 
 Cut = Callable[[float], NDArray[Any]]
 

@@ -24,6 +24,7 @@ from .place import is_remote
 __all__ = [
     "IMAGE_SUFFIXES",
     "ImageFile",
+    "images_in",
     "in_memory",
     "open_image",
     "read_image",
@@ -37,6 +38,15 @@ _TIFF = (
     ".tif", ".tiff", ".btf", ".tf2", ".tf8", ".svs", ".ndpi", ".scn", ".qptiff", ".bif", ".lsm"
 )  # fmt: skip
 IMAGE_SUFFIXES = (*_PICTURES, *_TIFF, ".npy", ".zarr")
+
+
+def images_in(folder: Path) -> list[Path]:
+    """Return the image files of a folder, sorted by name, without hidden ones."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    )
 
 
 def read_image(

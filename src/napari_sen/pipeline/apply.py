@@ -23,11 +23,11 @@ from ..disk import replace as move
 from ..errors import Cancelled, OutputError, ParameterError, SenError
 from ..io.atomic import check_folder
 from ..io.objects import OBJECTS_OUT, Objects, check_objects_out
-from ..io.read import IMAGE_SUFFIXES
+from ..io.read import IMAGE_SUFFIXES, images_in
 from ..io.recipe_file import Recipe
 from ..io.table_file import save_table
 from ..params import require_texts, shown
-from ..progress import Progress, check_progress, report
+from ..progress import Progress, check_progress, duration, report
 from ..tiles.journal import Journal
 from ..tiles.lock import Lock
 from ..tiles.raster import stamp
@@ -95,11 +95,7 @@ def images_of(folder: str | PathLike[str] | Iterable[Any]) -> list[Path]:
         return [place]
     if not place.is_dir():
         raise ParameterError(f"there is no folder {place}: check the path")
-    found = sorted(
-        path
-        for path in place.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    )
+    found = images_in(place)
     if not found:
         raise ParameterError(
             f"{place} holds no image: they end in {' '.join(IMAGE_SUFFIXES)}, and folders in it "
@@ -236,7 +232,10 @@ class _Batch:
                     failures[path.name] = row["message"]
                 left = (time.monotonic() - began) / (done + 1) * (len(todo) - done - 1)
                 log.info(
-                    "%s: %s%s", path.name, _told(row), f", about {_time(left)} left" if left else ""
+                    "%s: %s%s",
+                    path.name,
+                    _told(row),
+                    f", about {duration(left)} left" if left else "",
                 )
             report(progress, count, count, "images")
         finally:
@@ -314,7 +313,3 @@ def _told(row: dict[str, Any]) -> str:
     if row["status"] == "failed":
         return f"failed: {row['message']}"
     return f"{row['objects']} objects in {row['seconds']:.1f} s"
-
-
-def _time(seconds: float) -> str:
-    return f"{max(round(seconds), 1)} s" if seconds < 90 else f"{round(seconds / 60)} min"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..core.features import check_planes
 from ..errors import DataError, ImageError
-from ..io.read import IMAGE_SUFFIXES
+from ..io.read import images_in
 from ..learn.dataset import TrainingImage
 from ..learn.model import Model
 from ..learn.recipes import make_recipe
@@ -242,11 +242,7 @@ def _expand(images: Any) -> list[tuple[Any, bool]]:
     result: list[tuple[Any, bool]] = []
     for image in many:
         if isinstance(image, str | os.PathLike) and _is_plain_folder(Path(image)):
-            inner = sorted(Path(image).iterdir())
-            result += [
-                (path, False) for path in inner
-                if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-            ]  # fmt: skip
+            result += [(path, False) for path in images_in(Path(image))]
         else:
             result.append((image, True))
     return result

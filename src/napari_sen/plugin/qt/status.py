@@ -15,6 +15,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from ...progress import duration
+
 __all__ = ["StatusPanel", "in_words"]
 
 # What the stages of the work are called in the window.
@@ -119,9 +121,7 @@ class StatusPanel(QWidget):
         if elapsed < 1 or done <= before or total <= done:
             return ""
         seconds = elapsed * (total - done) / (done - before)
-        if seconds < 90:
-            return f" about {max(round(seconds), 1)} s left"
-        return f" about {round(seconds / 60)} min left"
+        return f" about {duration(seconds)} left"
 
     def stopping(self) -> None:
         """Show that Cancel or Stop was heard, until the work has ended."""
