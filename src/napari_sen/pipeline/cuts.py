@@ -52,21 +52,21 @@ class TreeSuperpixels(Product):
 
     Attributes
     ----------
-    wanted : SegmentParams
-        How many superpixels there are to be, or the level of the cut.
+    cuts : tuple of SegmentParams
+        How many superpixels each cut of the tree is to have, or its level.
     tree : TreeSettings
         How the leaves are made and merged.
     reach : float or None
         Pixels around a tile in which leaves are merged with its own; None: enough, and slices of
         up to a million leaves are merged as a whole.
-    stack : tuple of SegmentParams
-        Where several granularities are wanted, of one tree: the first axis of the result.
+    is_stack : bool
+        Whether the cuts lie along a first axis of the result; else there is one.
     """
 
-    wanted: SegmentParams
+    cuts: tuple[SegmentParams, ...]
     tree: TreeSettings
     reach: float | None = None
-    stack: tuple[SegmentParams, ...] = ()
+    is_stack: bool = False
 
     name = "superpixels of the tree"
     usual_halo = LEAF_HALO
@@ -74,14 +74,10 @@ class TreeSuperpixels(Product):
 
     def identity(self) -> dict[str, Any]:
         """Return all that the labels depend on beside image and model."""
-        mine = {"wanted": self.wanted.to_dict(), "tree": asdict(self.tree), "reach": self.reach}
-        more = {"stack": [each.to_dict() for each in self.stack]} if self.stack else {}
+        cuts = [each.to_dict() for each in self.cuts]
+        mine = {"wanted": cuts[0], "tree": asdict(self.tree), "reach": self.reach}
+        more = {"stack": cuts} if self.is_stack else {}
         return super().identity() | mine | more
-
-    @property
-    def cuts(self) -> tuple[SegmentParams, ...]:
-        """What each cut of the tree is to be."""
-        return self.stack or (self.wanted,)
 
     def rule(self, image: Image) -> CountRule:
         """Return how many leaves a slice gets, by its number of pixels inside."""
@@ -101,10 +97,11 @@ class TreeSuperpixels(Product):
         totals = [each[-1] for each in firsts]
         target = work.target(
             None, label_dtype(max(totals)), common.grid,
-            n_labels=totals if self.stack else totals[0], stack=len(self.stack),
+            n_labels=totals if self.is_stack else totals[0],
+            stack=len(self.cuts) if self.is_stack else 0,
         )  # fmt: skip
-        task = partial(_relabel_tile, leaves, target, firsts, bool(self.stack))
-        where = None if self.stack else common.where
+        task = partial(_relabel_tile, leaves, target, firsts, self.is_stack)
+        where = None if self.is_stack else common.where
         yield from work.pieces("labels", task, common.n_tiles, where=where)
         yield from work.finish(target)
         return target
@@ -190,7 +187,7 @@ class TreeSuperpixels(Product):
 
     def found(self, result: Any) -> dict[str, Any]:
         """Return the number of superpixels made, of each granularity."""
-        if self.stack and isinstance(result, np.ndarray):
+        if self.is_stack and isinstance(result, np.ndarray):
             return {"superpixels": [superpixels_found(each)["superpixels"] for each in result]}
         return superpixels_found(result)
 

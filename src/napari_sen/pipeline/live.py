@@ -136,7 +136,7 @@ class _Forests(TreeSuperpixels):
             regions.append(graph)
             linkages.append(merge_regions(graph, kept, work.progress))
         yield Step(image.n_slices, image.n_slices, "merging")
-        count = segment_count(self.wanted, image)
+        count = segment_count(self.cuts[0], image)
         return Forest(
             np.asarray(leaves.growths[0].target.array),  # type: ignore[attr-defined]
             tuple(np.concatenate([[0], np.cumsum(seeds.counts)]).tolist()),
@@ -195,7 +195,7 @@ def forest(
     run = superpixel_run(image, params, model=model, reading=reading, execution=Execution(device))
     asked = run.product
     assert isinstance(asked, TreeSuperpixels)
-    run.product = _Forests(wanted=asked.wanted, tree=asked.tree)
+    run.product = _Forests(cuts=asked.cuts, tree=asked.tree)
     run.run(progress)
     found: Forest = run.result()
     return found

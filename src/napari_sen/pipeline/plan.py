@@ -114,9 +114,9 @@ def superpixel_run(
     >>> run.result().shape
     (300, 200)
     """
-    stack: tuple[SegmentParams, ...] = ()
-    if not isinstance(params, SegmentParams):
-        stack, params = tuple(params), params[0]
+    is_stack = not isinstance(params, SegmentParams)
+    cuts = (params,) if isinstance(params, SegmentParams) else tuple(params)
+    params = cuts[0]
     tree = tree or tree_of(params)
     opened = _opened(image, reading, execution, "superpixels", _weighs(model, params))
     chosen = choose_compared(
@@ -126,7 +126,7 @@ def superpixel_run(
     kind = kind_for(chosen, opened.kind)
     product: Superpixels | TreeSuperpixels
     if params.method == "snic":
-        if stack:
+        if is_stack:
             raise ParameterError(
                 "several granularities are cuts of one tree: leave method='snic' out, or ask for "
                 "one of them"
@@ -134,9 +134,9 @@ def superpixel_run(
         product = Superpixels(params, kind, tile=execution.tile, halo=halo)
     else:
         product = TreeSuperpixels(
-            params, tree.tree(kind), reach, stack, tile=execution.tile, halo=halo
+            cuts, tree.tree(kind), reach, is_stack, tile=execution.tile, halo=halo
         )
-    for each in stack or [params]:
+    for each in cuts:
         check_count(each, opened)
     run = _run(product, opened, chosen, execution)
     if opened.mask is None:
