@@ -80,3 +80,11 @@ def test_superpixels_alone(shell):
     assert bad.returncode == 2
     assert len(bad.stderr.strip().splitlines()) <= 2
     assert "p.geojson" not in shell.names()
+
+
+def test_a_recipe_of_two_granularities_is_refused(shell):
+    """The level would win over the size in silence."""
+    done = shell("recipe", "-o", "recipe.json", "--size", 9, "--level", 3)
+    assert done.returncode == 2
+    assert "give only one of --n-segments, --size and --level" in done.stderr
+    assert "recipe.json" not in shell.names()

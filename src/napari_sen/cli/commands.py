@@ -13,7 +13,6 @@ import numpy as np
 
 from ..core.boundaries import mark_boundaries
 from ..core.pca import pca_rgb
-from ..errors import ParameterError
 from ..io.atomic import check_folder
 from ..io.write import IMAGE_OUT, LABELS_OUT, PICTURE_OUT, write_image, write_labels, write_picture
 from ..options import Reading
@@ -24,18 +23,14 @@ from ..pipeline.plan import colour_run, contour_run, embedding_run, superpixel_r
 from .console import Reporter
 from .images import Loaded, check_fit, check_outputs, load
 from .job import Extra, Job, Writing, device_name, write_each
-from .options import chosen, given_params
+from .options import chosen, given_params, granularity_asked
 
 __all__ = ["contours", "embed", "pseudo_labels", "segment"]
-
-GRANULARITIES = ("n_segments", "size", "level")
 
 
 def segment(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Image to superpixels."""
-    asked = {name: getattr(args, name) for name in GRANULARITIES if hasattr(args, name)}
-    if len(asked) > 1:
-        raise ParameterError("give only one of --n-segments, --size and --level")
+    asked = granularity_asked(args)
     is_stack = any(isinstance(value, list) for value in asked.values())
     if is_stack:
         for name in asked:

@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from ..errors import Cancelled, ParameterError, WorkError
+from ..errors import Cancelled, WorkError
 from ..io.atomic import check_output
 from ..io.objects import check_objects_out
 from ..io.recipe_file import Recipe
@@ -14,7 +14,7 @@ from ..options import Reading
 from ..params import SegmentParams
 from .console import Reporter
 from .job import write_each
-from .options import chosen
+from .options import chosen, granularity_asked
 
 __all__ = ["apply", "export", "recipe"]
 
@@ -55,9 +55,8 @@ def export(args: Namespace, reporter: Reporter) -> dict[str, Any]:
 
 def recipe(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Parameters and annotated images to a recipe."""
+    granularity_asked(args)
     given = chosen(args, SegmentParams)
-    if {"n_segments", "size"} <= given.keys():
-        raise ParameterError("give either --n-segments or --size, not both")
     inputs = [path for pair in args.teach for path in pair]
     check_output(args.output, suffixes=(".json",), inputs=inputs, overwrite=args.overwrite)
     spacing = None if args.spacing is None else tuple(args.spacing)

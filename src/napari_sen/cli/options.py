@@ -8,9 +8,12 @@ from dataclasses import Field, fields
 from functools import partial
 from typing import Any, TypeVar
 
+from ..errors import ParameterError
 from ..params import Params
 
-__all__ = ["add_params", "chosen", "given_params"]
+__all__ = ["add_params", "chosen", "given_params", "granularity_asked"]
+
+GRANULARITIES = ("n_segments", "size", "level")
 
 _P = TypeVar("_P", bound=Params)
 
@@ -50,6 +53,20 @@ def chosen(args: argparse.Namespace, kind: type[Params], prefix: str = "") -> di
     values = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
     kind(**values)
     return values
+
+
+def granularity_asked(args: argparse.Namespace) -> dict[str, Any]:
+    """Return how many superpixels, how large ones, or which level is asked for, if any is.
+
+    Raises
+    ------
+    ParameterError
+        If more than one is.
+    """
+    asked = {name: getattr(args, name) for name in GRANULARITIES if hasattr(args, name)}
+    if len(asked) > 1:
+        raise ParameterError("give only one of --n-segments, --size and --level")
+    return asked
 
 
 def given_params(args: argparse.Namespace, kind: type[_P], prefix: str = "") -> _P:
