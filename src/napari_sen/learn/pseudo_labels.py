@@ -1,4 +1,4 @@
-"""Pseudo-labels: colour superpixels at many scales and compactnesses (METHOD section 3)."""
+"""Pseudo-labels: colour superpixels at many scales and compactnesses."""
 
 from __future__ import annotations
 
