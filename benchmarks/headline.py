@@ -19,6 +19,7 @@ NAMES = {
     "slic": "scikit-image SLIC",
     "seeds": "OpenCV SEEDS",
     "lsc": "OpenCV LSC",
+    "higra-area": "higra, watershed by area",
     "higra-volume": "higra, watershed by volume",
     "snic": "SNIC on colour",
     "snic-smooth": "SNIC on smoothed colour",

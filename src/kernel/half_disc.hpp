@@ -10,6 +10,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <vector>
@@ -37,11 +38,25 @@ struct HalfDiscProblem {
 template <int Bins>
 class HalfDisc {
     static constexpr int kLanes = Bins + 4;
+    using Units = std::array<uint16_t, kLanes>;
 
   public:
     explicit HalfDisc(const HalfDiscProblem &p)
         : p_(p), stride_((p.x + 2 * p.radius + 1) * kLanes), rows_(2 * p.radius + 1),
-          sums_(size_t(rows_ * stride_)) {}
+          sums_(size_t(rows_ * stride_)), units_(16 * (Bins - 1) + 1), runs_(p.runs),
+          ends_(p.runs.size()) {
+        for (size_t code = 0; code < units_.size(); ++code) {
+            const size_t bin = code >> 4, part = code & 15;
+            units_[code][Bins] = 16;
+            units_[code][bin] = uint16_t(16 - part);
+            if (part) units_[code][bin + 1] = uint16_t(part);
+        }
+        // One sector after the other: its sum stays in registers.
+        std::stable_sort(runs_.begin(), runs_.end(),
+                         [](const Run &a, const Run &b) { return a.sector < b.sector; });
+        for (const Run &run : runs_) ++after_[run.sector];
+        for (int s = 1; s < 2 * kOrientations; ++s) after_[s] += after_[s - 1];
+    }
 
     // Add weight * chi-square to out (ceil(y / step), ceil(x / step), kOrientations). `poll(rows)` may throw to stop.
     template <typename Poll>
@@ -52,9 +67,10 @@ class HalfDisc {
                 fill(y + p_.radius);
             else
                 clear(y + p_.radius);
-            if (y % p_.step == 0)
-                for (int64_t x = 0; x < p_.x; x += p_.step, out += kOrientations)
-                    compare(y, x, out);
+            if (y % p_.step == 0) {
+                find_ends(y);
+                for (int64_t x = 0; x < p_.x; x += p_.step, out += kOrientations) compare(x, out);
+            }
             if ((y & 0x1f) == 0) poll(y);
         }
     }
@@ -70,25 +86,37 @@ class HalfDisc {
         uint16_t *at = row(y);
         std::fill_n(at, (p_.radius + 1) * kLanes, uint16_t(0));
         at += p_.radius * kLanes;
+        Units sum{};
         for (int64_t x = 0; x < p_.x; ++x, at += kLanes) {
-            std::copy_n(at, kLanes, at + kLanes);
             const uint16_t code = p_.codes[y * p_.x + x];
-            if (code == kOutside) continue;
-            at[kLanes + Bins] = uint16_t(at[kLanes + Bins] + 16);
-            const int bin = code >> 4, part = code & 15;
-            at[kLanes + bin] = uint16_t(at[kLanes + bin] + 16 - part);
-            if (part) at[kLanes + bin + 1] = uint16_t(at[kLanes + bin + 1] + part);
+            if (code != kOutside) {
+                const Units &more = units_[code];
+                for (int b = 0; b < kLanes; ++b) sum[b] = uint16_t(sum[b] + more[b]);
+            }
+            std::copy_n(sum.data(), kLanes, at + kLanes);
         }
         for (int64_t i = 0; i < p_.radius; ++i, at += kLanes) std::copy_n(at, kLanes, at + kLanes);
     }
 
-    void compare(int64_t y, int64_t x, float *out) {
-        uint16_t sector[2 * kOrientations][kLanes] = {};
-        for (const Run &run : p_.runs) {
-            const uint16_t *line = row(y + run.dy) + (x + p_.radius) * kLanes;
-            const uint16_t *from = line + run.first * kLanes, *to = line + (run.last + 1) * kLanes;
-            for (int b = 0; b < kLanes; ++b)
-                sector[run.sector][b] = uint16_t(sector[run.sector][b] + to[b] - from[b]);
+    // Where the sums of every run begin and end for the first pixel of row y.
+    void find_ends(int64_t y) {
+        for (size_t i = 0; i < runs_.size(); ++i) {
+            const uint16_t *line = row(y + runs_[i].dy) + p_.radius * kLanes;
+            ends_[i] = {line + runs_[i].first * kLanes, line + (runs_[i].last + 1) * kLanes};
+        }
+    }
+
+    void compare(int64_t x, float *out) {
+        uint16_t sector[2 * kOrientations][kLanes];
+        const int64_t along = x * kLanes;
+        for (int64_t s = 0, i = 0; s < 2 * kOrientations; ++s) {
+            uint16_t sum[kLanes] = {};
+            for (; i < after_[s]; ++i) {
+                const uint16_t *from = ends_[size_t(i)].from + along;
+                const uint16_t *to = ends_[size_t(i)].to + along;
+                for (int b = 0; b < kLanes; ++b) sum[b] = uint16_t(sum[b] + to[b] - from[b]);
+            }
+            std::copy_n(sum, kLanes, sector[s]);
         }
         int32_t half[2][kLanes] = {};
         for (int s = 0; s < 2 * kOrientations; ++s)
@@ -136,9 +164,17 @@ class HalfDisc {
         return 0.5f * ((lane[0] + lane[1]) + (lane[2] + lane[3]));
     }
 
+    struct Ends {
+        const uint16_t *from, *to;
+    };
+
     const HalfDiscProblem &p_;
     const int64_t stride_, rows_;
     std::vector<uint16_t> sums_;
+    std::vector<Units> units_;               // what a pixel of each code adds to a histogram
+    std::vector<Run> runs_;                  // by sector
+    std::vector<Ends> ends_;                 // of runs_
+    int64_t after_[2 * kOrientations] = {};  // the first run beyond each sector
 };
 
 // 12 or 28 bins: with their counts, histograms of 32 or 64 bytes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -226,6 +227,7 @@ def _bin_codes(
     return codes
 
 
+@lru_cache(maxsize=16)
 def _disc_runs(radius: int) -> NDArray[np.int32]:
     """Return the disc without its centre as runs (dy, first dx, last dx, sector), (n, 4)."""
     runs: list[list[int]] = []
@@ -240,4 +242,6 @@ def _disc_runs(radius: int) -> NDArray[np.int32]:
                 runs[-1][2] = dx
             else:
                 runs.append([dy, dx, dx, sector])
-    return np.array(runs, dtype=np.int32)
+    result = np.array(runs, dtype=np.int32)
+    result.flags.writeable = False
+    return result

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import ModelError, ParameterError
@@ -54,7 +55,8 @@ def choose_model(
         raise ModelError("an embedding needs a model: pass model='auto', a name or a file")
     if model is None and device in ("auto", "cpu"):
         return None  # without torch, which takes a second to import
-    from ..learn.model import Model, load_model, resolve_device
+    from ..learn.model import Model, resolve_device
+    from ..learn.registry import find_model
 
     resolve_device(device)
     if model is None:
@@ -64,7 +66,17 @@ def choose_model(
     if model == "auto":
         log.info("model: %s (chosen by model='auto')", kind)
         model = kind
-    return load_model(model)
+    path = find_model(model)
+    about = path.stat()
+    return _remembered(path, about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(maxsize=4)
+def _remembered(path: Path, _changed: int, _size: int) -> Model:
+    """Return the model in a file, read once; another file of this name is another model."""
+    from ..learn.model import load_model
+
+    return load_model(path)
 
 
 def choose_compared(
