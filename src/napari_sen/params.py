@@ -52,6 +52,7 @@ MODEL_KINDS: Mapping[str, Kind] = {
     "natural": "natural",
     "natural-full": "natural",
     "microscopy": "microscopy",
+    "microscopy-lean": "microscopy",
 }
 Suited: TypeAlias = Mapping[str, Mapping[str, float]]
 

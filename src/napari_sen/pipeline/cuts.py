@@ -40,7 +40,7 @@ FINE_PER_SEGMENT = 5  # leaves for each superpixel wanted, where that is the lar
 # How far around a tile leaves are merged: diameters of a superpixel, and leaves that the walk sees
 # beside (docs/explanation/decisions/045).
 DIAMETERS = 6.0
-LEAVES = 13.0
+LEAVES = {2: 40.0, 3: 20.0}  # by number of spatial axes
 WHOLE = 1_000_000  # leaves of a slice that are merged as a whole: half a gigabyte
 MOST = 2 * WHOLE  # leaves around a tile
 _PER_LEAF = 32  # bytes of every leaf of a slice, where tiles are merged
@@ -182,7 +182,9 @@ class TreeSuperpixels(Product):
             ]
             diameters = [mean_diameter(pixels, number, spacing) for number in numbers]
             largest = max(diameters, default=leaf * FINE_PER_SEGMENT)
-            reach = DIAMETERS * largest + (LEAVES * leaf if self.tree.merging.walk_weight else 0)
+            reach = DIAMETERS * largest
+            if self.tree.merging.walk_weight:
+                reach += LEAVES[image.n_spatial] * leaf
         return tuple(math.ceil(reach * min(spacing) / size) for size in spacing)
 
     def found(self, result: Any) -> dict[str, Any]:

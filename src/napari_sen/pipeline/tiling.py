@@ -16,9 +16,9 @@ __all__ = ["HALO", "LEAF_HALO", "check_tiles", "planned_tiles", "settle_tiles"]
 # Seed spacings that a tile sees around its core, by number of spatial axes: with 6 (5 in 3-D) at
 # least 99.9 % of the labels are those of the whole (decision 010).
 HALO = {2: 6.0, 3: 5.0}
-# The same of leaves, whose trees turn on single ones: photographs in tiles of 96 px need 12 for
-# 99.9 % of the labels (decision 045).
-LEAF_HALO = {2: 12.0, 3: 8.0}
+# The same of leaves, whose trees turn on single ones: mosaics of photographs need 20 for 99.9 % of
+# the superpixels (decision 045).
+LEAF_HALO = {2: 20.0, 3: 8.0}
 
 _LARGEST = 1 << 25  # px of a tile with its halo that no one asked for by name
 

@@ -1,0 +1,132 @@
+"""How far superpixels in tiles are those in memory, by kind of image and size, as Markdown.
+
+    python benchmarks/locality.py FOLDER [--kinds photographs phase electron "H&E" volume]
+    python benchmarks/locality.py FOLDER --kinds photographs --halo 12 --leaves 13   # narrower
+
+Mosaics of real images, mirrored where they are small, with the model, at default parameters. Of
+every size: the share of pixels whose superpixel is the same set of pixels as in memory, and the
+number made over the number in memory, once where the tree is merged as a whole (up to a million
+leaves) and once where it is merged around each tile, as beyond that.
+"""
+
+# ruff: noqa: E402
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+
+import imageio.v3 as iio
+import numpy as np
+import tifffile
+from large import in_equal_sets
+
+import napari_sen
+from napari_sen.options import Execution, Reading
+from napari_sen.params import SegmentParams
+from napari_sen.pipeline import cuts
+from napari_sen.pipeline.plan import superpixel_run
+
+Array = np.ndarray
+
+
+def mosaic(pictures: Sequence[Array], rows: int, columns: int) -> Array:
+    """Return pictures side by side, each as large as the smallest."""
+    height, width = np.min([p.shape[:2] for p in pictures], axis=0)
+    fitting = [p[:height, :width] for p in pictures[: rows * columns]]
+    return np.concatenate(
+        [np.concatenate(fitting[r * columns : (r + 1) * columns], 1) for r in range(rows)]
+    )
+
+
+def mirrored(image: Array, axes: Sequence[int]) -> Array:
+    """Return an image twice as long along axes."""
+    for axis in axes:
+        image = np.concatenate([image, np.flip(image, axis)], axis)
+    return image
+
+
+def read(folder: Path, pattern: str, count: int) -> list[Array]:
+    """Return the first images of a folder, turned to lie down."""
+    found = [iio.imread(path) for path in sorted(folder.glob(pattern))[:count]]
+    return [np.rot90(p) if p.shape[0] > p.shape[1] else p for p in found]
+
+
+KINDS: dict[str, tuple[Callable[[Path], Array], tuple[int, ...], Any]] = {
+    "photographs": (
+        lambda data: mosaic(read(data / "bsds500/images/val", "*.jpg", 24), 6, 4),
+        (10, 20, 40, 60), 512,
+    ),
+    "H&E": (
+        lambda data: mosaic(read(data / "microscopy/tcga_he", "images/*", 6), 2, 3),
+        (10, 20, 40, 60), 384,
+    ),
+    "phase": (
+        lambda data: mosaic(read(data / "microscopy/usiigaci_phase", "images/*", 4), 2, 2),
+        (10, 20, 40, 60), 384,
+    ),
+    "electron": (
+        lambda data: mosaic(read(data / "microscopy/vnc_em", "images/*", 4), 2, 2),
+        (10, 20, 40, 60), 384,
+    ),
+    "volume": (
+        lambda data: mirrored(
+            tifffile.imread(data / "microscopy/embryo_nuclei_3d/images/16_cell_stage.tif"),
+            (0, 1, 2),
+        ),
+        (10, 15, 20, 30), (64, 128, 128),
+    ),
+}  # fmt: skip
+SLICES = {"volume": {"slices": "volume"}}
+
+
+def compared(
+    image: Array, size: float, tile: Any, whole: Array, halo: float | None, how: dict[str, Any]
+) -> tuple[float, float]:
+    """Return the share of equal sets and the number made over that in memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        execution = Execution(tile=tile, out=Path(folder, "result.zarr"))
+        run = superpixel_run(
+            image, SegmentParams(size=size), reading=Reading(**how), execution=execution, halo=halo
+        )
+        for _ in run.steps():
+            pass
+        found = np.asarray(run.result())
+    return in_equal_sets(found, whole), len(np.unique(found)) / len(np.unique(whole))
+
+
+def main() -> None:
+    """Measure every kind and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder that holds bsds500 and microscopy")
+    parser.add_argument("--kinds", choices=KINDS, nargs="+", default=list(KINDS))
+    parser.add_argument("--sizes", type=float, nargs="+", help="px; by default each kind's own")
+    parser.add_argument("--halo", type=float, help="spacings of leaves around a tile")
+    parser.add_argument("--leaves", type=float, help="merged around a tile, for the walk")
+    args = parser.parse_args()
+    leaves = {} if args.leaves is None else dict.fromkeys(cuts.LEAVES, args.leaves)
+    print("| image | pixels | size, px | sets, whole tree | number | sets, around tiles | number |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    for kind in args.kinds:
+        make, sizes, tile = KINDS[kind]
+        image, how = make(args.data), SLICES.get(kind, {})
+        extent = " x ".join(map(str, image.shape[: 3 if how else 2]))
+        for size in args.sizes or sizes:
+            whole = napari_sen.segment(image, size=size, **how)
+            row = [*compared(image, size, tile, whole, args.halo, how)]
+            with patch.object(cuts, "WHOLE", 0), patch.dict(cuts.LEAVES, leaves):
+                row += compared(image, size, tile, whole, args.halo, how)
+            told = " | ".join(f"{value:.5f}" for value in row)
+            print(f"| {kind} | {extent} | {size:g} | {told} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
