@@ -25,7 +25,7 @@ def demo(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "-o", "--output", default="demo_output", metavar="DIR", help="folder (default demo_output)"
     )
-    parser.add_argument("--sample", metavar="NAME", help="another sample image than the default")
+    parser.add_argument("--sample", metavar="NAME", help="a sample image other than the default")
     add_overwrite(parser)
     add_device(parser)
     return parser

@@ -72,7 +72,7 @@ def add_general(parser: argparse.ArgumentParser) -> None:
         choices=LEVELS,
         default="info",
         metavar="LEVEL",
-        help=f"show messages from this level on: {', '.join(LEVELS)} (default info)",
+        help=f"show messages of this level and above: {', '.join(LEVELS)} (default info)",
     )
     level.add_argument(
         "-v",

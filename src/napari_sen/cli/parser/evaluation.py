@@ -34,7 +34,7 @@ def evaluate(commands: Any) -> argparse.ArgumentParser:
         "--output",
         required=True,
         metavar="DIR",
-        help="folder for tables and plots; a run that was stopped goes on there",
+        help="folder for tables and plots; a stopped run continues there",
     )
     parser.add_argument(
         "--methods",
@@ -61,7 +61,7 @@ def evaluate(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--contours",
         action="store_true",
-        help="instead: boundary detectors by the benchmark of BSDS500 (ODS, OIS, AP)",
+        help="measure boundary detectors instead, by the benchmark of BSDS500 (ODS, OIS, AP)",
     )
     parser.add_argument(
         "--n-segments",
@@ -69,20 +69,26 @@ def evaluate(commands: Any) -> argparse.ArgumentParser:
         metavar="N,N",
         help=f"numbers of superpixels (default {','.join(map(str, SIZES))}; for --tune 50,200)",
     )
-    parser.add_argument("--split", help="of the BSDS layout (default test; for --tune val)")
     parser.add_argument(
-        "--half", choices=("tune", "report"), help="of a plain folder (default: all images)"
+        "--split", help="part of a data set in the BSDS layout (default test; for --tune val)"
+    )
+    parser.add_argument(
+        "--half",
+        choices=("tune", "report"),
+        help="which half of a plain folder (default: all images)",
     )
     parser.add_argument(
         "--labels",
         nargs="+",
         default=["labels"],
         metavar="DIR",
-        help="of a plain folder: its label folders, one an annotator (default labels)",
+        help="label folders of a plain folder, one per annotator (default labels)",
     )
     parser.add_argument("--images", type=int, metavar="N", help="only N images, evenly spaced")
     parser.add_argument(
-        "--baseline", metavar="METHOD", help="take differences from it (default snic-smooth)"
+        "--baseline",
+        metavar="METHOD",
+        help="the method to take differences from (default snic-smooth)",
     )
     parser.add_argument(
         "--model",
@@ -100,7 +106,7 @@ def evaluate(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--tune",
         action="store_true",
-        help="instead: try a small grid of settings of each method (on validation images)",
+        help="try a small grid of settings of each method instead (on validation images)",
     )
     return parser
 

@@ -85,15 +85,18 @@ def hierarchy(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--ultrametric",
         metavar="OUT",
-        help="write at which height each border disappears: .tif, .npy or .zarr (OME-Zarr)",
+        help="write the height at which each border disappears: .tif, .npy or .zarr (OME-Zarr)",
     )
     add_overwrite(parser)
     parser.add_argument(
-        "--n-fine", type=int, metavar="N", help="number of finest superpixels, not their size"
+        "--n-fine",
+        type=int,
+        metavar="N",
+        help="number of finest superpixels, instead of their size",
     )
     add_params(parser, HierarchyParams, title="tree", advanced=False)
     add_model(parser)
-    add_image_reading(parser, slices="for a tree only volume", is_measured=True)
+    add_image_reading(parser, slices="a tree needs volume", is_measured=True)
     add_large(parser)
     add_params(parser, HierarchyParams, title="tree", advanced=True)
     return parser
@@ -136,7 +139,11 @@ def pseudo_labels(commands: Any) -> argparse.ArgumentParser:
     )
     add_image(parser)
     parser.add_argument(
-        "-o", "--output", required=True, metavar="DIR", help="folder for the label maps; made new"
+        "-o",
+        "--output",
+        required=True,
+        metavar="DIR",
+        help="folder for the label maps, created if missing",
     )
     parser.add_argument(
         "--suffix", choices=(".tif", ".png", ".npy"), default=".tif", help="format (default .tif)"

@@ -40,24 +40,28 @@ def export(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--classes",
         metavar="FILE",
-        help="which classes superpixels have: .geojson, a label image of classes, or .sen.json; "
-        "those of one class that touch are one object (default: each is one)",
+        help="the classes of superpixels: .geojson, a label image of classes, or .sen.json; "
+        "superpixels of one class that touch are one object (default: each is one)",
     )
     parser.add_argument(
         "--class-names",
         type=comma_names,
         default=[],
         metavar="A,B",
-        help="of the classes 1, 2, ...",
+        help="names of the classes 1, 2, ...",
     )
     _share(parser)
     parser.add_argument("--image", metavar="IMAGE", help="measure the objects on this image")
     parser.add_argument(
-        "--channel-names", type=comma_names, default=[], metavar="A,B", help="of that image"
+        "--channel-names",
+        type=comma_names,
+        default=[],
+        metavar="A,B",
+        help="names of the channels of that image",
     )
     group = add_reading(parser, slices="needed for a stack")
     add_spacing(group)
-    group.add_argument("--unit", metavar="UNIT", help="of --spacing, such as micrometer")
+    group.add_argument("--unit", metavar="UNIT", help="unit of --spacing, such as micrometer")
     return parser
 
 
@@ -95,24 +99,26 @@ def apply(commands: Any) -> argparse.ArgumentParser:
         commands,
         "apply",
         "objects:apply",
-        "follow a recipe on all images of a folder, with a summary",
+        "apply a recipe to all images of a folder, with a summary",
         "recipe.json images/ -o results",
         usage="RECIPE IMAGES [IMAGES ...] -o DIR [options]",
     )
-    parser.add_argument("recipe", metavar="RECIPE", help="of napari-sen recipe, or of the dock")
+    parser.add_argument(
+        "recipe", metavar="RECIPE", help="a recipe, made by napari-sen recipe or in the dock"
+    )
     parser.add_argument("images", nargs="+", metavar="IMAGES", help="a folder, or image files")
     parser.add_argument(
         "-o", "--output", required=True, metavar="DIR",
-        help="folder for the results; a run that was stopped goes on there",
+        help="folder for the results; a stopped run continues there",
     )  # fmt: skip
     parser.add_argument(
         "--formats",
         type=comma_names,
         default=["csv", "geojson", "tif"],
         metavar="A,B",
-        help="of csv, geojson, zip (ImageJ ROIs), tif, png, npy, zarr (default csv,geojson,tif)",
+        help="any of csv, geojson, zip (ImageJ), tif, png, npy, zarr (default csv,geojson,tif)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="do all images again")
+    parser.add_argument("--overwrite", action="store_true", help="process all images again")
     add_device(parser)
     return parser
 

@@ -36,7 +36,7 @@ def add_image_reading(
     """Add how the one image is read; ``is_measured``: with a pixel size and a mask."""
     group = add_reading(parser, slices=slices)
     group.add_argument(
-        "--series", type=int, metavar="N", help="which image of a file with several (from 0)"
+        "--series", type=int, metavar="N", help="which image of a file that holds several (from 0)"
     )
     if is_measured:
         add_spacing(group)
@@ -123,25 +123,25 @@ def add_large(parser: argparse.ArgumentParser) -> None:
     """Add how an image is worked on in tiles."""
     group = parser.add_argument_group(
         "large images",
-        "With one of these options the image is worked on in tiles, and need not fit in memory; "
-        "the output is then one OME-Zarr: OUT.zarr, or for labels IMAGE.zarr/labels/NAME, which "
-        "goes in tiles without an option too.",
+        "With any of these options the image is processed in tiles and need not fit in memory. "
+        "The output is then one OME-Zarr: OUT.zarr, or for labels IMAGE.zarr/labels/NAME (which "
+        "is made in tiles even without these options).",
     )
     group.add_argument(
         "--tile",
         type=int,
         nargs="+",
         metavar="N",
-        help="side of a tile, a multiple of 32 px, or one per axis (default 768; of volumes 64 "
+        help="side of a tile, a multiple of 32 px, or one per axis (default 768; for volumes 64 "
         "256 256)",
     )
     group.add_argument(
-        "--resume", action="store_true", help="go on with an unfinished run of this output"
+        "--resume", action="store_true", help="continue an unfinished run of this output"
     )
     group.add_argument(
         "--scheduler",
         metavar="ADDRESS|N",
-        help="work on a dask cluster, or on N threads (default: one a core)",
+        help="work on a dask cluster, or on N threads (default: one per core)",
     )
 
 

@@ -48,16 +48,18 @@ def train(commands: Any) -> argparse.ArgumentParser:
         help="what the images are, for the model card; may be given several times",
     )
     parser.add_argument(
-        "--start", metavar="MODEL", help="go on from a model, a name or a file, instead of anew"
+        "--start",
+        metavar="MODEL",
+        help="continue from a model (a name or a file) instead of starting anew",
     )
     parser.add_argument(
         "--checkpoint", metavar="DIR", help="folder that keeps the state and the log of training"
     )
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+    parser.add_argument("--resume", action="store_true", help="continue from the checkpoint")
     parser.add_argument(
         "--plot",
         metavar="PNG",
-        help="draw the log there, again with every checkpoint (needs --checkpoint and matplotlib)",
+        help="draw the log there, anew with every checkpoint (needs --checkpoint and matplotlib)",
     )
     parser.add_argument(
         "--every", type=int, default=20, metavar="N", help="print every Nth step (default 20)"
