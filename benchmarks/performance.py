@@ -27,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "explanation" / "performance.md"
 END = "<!-- end -->"
 NOTHING = "\nNot measured yet.\n\n"
+HURRY = "; a quick run, of fewer sizes and repetitions"
 HEAD = """# Time and memory
 
 Every table here, with the line above it about the machine, is written by one command:
@@ -37,7 +38,9 @@ python benchmarks/performance.py
 ```
 
 Seconds depend on the machine; ratios far less, since both sides of a ratio run in turns. What the
-results are worth is on [another page](results.md).
+results are worth is on [another page](results.md). Where the line about the
+machine says *a quick run*, the section is from `--quick`, which takes minutes instead of an hour
+and leaves out the largest sizes.
 """
 
 
@@ -154,7 +157,7 @@ def shown(section: Section, measured: dict[str, str]) -> str:
 
 def measure(section: Section, quick: bool) -> str:
     """Run a section's benchmarks and return what they print, each under its command."""
-    found = [f"\n*{machine()}*\n"]
+    found = [f"\n*{machine()}{HURRY if quick else ''}*\n"]
     for command in section.quick if quick else section.commands:
         script, *arguments = shlex.split(command)
         done = subprocess.run(

@@ -52,11 +52,12 @@ def rendered(figure: Figure) -> np.ndarray:
 def titled(picture: np.ndarray, *titles: str) -> np.ndarray:
     """Return a row of equally wide pictures with a line of text above each.
 
-    The text is as large as it can be, and readable on a page that is narrower than the picture.
+    The text is as large as it can be, and readable on a page that is narrower than the picture;
+    a tenth of each place stays free, so that two titles do not touch.
     """
     width = picture.shape[1]
     longest = max(map(len, titles))
-    size = min(0.025 * width, width / len(titles) / longest / 0.6)  # px
+    size = min(0.025 * width, 0.9 * width / len(titles) / longest / 0.6)  # px
     figure = Figure(figsize=(width / 100, 2 * size / 100), dpi=100)
     for place, title in enumerate(titles):
         middle = (place + 0.5) / len(titles)

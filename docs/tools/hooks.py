@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,14 @@ import notebooks
 import parameters
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
-__all__ = ["on_files", "on_page_content"]
+__all__ = ["on_files", "on_page_content", "on_page_markdown"]
 
 DECISIONS = "explanation/decisions"
+BEHIND = (DECISIONS, "explanation/trials", "explanation/architecture")
+# A cell that is long enough to need several lines.
+SENTENCE = re.compile(r"<td>(?=.{60,}</td>$)", re.M)
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
@@ -32,6 +37,13 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
+    """Let a search find what is written for readers before what is written for developers."""
+    if page.file.src_uri.startswith(BEHIND):
+        page.meta["search"] = {"boost": 0.2}
+    return markdown
+
+
 def on_page_content(html: str, **_: Any) -> str:
-    """Draw the formulas of a page."""
-    return formulas.drawn(html)
+    """Draw the formulas of a page, and give the cells of tables that hold sentences room."""
+    return SENTENCE.sub('<td class="sentence">', formulas.drawn(html))

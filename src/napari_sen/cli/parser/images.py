@@ -1,0 +1,191 @@
+"""The words of what takes one image: segment, hierarchy, embed, pseudo-labels, contours."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ...params import ContourParams, EmbedParams, HierarchyParams, PseudoLabelParams, SegmentParams
+from ..options import add_params
+from .base import command
+from .shared import add_image, add_image_reading, add_large, add_model, add_output, add_overwrite
+
+__all__ = ["contours", "embed", "hierarchy", "pseudo_labels", "segment"]
+
+
+def segment(commands: Any) -> argparse.ArgumentParser:
+    """Add ``segment``."""
+    parser = command(
+        commands,
+        "segment",
+        "commands:segment",
+        "divide an image into superpixels",
+        "image.tif -o superpixels.tif",
+        "image.tif -o superpixels.tif --n-segments 1000 --overlay overlay.png",
+        "slide.svs -o slide.zarr --size 30 --tile 768",
+        usage="IMAGE -o OUT [options]",
+    )
+    add_image(parser)
+    add_output(parser, "label map: .tif, .png, .npy or .zarr (OME-Zarr)")
+    parser.add_argument(
+        "--overlay",
+        metavar="PNG",
+        help="also draw the boundaries on the image (the middle slice of a stack)",
+    )
+    add_params(
+        parser,
+        SegmentParams,
+        title="superpixels",
+        several=("n_segments", "size", "level"),
+        advanced=False,
+    )
+    add_model(parser)
+    add_image_reading(parser, slices="needed for a stack", is_measured=True)
+    add_large(parser)
+    add_params(
+        parser,
+        SegmentParams,
+        title="superpixels",
+        several=("n_segments", "size", "level"),
+        advanced=True,
+    )
+    return parser
+
+
+def hierarchy(commands: Any) -> argparse.ArgumentParser:
+    """Add ``hierarchy``."""
+    parser = command(
+        commands,
+        "hierarchy",
+        "hierarchy:hierarchy",
+        "make superpixels of every granularity at once: their merge tree, and cuts of it",
+        "image.tif -o tree.npz",
+        "image.tif --cut 100 coarse.tif --cut 1000 fine.tif",
+        usage="IMAGE [-o OUT] [--cut N OUT] [--ultrametric OUT] [options]",
+    )
+    add_image(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        action="append",
+        default=[],
+        metavar="OUT",
+        help="the tree: .npz, for napari_sen.Hierarchy; in tiles .zarr, the finest superpixels "
+        "with the tree beside them",
+    )
+    parser.add_argument(
+        "--cut",
+        nargs=2,
+        action=_Cut,
+        default=[],
+        metavar=("N", "OUT"),
+        help="write exactly N superpixels: .tif, .png, .npy or .zarr (OME-Zarr); "
+        "may be given several times",
+    )
+    parser.add_argument(
+        "--ultrametric",
+        metavar="OUT",
+        help="write the height at which each border disappears: .tif, .npy or .zarr (OME-Zarr)",
+    )
+    add_overwrite(parser)
+    parser.add_argument(
+        "--n-fine",
+        type=int,
+        metavar="N",
+        help="number of finest superpixels, instead of their size",
+    )
+    add_params(parser, HierarchyParams, title="tree", advanced=False)
+    add_model(parser)
+    add_image_reading(parser, slices="a tree needs volume", is_measured=True)
+    add_large(parser)
+    add_params(parser, HierarchyParams, title="tree", advanced=True)
+    return parser
+
+
+def embed(commands: Any) -> argparse.ArgumentParser:
+    """Add ``embed``."""
+    parser = command(
+        commands,
+        "embed",
+        "commands:embed",
+        "compute a vector for every pixel, alike where pixels belong together",
+        "image.tif -o embedding.npy --pca embedding.png",
+        usage="IMAGE -o OUT [options]",
+    )
+    add_image(parser)
+    add_output(parser, "embedding: .tif, .npy or .zarr (OME-Zarr)")
+    parser.add_argument(
+        "--pca",
+        metavar="PNG",
+        help="also show the three main directions as colours (the middle slice of a stack; in "
+        "tiles all of it, as .zarr)",
+    )
+    add_params(parser, EmbedParams, title="embedding")
+    add_model(parser)
+    add_image_reading(parser, slices="needed for a stack")
+    add_large(parser)
+    return parser
+
+
+def pseudo_labels(commands: Any) -> argparse.ArgumentParser:
+    """Add ``pseudo-labels``."""
+    parser = command(
+        commands,
+        "pseudo-labels",
+        "commands:pseudo_labels",
+        "divide an image into colour superpixels at many scales, one file each",
+        "image.tif -o labels --spacings 8 16",
+        usage="IMAGE -o DIR [options]",
+    )
+    add_image(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="DIR",
+        help="folder for the label maps, created if missing",
+    )
+    parser.add_argument(
+        "--suffix", choices=(".tif", ".png", ".npy"), default=".tif", help="format (default .tif)"
+    )
+    add_overwrite(parser)
+    add_params(parser, PseudoLabelParams, title="pseudo-labels")
+    add_image_reading(parser, slices="default each")
+    return parser
+
+
+def contours(commands: Any) -> argparse.ArgumentParser:
+    """Add ``contours``."""
+    parser = command(
+        commands,
+        "contours",
+        "commands:contours",
+        "find the contours in an image: 0 where there is none, up to 1",
+        "image.tif -o contours.tif --picture contours.png",
+        usage="IMAGE -o OUT [options]",
+    )
+    add_image(parser)
+    add_output(parser, "contours: .tif, .npy or .zarr (OME-Zarr)")
+    parser.add_argument("--picture", metavar="PNG", help="also write them as an 8-bit picture")
+    add_params(parser, ContourParams, title="contours", advanced=False)
+    add_model(parser)
+    add_image_reading(parser, slices="default each")
+    add_large(parser)
+    add_params(parser, ContourParams, title="contours", advanced=True)
+    return parser
+
+
+class _Cut(argparse.Action):
+    """Collect pairs of a number and a path."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, args: argparse.Namespace, values: Any, *_: Any
+    ) -> None:
+        number, path = values
+        try:
+            pair = (int(number), path)
+        except ValueError:
+            raise argparse.ArgumentError(
+                self, f"expected a whole number and a file, got {number!r} and {path!r}"
+            ) from None
+        args.cut = [*args.cut, pair]
