@@ -201,6 +201,26 @@ def test_a_slice_of_few_pixels_blocks_no_stack(method):
         napari_sen.segment(STACK[1], 30, mask=mask[1], model=None, method=method)
 
 
+PRODUCTS = {
+    "tree": lambda *image, **how: napari_sen.segment(*image, 20, **how),
+    "tree by size": lambda *image, **how: napari_sen.segment(*image, size=8, **how),
+    "several": lambda *image, **how: napari_sen.segment(*image, [5, 20], **how)[1],
+    "flat": lambda *image, **how: napari_sen.segment(*image, 20, method="snic", **how),
+    "hierarchy": lambda *image, **how: napari_sen.hierarchy(*image, 20, **how).labels,
+}
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (64, 64)], ids=["first", "last"])
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_a_tile_without_a_pixel_inside(product, corner):
+    """As in every image with a wide margin: all tiles but the first, or the last, are outside."""
+    make = PRODUCTS[product]
+    mask = np.zeros(MASK.shape, bool)
+    mask[tuple(slice(at, at + 30) for at in corner)] = True
+    found = np.asarray(make(IMAGE, mask=mask, model=None, tile=64))
+    np.testing.assert_array_equal(found, np.asarray(make(IMAGE, mask=mask, model=None)))
+
+
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
 @pytest.mark.parametrize("tile", [None, 64])
 def test_colour_of_fewer_bits_than_its_type(bits, tile):
