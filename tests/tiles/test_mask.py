@@ -131,6 +131,17 @@ def test_they_leave_out_what_a_mask_leaves_in():
     np.testing.assert_array_equal(found, expected(mask=MASK & rows))
 
 
+@pytest.mark.parametrize("value", [1e300, -(2**70), 0.5, np.int8(-1)])
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_a_value_that_no_pixel_can_have_changes_nothing(dtype, value):
+    image = IMAGE.astype(dtype)
+    if dtype == np.float32:
+        image[0, 0] = np.inf
+    mask = "nan" if dtype == np.float32 else None
+    found = napari_sen.segment(image, nodata=value, mask=mask, **HOW)
+    np.testing.assert_array_equal(found, napari_sen.segment(image, mask=mask, **HOW))
+
+
 def test_a_value_that_no_pixel_has_changes_nothing():
     plain = napari_sen.segment(IMAGE, **HOW)
     for how in ({"nodata": 1000}, {"nodata": 0.5}, {"mask": "nan"}, {"nodata": np.nan}):
