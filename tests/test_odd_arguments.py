@@ -1,5 +1,6 @@
 """What people pass by mistake: taken where it can be, else one sentence before any work."""
 
+import io
 import os
 from collections.abc import Hashable
 
@@ -45,7 +46,7 @@ ARGUMENTS = {
     **{name: (lambda value, name=name: segment(**{name: value}))
        for name in ("n_segments", "size", "compactness", "connectivity", "smoothing",
                     "colour_weight", "embedding_weight", "boundary_weight", "spacing",
-                    "channel_axis", "kind")},
+                    "channel_axis", "kind", "nodata", "series")},
     **{name: (lambda value, name=name: segment(out="a.zarr", overwrite=True, **{name: value}))
        for name in ("tile", "scheduler")},
     "slices": lambda value: segment(STACK, slices=value),
@@ -132,6 +133,7 @@ def test_what_cannot_be_taken_names_the_remedy(tmp_path):
         (layers.Image(GREY), "spacing"),
         (layers.Labels(GREY.astype(int)), "spacing"),
         (["a.png", "b.png"], "one at a time"),
+        (io.BytesIO(b"a"), "give an array, a path"),  # whose detach() is not a tensor's
         (GREY.astype(np.longdouble), "64 bits"),
         ("a" * 5000 + ".png", "no file"),
         ({1, 2}, "give an array"),

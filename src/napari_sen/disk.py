@@ -15,7 +15,6 @@ import re
 import shutil
 import stat
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -58,7 +57,6 @@ _MARKS = ("zarr.json", MARK)
 _PARTIAL = ".partial"
 _OWN_PARTIAL = re.compile(r"\..+\.\d+\.partial\.[^.]+")  # as `atomic` names them
 _LONGEST = 200  # bytes of a name: temporary ones are longer
-_PATIENCE = 40  # looks, 50 ms each
 _LARGEST_MARK = 1 << 24  # bytes
 
 _PathLike = str | os.PathLike[str]
@@ -396,15 +394,11 @@ def atomic(path: _PathLike, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 def _clear(partial: Path) -> None:
-    """Remove what a block that failed has made, and what its threads are still making."""
+    """Remove what a block that failed has made."""
     if not partial.is_dir() or partial.is_symlink():
         remove_file(partial)
-        return
-    for _ in range(_PATIENCE):
+    else:
         shutil.rmtree(partial, ignore_errors=True)
-        time.sleep(0.05)  # a writer of zarr's that has not heard of the failure makes it anew
-        if not partial.exists():
-            return
 
 
 def refused(path: _PathLike, error: OSError) -> str:

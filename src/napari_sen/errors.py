@@ -12,6 +12,7 @@ __all__ = [
     "DataError",
     "DeviceError",
     "DeviceMemoryError",
+    "DiskError",
     "ImageError",
     "MissingPackageError",
     "ModelError",
@@ -65,6 +66,10 @@ class DeviceError(SenError):
 
 class WorkError(SenError):
     """The input was legal, but the work failed: training diverged, the device's memory is full."""
+
+
+class DiskError(OutputError, WorkError):
+    """A result could not be written once it was made: the disk is full, or gone by now."""
 
 
 class DeviceMemoryError(WorkError):

@@ -50,15 +50,24 @@ class Reading:
 
     def __post_init__(self) -> None:
         """Check what needs no image; the rest is checked against it."""
-        if self.nodata is not None and (
-            isinstance(self.nodata, bool) or not isinstance(self.nodata, Real)
-        ):
+        if not (self.nodata is None or _is_number(self.nodata)):
             raise ParameterError(f"nodata must be a number, got {shown(self.nodata)}")
         if self.series is not None:
             require("series", self.series, int, {"low": 0})
         if self.kind is not None and not (isinstance(self.kind, str) and self.kind in KINDS):
             known = " or ".join(map(repr, KINDS))
             raise ParameterError(f"kind must be {known}, got {shown(self.kind)}")
+
+
+def _is_number(value: object) -> bool:
+    """Return whether a value is a real number, NaN and infinity too, that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

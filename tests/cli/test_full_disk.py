@@ -1,15 +1,19 @@
 """What a format cannot hold is said first; a disk that refuses takes no other output along."""
 
+import asyncio
+import errno
 import resource
 import shutil
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from zarr.core.sync import sync
+from zarr.storage import LocalStore
 
 from napari_sen import Hierarchy
 from napari_sen.cli import main
-from napari_sen.errors import OutputError, WorkError
+from napari_sen.errors import DiskError, WorkError
 from napari_sen.io.write import write_image, write_labels, write_picture
 from tests.learn.examples import tiny_model
 
@@ -70,7 +74,7 @@ def test_a_full_disk_for_models_and_trees(tmp_path, request):
     request.getfixturevalue("small_disk")
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
     for save, name in ((model.save, "m.safetensors"), (tree.save, "a.npz")):
-        with pytest.raises(OutputError, match="make room"):
+        with pytest.raises(DiskError, match="make room"):  # a failure, with exit code 1
             save(tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
@@ -146,3 +150,21 @@ def test_a_disk_that_is_really_full(tmp_path):
             assert list(place.iterdir()) == []
     finally:
         subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_what_others_still_write_when_one_chunk_fails(tmp_path, monkeypatch):
+    """zarr's other tasks are slow: they end before the unfinished store is removed."""
+    plain = LocalStore.set
+
+    async def slow(store, key, value):
+        if key.endswith("c/0/0"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        if "c/" in key:
+            await asyncio.sleep(0.5)
+        await plain(store, key, value)
+
+    monkeypatch.setattr(LocalStore, "set", slow)
+    with pytest.raises(DiskError, match="No space left on device"):
+        write_image(tmp_path / "a.zarr", NOISE[..., 0].astype(np.float32))
+    sync(asyncio.sleep(1))  # on zarr's own loop, for longer than they
+    assert list(tmp_path.iterdir()) == []

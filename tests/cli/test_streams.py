@@ -109,10 +109,12 @@ def test_names_that_are_no_utf8_in_tiles(shell):
     assert {os.fsencode(path) for path in shell.names()} == {b"k\xe4se.png", b"\xfc.zarr"}
 
 
-def test_a_working_folder_that_is_gone(shell):
+@pytest.mark.parametrize("model", ["none", "natural"])
+def test_a_working_folder_that_is_gone(shell, model):
+    """Also with a model, though MKL ends the process where torch is loaded there."""
     image, out = shell.folder / "in.png", shell.folder / "a.npy"
     gone = 'mkdir gone; cd gone; rmdir "$PWD"; '
-    rest = "--model none --n-segments 6"
+    rest = f"--model {model} --n-segments 6"
     code, _, err = in_a_shell(shell, f"{gone}{{}} segment {image} -o {out} {rest}")
     assert code == 0, err
     assert np.load(out).max() == 6
@@ -123,7 +125,7 @@ def test_a_working_folder_that_is_gone(shell):
 
 
 def test_interrupted_while_it_starts(shell):
-    """Ctrl-C at any time: one line at most and 130, unless Python itself has not yet begun."""
+    """Ctrl-C at any time: one line at most and 130, unless the command has not yet begun."""
     begins = time.monotonic()
     shell("--version")
     lasts = time.monotonic() - begins
@@ -137,6 +139,6 @@ def test_interrupted_while_it_starts(shell):
         if process.returncode == 130:
             assert "Traceback" not in out + err
             assert err.splitlines()[-1].startswith("napari-sen: interrupted")
-        elif process.returncode != 0:  # before our first line
-            assert "napari_sen/cli" not in err.replace(os.sep, "/")
+        elif process.returncode != 0:  # while the package was imported, or Python began
+            assert ", in main" not in err
     assert 130 in codes

@@ -1,6 +1,7 @@
 """Damaged files of our own formats: what is read is right, or it is refused in one sentence."""
 
 import json
+import os
 import struct
 from dataclasses import asdict
 
@@ -381,3 +382,13 @@ def test_unfinished_runs(begun, tmp_path, capfd, damage, change, place):
     found = outcome(resumed, capfd)
     if found is not None:
         np.testing.assert_array_equal(found, begun[1])
+
+
+def test_nobody_waits_for_a_pipe_in_an_unfinished_run(begun, tmp_path, capfd):
+    """Whichever file it stands for: its piece is made again, or the run is refused."""
+    names = [path.relative_to(begun[0]) for path in begun[0].rglob("*") if path.is_file()]
+    for name in names:
+        folder = fresh(begun[0], tmp_path / "run")
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+        outcome(lambda folder=folder: labels_of(folder / "a.zarr", resume=True), capfd)

@@ -131,6 +131,17 @@ def test_they_leave_out_what_a_mask_leaves_in():
     np.testing.assert_array_equal(found, expected(mask=MASK & rows))
 
 
+@pytest.mark.parametrize("value", [1e300, -(2**70), 0.5, np.int8(-1)])
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_a_value_that_no_pixel_can_have_changes_nothing(dtype, value):
+    image = IMAGE.astype(dtype)
+    if dtype == np.float32:
+        image[0, 0] = np.inf
+    mask = "nan" if dtype == np.float32 else None
+    found = napari_sen.segment(image, nodata=value, mask=mask, **HOW)
+    np.testing.assert_array_equal(found, napari_sen.segment(image, mask=mask, **HOW))
+
+
 def test_a_value_that_no_pixel_has_changes_nothing():
     plain = napari_sen.segment(IMAGE, **HOW)
     for how in ({"nodata": 1000}, {"nodata": 0.5}, {"mask": "nan"}, {"nodata": np.nan}):
@@ -199,6 +210,26 @@ def test_a_slice_of_few_pixels_blocks_no_stack(method):
     assert ((found > 0) == mask).all()
     with pytest.raises(ImageError, match="only 10 pixels"):
         napari_sen.segment(STACK[1], 30, mask=mask[1], model=None, method=method)
+
+
+PRODUCTS = {
+    "tree": lambda *image, **how: napari_sen.segment(*image, 20, **how),
+    "tree by size": lambda *image, **how: napari_sen.segment(*image, size=8, **how),
+    "several": lambda *image, **how: napari_sen.segment(*image, [5, 20], **how)[1],
+    "flat": lambda *image, **how: napari_sen.segment(*image, 20, method="snic", **how),
+    "hierarchy": lambda *image, **how: napari_sen.hierarchy(*image, 20, **how).labels,
+}
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (64, 64)], ids=["first", "last"])
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_a_tile_without_a_pixel_inside(product, corner):
+    """As in every image with a wide margin: all tiles but the first, or the last, are outside."""
+    make = PRODUCTS[product]
+    mask = np.zeros(MASK.shape, bool)
+    mask[tuple(slice(at, at + 30) for at in corner)] = True
+    found = np.asarray(make(IMAGE, mask=mask, model=None, tile=64))
+    np.testing.assert_array_equal(found, np.asarray(make(IMAGE, mask=mask, model=None)))
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])

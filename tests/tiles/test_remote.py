@@ -1,9 +1,7 @@
 """Images on a server that is slow, cuts connections, fails now and then, or goes away."""
 
-import functools
-import threading
-import time
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -20,68 +18,12 @@ from napari_sen.pipeline.plan import superpixel_run
 from tests.io.test_read import ome_zarr
 from tests.net.images import grey
 
+from .servers import Server
+
 pytest.importorskip("aiohttp")
 
 IMAGE = grey(192, 224)
 HOW = {"size": 9, "model": None, "method": "snic", "tile": 64}
-
-
-class Handler(SimpleHTTPRequestHandler):
-    """Files of a folder; a bad server answers two in three of them wrongly at first."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        server = self.server
-        with server.lock:
-            server.count += 1
-            asked = server.asked[self.path] = server.asked.get(self.path, 0) + 1
-            number = list(server.asked).index(self.path)
-        time.sleep(server.delay)
-        if server.is_bad and number % 3 == 1 and asked <= 2:
-            self.send_response(503)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-        elif server.is_bad and number % 3 == 2 and asked == 1:
-            # Half of what is promised, then the line is cut.
-            self.send_response(200)
-            self.send_header("Content-Length", "200")
-            self.end_headers()
-            self.wfile.write(b"?" * 100)
-            self.close_connection = True
-        else:
-            super().do_GET()
-
-    def log_message(self, *_):
-        """Say nothing."""
-
-
-class Server:
-    """A server on this machine, in threads of its own."""
-
-    def __init__(self, folder, *, port=0, is_bad=False, delay=0.0):
-        handler = functools.partial(Handler, directory=str(folder))
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self._server.daemon_threads = True
-        self._server.lock, self._server.count = threading.Lock(), 0
-        self._server.asked = {}
-        self._server.is_bad, self._server.delay = is_bad, delay
-        self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-
-    @property
-    def address(self):
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def asked(self):
-        return self._server.count
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 @pytest.fixture
@@ -116,9 +58,9 @@ def expected(folder):
     return np.asarray(napari_sen.segment(folder / "a.zarr", **HOW))
 
 
-@pytest.mark.parametrize("is_bad", [False, True])
-def test_an_address_is_read_as_a_folder_is(folder, serve, is_bad):
-    server = serve(folder, is_bad=is_bad)
+@pytest.mark.parametrize("mood", ["well", "busy"])
+def test_an_address_is_read_as_a_folder_is(folder, serve, mood):
+    server = serve(folder, mood=mood)
     found = read_image(f"{server.address}/a.zarr")
     assert not isinstance(found.data, np.ndarray)
     np.testing.assert_array_equal(found.data[...], IMAGE)
@@ -130,7 +72,7 @@ def test_an_address_is_read_as_a_folder_is(folder, serve, is_bad):
 
 @pytest.mark.parametrize("tile", [None, 64])
 def test_a_server_that_fails_now_and_then_changes_nothing(folder, serve, expected, tile):
-    server = serve(folder, is_bad=True, delay=0.002)
+    server = serve(folder, mood="busy", delay=0.002)
     labels = napari_sen.segment(f"{server.address}/a.zarr", **HOW | {"tile": tile})
     same = expected if tile else napari_sen.segment(folder / "a.zarr", **HOW | {"tile": None})
     np.testing.assert_array_equal(np.asarray(labels), same)
@@ -138,7 +80,7 @@ def test_a_server_that_fails_now_and_then_changes_nothing(folder, serve, expecte
 
 
 def test_on_the_shell(folder, serve, expected, tmp_path):
-    server = serve(folder, is_bad=True)
+    server = serve(folder, mood="busy")
     options = ["--size", "9", "--model", "none", "--method", "snic", "--tile", "64", "--quiet"]
     out = tmp_path / "out.zarr"
     assert main(["segment", f"{server.address}/a.zarr", "-o", str(out), *options]) == 0
@@ -191,16 +133,9 @@ def test_what_is_not_there_is_said_before_any_work(folder, serve):
 
 
 def test_a_package_that_is_missing_is_named(monkeypatch):
-    import builtins
-
-    plain = builtins.__import__
-
-    def without(name, *rest, **more):
-        if name.split(".")[0] == "s3fs":
-            raise ImportError("no s3fs")
-        return plain(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    known = import_module("fsspec.registry")._registry
+    monkeypatch.delitem(known, "s3", raising=False)  # from an earlier test
+    monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(ImageError, match=r"extra remote \(pip install 'napari-sen\[remote\]'\)"):
         open_image("s3://bucket/a.zarr")
     with pytest.raises(ImageError, match="use https:// or s3://"):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..disk import atomic, refused
-from ..errors import OutputError, ParameterError
+from ..errors import DiskError, OutputError, ParameterError
 from ..params import shown
 from ..progress import Progress
 from .compare import PROTOCOL, measure
@@ -292,7 +292,7 @@ def write_text(path: Path, text: str) -> Path:
         with atomic(path, overwrite=True) as temporary:
             temporary.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise OutputError(refused(path, error)) from error
+        raise DiskError(refused(path, error)) from error
     return path
 
 

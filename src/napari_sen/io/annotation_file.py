@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..disk import atomic, read_plain, refused
-from ..errors import ImageError, OutputError
+from ..errors import DiskError, ImageError, OutputError
 from ..learn.classes import Examples
 from .refusals import told
 
@@ -86,7 +86,7 @@ def save_annotation(path: str | PathLike[str], annotation: Annotation) -> None:
         with atomic(path, overwrite=True) as partial:
             partial.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
     except OSError as error:
-        raise OutputError(refused(path, error)) from error
+        raise DiskError(refused(path, error)) from error
 
 
 def _rows(examples: Examples) -> list[dict[str, Any]]:

@@ -42,7 +42,7 @@ def of_array(image: Any, what: str) -> ImageFile:
     """
     if hasattr(image, "as_layer_data_tuple"):  # no sequence of levels, which also is napari's
         raise ImageError(f"{what} is a napari layer: give its .data, and its .scale as spacing")
-    if hasattr(image, "detach"):  # a torch tensor
+    if hasattr(image, "detach") and hasattr(image, "cpu"):  # a torch tensor
         image = _of_tensor(image)
     if hasattr(image, "todense"):
         raise ImageError(f"{what} is a sparse matrix: give its toarray()")

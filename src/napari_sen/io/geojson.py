@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..disk import atomic, read_plain, refused
-from ..errors import ImageError, OutputError
+from ..errors import DiskError, ImageError
 from .refusals import told
 
 __all__ = ["Shape", "read_geojson", "write_geojson"]
@@ -83,7 +83,7 @@ def write_geojson(
                 file.write(json.dumps(_feature(shape), allow_nan=False, ensure_ascii=False))
             file.write("\n]}\n")
     except OSError as error:
-        raise OutputError(refused(path, error)) from error
+        raise DiskError(refused(path, error)) from error
 
 
 def _feature(shape: Shape) -> dict[str, Any]:

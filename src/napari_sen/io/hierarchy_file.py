@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..core import hierarchy as core
 from ..disk import atomic, check_plain, refused
-from ..errors import ImageError, OutputError, said
+from ..errors import DiskError, ImageError, said
 from ..npy import NPZ_DAMAGE, check_part
 from .atomic import check_output
 from .memory import require_memory
@@ -52,7 +52,7 @@ class Hierarchy(core.Hierarchy):
             with atomic(path, overwrite=overwrite) as partial:
                 np.savez_compressed(partial, allow_pickle=False, **parts)
         except OSError as error:
-            raise OutputError(refused(path, error)) from error
+            raise DiskError(refused(path, error)) from error
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Hierarchy:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..disk import atomic, refused
-from ..errors import OutputError
+from ..errors import DiskError, OutputError
 from .geojson import Shape
 
 __all__ = ["check_roifile", "write_rois"]
@@ -62,7 +62,7 @@ def write_rois(
         with atomic(path, overwrite=overwrite) as partial:
             library.roiwrite(partial, rois, mode="x")
     except OSError as error:
-        raise OutputError(refused(path, error)) from error
+        raise DiskError(refused(path, error)) from error
 
 
 def _roi(library: ModuleType, path: Path, shape: Shape, is_stack: bool, number: int) -> Any:

@@ -6,12 +6,15 @@ and goes through a dask graph; the metadata is a small dictionary, so it is writ
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
+from zarr.core.sync import sync
 
 from ..disk import ATTRIBUTE
 from .grid import Grid
@@ -35,8 +38,30 @@ _CHUNK = {"t": 1, "c": 1, "z": 32, "y": 256, "x": 256}
 _RGB = {"red": "FF0000", "green": "00FF00", "blue": "0000FF"}
 GRANULARITY = "g"  # letter of the axis along which superpixels of one image become coarser
 SMALLEST = 256  # halved in y and x until no side is longer
+_PATIENCE = 60.0  # s
 
 
+@contextmanager
+def _settled() -> Iterator[None]:
+    """Come back from a failure only when nobody writes any more.
+
+    zarr raises what the first of its chunks says, while it still writes the others: files that
+    would come into being after the folder was removed.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(TimeoutError):
+            sync(_rest(), timeout=_PATIENCE)
+        raise
+
+
+async def _rest() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+@_settled()
 def write_image_group(
     path: Path,
     image: np.ndarray,
@@ -69,6 +94,7 @@ def write_image_group(
     group.attrs.update({"ome": about, ATTRIBUTE: {}})
 
 
+@_settled()
 def write_label_group(path: Path, labels: np.ndarray, grid: Grid, name: str) -> None:
     """Write labels into an image group, with as many levels as the image, by stride."""
     image = zarr.open_group(str(path), mode="r+", zarr_format=3)

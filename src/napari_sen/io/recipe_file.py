@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..disk import atomic, read_plain, refused
-from ..errors import ImageError, OutputError, ParameterError
+from ..errors import DiskError, ImageError, ParameterError
 from ..learn.classes import Examples
 from ..options import Reading
 from ..params import SegmentParams, require_texts, shown
@@ -124,7 +124,7 @@ class Recipe:
             with atomic(path, overwrite=overwrite) as partial:
                 partial.write_text(text + "\n", encoding="utf-8")
         except OSError as error:
-            raise OutputError(refused(path, error)) from error
+            raise DiskError(refused(path, error)) from error
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Recipe:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..disk import atomic, refused
-from ..errors import OutputError, WorkError
+from ..errors import DiskError, OutputError
 from .grid import Grid
 from .pixel_size import unit_symbol
 
@@ -57,7 +57,7 @@ def _whole(path: _PathLike, *, overwrite: bool) -> Iterator[Path]:
         with atomic(path, overwrite=overwrite) as partial:
             yield partial
     except OSError as error:
-        raise WorkError(refused(path, error)) from error
+        raise DiskError(refused(path, error)) from error
 
 
 def write_labels(

@@ -22,7 +22,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..disk import atomic, check_plain, refused
-from ..errors import ModelError, OutputError, ParameterError, said
+from ..errors import DiskError, ModelError, OutputError, ParameterError, said
 from ..params import MeanShiftParams, NetworkParams, shown
 from .card import card, is_card
 from .learner import Learner
@@ -83,7 +83,7 @@ def write_model(
         with atomic(path.with_suffix(".md"), overwrite=True) as temporary:
             temporary.write_text(card(full), encoding="utf-8")
     except OSError as error:
-        raise OutputError(refused(path, error)) from error
+        raise DiskError(refused(path, error)) from error
 
 
 def _check_card(path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from ..disk import atomic
+from ..disk import atomic, check_plain
 from ..errors import ModelError, OutputError, ParameterError
 from ..params import check_model_name, shown
 from .model_file import read_metadata, read_model
@@ -91,6 +91,7 @@ def import_model(path: str | os.PathLike[str]) -> str:
     goal = user_folder() / f"{name}{SUFFIX}"
     try:
         if goal.exists():
+            check_plain(goal)
             if goal.read_bytes() != source.read_bytes():
                 raise OutputError(f"there is another model {name!r} already: rename the file")
             return name

@@ -13,7 +13,7 @@ from ..errors import Cancelled, SenError, WorkError
 from ..progress import Progress, check_progress, report
 from ..tiles.image import Image
 from ..tiles.journal import Journal
-from ..tiles.pool import open_pool, outside
+from ..tiles.pool import open_pool
 from ..tiles.raster import stamp
 from ..tiles.target import ArrayTarget
 from .work import Memory, Product, Step
@@ -169,17 +169,18 @@ class Run:
         """Do the stages into a store, then move it to its place."""
         from ..tiles.lock import Lock
 
-        with Lock(place.work) as lock:  # before anything is looked at
-            try:
-                yield from self._locked(place, lock)
-            except (WorkError, Cancelled):
-                raise
-            except OSError as error:
-                raise outside(error) from error
-            except SenError:
-                if lock.is_fresh:  # bad input, found on the way: there is nothing to go on with
-                    lock.drop()
-                raise
+        try:
+            with Lock(place.work) as lock:  # before anything is looked at
+                try:
+                    yield from self._locked(place, lock)
+                except (WorkError, Cancelled):
+                    raise
+                except SenError:
+                    if lock.is_fresh:  # bad input, found on the way: nothing to go on with
+                        lock.drop()
+                    raise
+        except OSError as error:
+            raise _unfinished(place.goal, error) from error
 
     def _locked(self, place: Place, lock: Lock) -> Generator[Step, None, None]:
         from .store import Store  # an array in memory needs no zarr
@@ -215,3 +216,13 @@ class Run:
     def _files(self) -> list[list[Any]]:
         """Return name and stamp of every file and store that is read."""
         return [[Path(path).name, stamp(path)] for path in self.image.inputs]
+
+
+def _unfinished(goal: Path, error: OSError) -> WorkError:
+    """Return the error of the system as one that names the result and says how to go on."""
+    reason = error.strerror or " ".join(str(error).split())
+    where = f": {error.filename}" if error.filename else ""
+    return WorkError(
+        f"cannot finish {goal} ({reason}{where}): what is finished is kept; make room or reach the "
+        "place again, then resume"
+    )

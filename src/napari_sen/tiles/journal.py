@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ..disk import open_inside, remove_inside, write_durably
+from ..disk import open_inside, read_plain, remove_inside, write_durably
 from ..errors import OutputError
 from .ledger import Seal, broken
 from .shelf import FolderShelf
@@ -30,6 +30,7 @@ log = logging.getLogger("napari_sen")
 _OWN = ("run.json", "done.txt")
 _UNDONE = "undone"  # stage of the lines that take others back
 _LARGEST = 1 << 32  # bytes of a journal
+_LARGEST_RUN = 1 << 26  # bytes of its parameters, which name all files of a source
 
 Piece = tuple[str, int]
 
@@ -194,7 +195,7 @@ class Journal:
         whole |= {self.folder / name for name in _OWN}
         for place in (self.folder, *work.glob("*.zarr")):
             for path in place.rglob("*"):
-                if path.is_symlink() or (path.is_file() and path not in whole):
+                if path.is_symlink() or not (path.is_dir() or path in whole):
                     remove_inside(work, path)
 
     def _drop(self, pieces: Iterable[Piece]) -> None:
@@ -235,8 +236,8 @@ def _read_run(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        found = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
+        found = json.loads(read_plain(path, _LARGEST_RUN))
+    except (OSError, ValueError, RecursionError) as error:
         raise _damaged(path) from error
     if not isinstance(found, dict):
         raise _damaged(path)

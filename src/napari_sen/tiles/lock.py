@@ -19,6 +19,7 @@ from typing import IO, Any, Self
 
 from ..disk import (
     LOCK,
+    check_plain,
     check_removable,
     empty_folder,
     is_ours,
@@ -168,6 +169,7 @@ def held(path: Path) -> Iterator[None]:
     OutputError
         If another process does not let go of it.
     """
+    check_plain(path)
     with path.open("rb") as file:
         for _ in range(_PATIENCE):
             if _lock_now(file):

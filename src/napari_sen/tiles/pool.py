@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from threading import Event
 from typing import Any, TypeVar
 
-from ..errors import Cancelled, ParameterError, WorkError
+from ..errors import Cancelled, ParameterError
 from ..params import shown
 from ..processors import cores
 
-__all__ = ["Pool", "check_scheduler", "open_pool", "outside"]
+__all__ = ["Pool", "check_scheduler", "open_pool"]
 
 log = logging.getLogger("napari_sen")
 
@@ -64,7 +64,7 @@ class Pool:
 
         Raises
         ------
-        WorkError
+        OSError
             If a task failed for a reason that lies outside: full disk, lost worker.
         Cancelled
             If the work is unwanted.
@@ -82,11 +82,7 @@ class Pool:
                     return
                 for future in self._ended(running):
                     item = running.pop(future)
-                    try:
-                        result = future.result()
-                    except OSError as error:
-                        raise outside(error) from error
-                    yield item, result
+                    yield item, future.result()
         finally:
             self._stop.set()
             for future in running:
@@ -173,12 +169,3 @@ def _cluster_pool(client: Any) -> Pool:
     log.debug("a dask cluster with %d threads", threads)
     executor = client.get_executor(pure=False, retries=3)
     return Pool(executor, threads, local=False)
-
-
-def outside(error: OSError) -> WorkError:
-    """Return the error of the system as one that says how to go on."""
-    where = f" ({error.filename})" if error.filename else ""
-    return WorkError(
-        f"{error.strerror or error}{where}: what is finished is kept; make room or reach the place "
-        "again, then resume"
-    )

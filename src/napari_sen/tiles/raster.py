@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import zlib
 from collections.abc import Sequence
@@ -183,12 +184,13 @@ class Raster:
 
     def _is_void(self, values: NDArray[Any]) -> NDArray[np.bool_]:
         assert self.nodata is not None
-        if np.isnan(self.nodata):
-            equal = np.isnan(values)
-        else:
-            # As float32 has it, a value of float64 is another one.
-            wanted = values.dtype.type(self.nodata) if values.dtype.kind == "f" else self.nodata
-            equal = values == wanted
+        wanted: Any = self.nodata
+        if values.dtype.kind == "f":  # as float32 has it, a value of float64 is another one
+            with np.errstate(over="ignore"):
+                wanted = values.dtype.type(wanted)
+        if math.isinf(wanted) and not math.isinf(self.nodata):  # no pixel can have it
+            return np.zeros(values.shape[:-1], bool)
+        equal = np.isnan(values) if math.isnan(self.nodata) else values == wanted
         found: NDArray[np.bool_] = equal.all(axis=-1) if self.rgb else equal.any(axis=-1)
         return found
 

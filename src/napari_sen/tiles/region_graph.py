@@ -179,10 +179,11 @@ def add_up(parts: Iterable[tuple[Sums, Borders]], numbers: range | NDArray[np.in
     for inner, borders in parts:
         place = _places(inner.labels, numbers)
         known = place >= 0
-        if len(known) and not sums.size:
-            sums = np.zeros((len(numbers), inner.sums.shape[1]))
-        sizes[place[known]] += inner.sizes[known]
-        sums[place[known]] += inner.sums[known]
+        if known.any():  # a tile outside of the mask has not even the columns of the features
+            if not sums.size:
+                sums = np.zeros((len(numbers), inner.sums.shape[1]))
+            sizes[place[known]] += inner.sizes[known]
+            sums[place[known]] += inner.sums[known]
         pairs = _places(borders.pairs, numbers)
         both = (pairs >= 0).all(axis=1)
         keys.append(pairs[both, 0] << 32 | pairs[both, 1])
