@@ -11,7 +11,7 @@ from skimage.data import astronaut
 
 import napari_sen
 from napari_sen.errors import ImageError
-from napari_sen.pipeline import superpixels
+from napari_sen.pipeline import leaves, superpixels
 from napari_sen.plugin.qt import store_chooser
 from napari_sen.plugin.qt.store_chooser import chosen_goal
 from napari_sen.plugin.state.layer_image import LayerImage
@@ -237,7 +237,38 @@ def test_the_main_button_in_tiles(opened, path):
     whole = napari_sen.segment(
         path, size=9, method="tree", spacing=tuple(pixel_size(image)), model=None, tile=128
     )
-    np.testing.assert_array_equal(np.asarray(layer.data[0]), whole.compute())
+    np.testing.assert_array_equal(layer.data, whole.compute())
+    # From here on it is as if it had been made in memory.
+    panel = opened.dock.panels["superpixels"]
+    assert panel.note.text() == ""
+    panel.number.setValue(50)
+    opened.qtbot.waitUntil(lambda: len(np.unique(layer.data)) == 50)
+    panel.looks["mean"].click()
+    assert len(np.unique(layer.colormap.map(np.arange(1, 9)), axis=0)) == 8
+    opened.dock.session.pick(layer)
+    assert opened.dock.session.picking.pieces.n_leaves > 500
+
+
+def test_the_finest_pieces_are_seen_while_a_tree_is_made(opened, path, monkeypatch):
+    gate = Gate()
+    monkeypatch.setattr(leaves, "grow_superpixels", gate)
+    opened.viewer.add_image(zarr.open_array(path, mode="r"), name="slide", **PLACE)
+    choose_model(opened.dock, "none (colour only)")
+    store = opened.dock.panels["superpixels"].store
+    store.wanted.setChecked(True)
+    store.tile.setValue(128)
+    opened.press("superpixels")
+    gate.open(3)
+    opened.qtbot.waitUntil(lambda: opened.dock.growing.n_done >= 3, timeout=10_000)
+    (layer,) = opened.added(1)
+    opened.qtbot.waitUntil(lambda: visible_share(layer) > 0.1, timeout=5000)
+    assert visible_share(layer) < 0.6
+    assert "finest pieces so far" in opened.dock.panels["superpixels"].note.text()
+    gate.open(TILES)
+    opened.qtbot.waitUntil(lambda: not opened.dock.runner.is_busy, timeout=20_000)
+    opened.qtbot.waitUntil(lambda: opened.dock.session.granularity.trees is not None)
+    (layer,) = opened.added(1)
+    assert opened.dock.session.granularity.layer is layer
 
 
 def test_an_embedding_and_its_colours(opened, path, one_torch_thread):

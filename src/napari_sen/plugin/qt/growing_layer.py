@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import QCoreApplication, QObject, QTimer
 
 from ..layers.growing import Growth
-from ..layers.made import KEY, Made
+from ..layers.made import KEY, Made, same_layer
 from ..layers.results import Result
 
 __all__ = ["GrowingLayers"]
@@ -64,6 +64,14 @@ class GrowingLayers(QObject):
         layer = self.put(result)
         self._leave_store()
         return layer
+
+    def drop(self) -> None:
+        """Take the layer of the step that has ended away: what it showed comes otherwise."""
+        if self._is_current and self._growth is not None:
+            layer = self._layer
+            self._leave_store()
+            if same_layer(self._viewer.layers, layer):
+                self._viewer.layers.remove(layer)
 
     def put(self, result: Result) -> Any:
         """Return the layer of a result, in the viewer: that which shows its store, or a new one."""
