@@ -8,7 +8,8 @@ from skimage.measure import label as connected_pieces
 
 import napari_sen
 from napari_sen.errors import ParameterError
-from napari_sen.plugin.layers.granularity import Granularity, stops
+from napari_sen.plugin.layers.cuts import stops
+from napari_sen.plugin.layers.granularity import Granularity
 from napari_sen.plugin.layers.made import made_of
 from napari_sen.plugin.layers.picking import Picking
 from napari_sen.plugin.steps.session import Session

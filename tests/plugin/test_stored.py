@@ -54,6 +54,7 @@ def test_what_comes_back_is_cut_and_classified_like_what_was_made(goal):
     layer = open_stored(path).to_layer()
     session.show_in([layer])
     session.granularity.follow(layer)
+    assert len(np.unique(layer.colormap.map(np.arange(1, 9)), axis=0)) == 1  # outlines
     assert session.granularity.number == len(np.unique(before.data))
     assert session.granularity.limits == made_of(before).trees.forest.limits
     session.granularity.even(0.9)

@@ -14,6 +14,7 @@ from ..core.graph import Regions
 from ..core.hierarchy import Hierarchy, merge_regions
 from ..core.walk import walked_strength
 from ..disk import ATTRIBUTE
+from ..io.memory import require_memory
 from ..options import Execution, Reading
 from ..params import MergeSettings, SegmentParams
 from ..progress import Progress
@@ -225,7 +226,8 @@ def open_forest(path: str | PathLike[str]) -> Forest:
         return found
 
     read("firsts")  # before all pixels are read
-    return _gathered(np.asarray(group["0"][...]), read, merging)
+    require_memory(group["0"].shape, group["0"].dtype, str(path))
+    return _gathered(read("0"), read, merging)
 
 
 def _weighed(regions: Regions, merging: MergeSettings, progress: Progress | None) -> Regions:

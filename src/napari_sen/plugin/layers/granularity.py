@@ -30,10 +30,8 @@ from .pieces import recut
 from .results import Result, Trees
 from .table import add_up, brief
 
-__all__ = ["Granularity", "stops"]
+__all__ = ["Granularity"]
 
-# Positions of the slider; where numbers are few, each of them is one.
-POSITIONS = 400
 EARLIER = 3  # results of one image that can be brought back
 
 
@@ -131,7 +129,9 @@ class Granularity:
         """Act on a layer of superpixels, or on that of an image."""
         found = layer if made_of(layer) is not None else self.of_image(layer)
         if found is not self.layer:
-            self.layer = found
+            self.layer, about = found, made_of(found)
+            if about is not None and about.extra.pop("opened", False):
+                self.looks.apply(found)  # it was drawn by napari, from a file
             self.changed.emit()
 
     def show(self, number: int) -> None:
@@ -292,9 +292,3 @@ class Granularity:
                 continue
             self.looks.apply(layer)
         self.changed.emit()
-
-
-def stops(low: int, high: int) -> NDArray[np.int64]:
-    """Return the numbers at the slider's positions: rising, logarithmic, with both ends."""
-    numbers = np.rint(np.geomspace(max(low, 1), max(high, 1), POSITIONS)).astype(np.int64)
-    return np.unique(numbers)

@@ -21,7 +21,7 @@ from superqt.utils import qthrottled
 
 from ...errors import SenError
 from ...params import HierarchyParams
-from ..layers.granularity import stops
+from ..layers.cuts import stops
 from ..state.layer_image import LayerImage
 from ..state.observed import follow
 from ..state.sizes import Extent, most_pieces, suited_diameter

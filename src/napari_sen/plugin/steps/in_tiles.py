@@ -25,7 +25,7 @@ from ..state.control import Control
 from ..state.cut import lazy_cut
 from ..state.layer_image import LayerImage
 from ..state.storage import prepare
-from .measuring import measure
+from .measuring import counted, measure
 from .settings import Settings
 
 __all__ = ["fixed_in_tiles", "trees_in_tiles"]
@@ -42,21 +42,16 @@ def trees_in_tiles(
     The finest superpixels go to a store, with the trees beside them. Once all are there they are
     read into memory, and are from then on like those of an image that was never in tiles.
     """
-    given = _given(source, settings, "superpixels")
+    goal, given = _prepared(source, settings, "superpixels")
     if most_leaves(superpixel_run(params=params, **given)) > WHOLE or not _can_be_shown(source):
         return fixed_in_tiles("superpixels", params, source, settings, control)
-    storage = settings.storage["superpixels"]
-    goal = Path(storage.path)
-    prepare(goal, storage.overwrite)
     run = forest_run(params=params, **given)
     growth = _growth(goal, "superpixels", source)
     grow(run, growth, control)
     trees = _trees(run, source, control)
-    number = int(max(trees.forest.wanted))
-    keep_place(run.path, cut_of(trees, number))
+    keep_place(run.path, cut_of(trees, int(max(trees.forest.wanted))))
     keep_trees(run.path, trees)
-    count = f"{number} superpixels ({settings.model_note(source)})"
-    message = f"{count}, with what sliders need in {goal.name}"
+    message = f"{counted(trees)} ({settings.model_note(source)}), in {goal.name}"
     return Finished([], message, trees=trees, image=settings.image)
 
 
@@ -64,10 +59,8 @@ def fixed_in_tiles(
     step: str, params: SegmentParams, source: LayerImage, settings: Settings, control: Control
 ) -> Finished:
     """Make superpixels tile by tile, into a store on disk that the viewer shows as it grows."""
-    storage = settings.storage[step]
-    goal = Path(storage.path)
-    prepare(goal, storage.overwrite)
-    run = superpixel_run(params=params, **_given(source, settings, step))
+    goal, given = _prepared(source, settings, step)
+    run = superpixel_run(params=params, **given)
     growth = _growth(goal, step, source)
     grow(run, growth, control)
     kind = growth.name.removeprefix(f"{source.name} ")
@@ -75,9 +68,12 @@ def fixed_in_tiles(
     return Finished([growth.final(run.path)], f"{count}, in {goal.name}")
 
 
-def _given(source: LayerImage, settings: Settings, step: str) -> dict[str, Any]:
-    """Return what a run needs beside the parameters."""
-    return {
+def _prepared(source: LayerImage, settings: Settings, step: str) -> tuple[Path, dict[str, Any]]:
+    """Return where a result goes, once it may, and what its run needs beside the parameters."""
+    storage = settings.storage[step]
+    goal = Path(storage.path)
+    prepare(goal, storage.overwrite)
+    return goal, {
         "image": lazy_cut(source.data, source.index),
         "model": settings.model_of(source),
         "reading": replace(source.asked, mask=source.lazy_mask),

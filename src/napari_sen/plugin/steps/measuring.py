@@ -9,9 +9,18 @@ from numpy.typing import NDArray
 
 from ...core.image import interpret
 from ...core.regions import region_table
+from ..layers.results import Trees
 from ..state.layer_image import LayerImage
 
-__all__ = ["measure"]
+__all__ = ["counted", "measure"]
+
+
+def counted(trees: Trees) -> str:
+    """Return how many superpixels were asked for, and of what, for people."""
+    wanted = trees.forest.wanted
+    count = int(trees.forest.groups(max(wanted)).max()) if len(wanted) == 1 else 0
+    what = f"{count} superpixels" if count else f"superpixels of {len(wanted)} slices"
+    return f"{what} of {trees.where}" if trees.where else what
 
 
 def measure(

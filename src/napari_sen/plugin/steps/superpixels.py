@@ -23,7 +23,7 @@ from ..state.layer_image import LayerImage
 from ..state.sizes import suited_diameter
 from ..state.storage import plan_tiles
 from .in_tiles import fixed_in_tiles, trees_in_tiles
-from .measuring import measure
+from .measuring import counted, measure
 from .settings import Settings
 from .step import DockStep, Tiled
 
@@ -65,10 +65,7 @@ def superpixels(source: LayerImage, settings: Settings, control: Control) -> Fin
     control.progress(0, 1, "measuring")
     table = measure(found.leaves, image, source, embedding)
     trees = Trees(found, source.placement, source.name, source.where, source.extent, table)
-    count = int(found.groups(max(found.wanted)).max()) if len(found.wanted) == 1 else 0
-    what = f"{count} superpixels" if count else f"superpixels of {len(found.wanted)} slices"
-    what += f" of {source.where}" if source.where else ""
-    message = f"{what} ({settings.model_note(source)})"
+    message = f"{counted(trees)} ({settings.model_note(source)})"
     return Finished([], message, trees=trees, image=settings.image)
 
 
