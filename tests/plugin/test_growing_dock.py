@@ -89,7 +89,7 @@ def dock(opened, gate, path):
 def until_tiles(opened, count):
     """Wait until so many tiles are in the layer; return the layer."""
 
-    opened.qtbot.waitUntil(lambda: opened.dock.growing.n_done >= count, timeout=10_000)
+    opened.qtbot.waitUntil(lambda: opened.dock.growing.n_done >= count, timeout=60_000)
     return opened.viewer.layers["slide flat superpixels"]
 
 
@@ -111,11 +111,11 @@ def test_the_layer_grows_stops_and_goes_on(dock, gate, path, labels):
     assert not layer.editable
     assert_same_place(layer, dock.viewer.layers["slide"])
     dock.viewer.reset_view()
-    dock.qtbot.waitUntil(lambda: visible_share(layer) > 0.2, timeout=5000)
+    dock.qtbot.waitUntil(lambda: visible_share(layer) > 0.2, timeout=60_000)
     assert visible_share(layer) < 0.6
     gate.open(3)
     until_tiles(dock, 7)
-    dock.qtbot.waitUntil(lambda: visible_share(layer) > 0.45, timeout=5000)
+    dock.qtbot.waitUntil(lambda: visible_share(layer) > 0.45, timeout=60_000)
     with dock.qtbot.waitSignal(dock.dock.idle) as ended:
         dock.dock.cancel()
     assert "7 of 12 tiles are kept" in ended.args[0]
@@ -169,7 +169,7 @@ def test_an_unfinished_result_is_only_looked_at(dock, gate):
         session.source()
     session.mask = None
     gate.open(TILES)
-    dock.qtbot.waitUntil(lambda: not dock.dock.runner.is_busy, timeout=20_000)
+    dock.qtbot.waitUntil(lambda: not dock.dock.runner.is_busy, timeout=60_000)
     session.pick(dock.viewer.layers["slide flat superpixels"])
     assert session.picking.pieces.base.shape == (300, 420)
 
@@ -217,7 +217,7 @@ def test_a_removed_layer_comes_back_at_the_end(dock, gate):
     gate.open(2)
     dock.viewer.layers.remove(until_tiles(dock, 5))
     gate.open(TILES)
-    dock.qtbot.waitUntil(lambda: not dock.dock.runner.is_busy, timeout=20_000)
+    dock.qtbot.waitUntil(lambda: not dock.dock.runner.is_busy, timeout=60_000)
     dock.qtbot.waitUntil(lambda: len(dock.viewer.layers) == 2)
 
 
@@ -259,13 +259,13 @@ def test_the_finest_pieces_are_seen_while_a_tree_is_made(opened, path, monkeypat
     store.tile.setValue(128)
     opened.press("superpixels")
     gate.open(3)
-    opened.qtbot.waitUntil(lambda: opened.dock.growing.n_done >= 3, timeout=10_000)
+    opened.qtbot.waitUntil(lambda: opened.dock.growing.n_done >= 3, timeout=60_000)
     (layer,) = opened.added(1)
-    opened.qtbot.waitUntil(lambda: visible_share(layer) > 0.1, timeout=5000)
+    opened.qtbot.waitUntil(lambda: visible_share(layer) > 0.1, timeout=60_000)
     assert visible_share(layer) < 0.6
     assert "finest pieces so far" in opened.dock.panels["superpixels"].note.text()
     gate.open(TILES)
-    opened.qtbot.waitUntil(lambda: not opened.dock.runner.is_busy, timeout=20_000)
+    opened.qtbot.waitUntil(lambda: not opened.dock.runner.is_busy, timeout=120_000)
     opened.qtbot.waitUntil(lambda: opened.dock.session.granularity.trees is not None)
     (layer,) = opened.added(1)
     assert opened.dock.session.granularity.layer is layer
