@@ -107,7 +107,7 @@ def opened(make_napari_viewer: Any, qtbot: Any, found: Found) -> Iterator[Opened
 
 
 def assert_no_threads(qtbot: Any) -> None:
-    """Wait until no worker runs: at most the second in which Cancel has to act, and what a busy machine adds."""
+    """Wait until no worker runs: Cancel acts within a second; a busy machine adds some."""
     from qtpy.QtCore import QThreadPool
 
     pool = QThreadPool.globalInstance()

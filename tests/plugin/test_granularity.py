@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from napari.components import LayerList
+from napari.components import LayerList, ViewerModel
 from napari.layers import Image, Labels, Shapes
 from skimage.measure import label as connected_pieces
 
@@ -363,3 +363,15 @@ def test_a_larger_part_of_the_image_takes_the_place_of_a_small_one(rng):
     session.granularity.undo()
     assert session.granularity.layer.data.shape == (51, 51)
     assert len(session.granularity.layers) == 2
+
+
+def test_a_hidden_copy_takes_neither_mouse_nor_sliders(session, granularity):
+    """napari selects what is added."""
+    viewer = ViewerModel()
+    viewer.layers.extend(granularity.layers)
+    session.show_in(viewer.layers)
+    viewer.layers.selection.active = granularity.layer
+    kept = granularity.keep()
+    assert kept in viewer.layers
+    assert viewer.layers.selection.active is granularity.layer
+    assert granularity.layer is not kept

@@ -244,10 +244,15 @@ class Granularity:
         self.told.emit(f"The joined objects are kept in the hidden layer {kept.name!r}.")
 
     def _insert_under(self, layer: Any, new: Any) -> None:
+        """Add a hidden layer; mouse, keys and sliders go on where they were."""
         self.looks.apply(new)
         new.visible = False
+        selection = getattr(self.layers, "selection", None)
+        active = None if selection is None else selection.active
         place = [k for k, other in enumerate(self.layers) if other is layer]
         self.layers.insert(place[0] if place else len(self.layers), new)
+        if selection is not None:  # a plugin gets a stand-in of the active layer, equal to it
+            selection.active = next((each for each in self.layers if each == active), None)
 
     def _fill(self, layer: Any, data: Any) -> Any:
         """Show data in a layer, or in one in its place: napari's are pyramids, or not, for good."""
