@@ -345,7 +345,7 @@ def test_of_those_whose_tree_is_too_large_the_finest_are_seen_first(session, ima
     layer = result.to_layer()
     session.show_in([layer])
     session.granularity.follow(layer)
-    assert "their tree does not fit in memory" in remark(session, "superpixels", session.source())
+    assert "too large for live sliders" in remark(session, "superpixels", session.source())
 
 
 def test_a_slice_of_a_stack_is_read_lazily(tmp_path, monkeypatch):

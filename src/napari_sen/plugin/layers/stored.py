@@ -66,7 +66,7 @@ def open_stored(path: Path) -> Result:
     try:
         trees = open_trees(str(path), place)
         return cut_of(trees, int(max(trees.forest.wanted)), opened=True)
-    except (KeyError, TypeError, ValueError) as error:
+    except (IndexError, KeyError, TypeError, ValueError) as error:
         log.debug("%s holds no trees (%s)", path, error)
     if is_rgb:
         options["rgb"] = True

@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import QCoreApplication, QObject, QTimer
 
 from ..layers.growing import Growth
-from ..layers.made import KEY, Made, same_layer
+from ..layers.made import KEY, Made
 from ..layers.results import Result
 
 __all__ = ["GrowingLayers"]
@@ -68,9 +68,9 @@ class GrowingLayers(QObject):
     def drop(self) -> None:
         """Take the layer of the step that has ended away: what it showed comes otherwise."""
         if self._is_current and self._growth is not None:
-            layer = self._layer
+            goal = str(self._growth.goal)
             self._leave_store()
-            if same_layer(self._viewer.layers, layer):
+            for layer in [each for each in self._viewer.layers if each.metadata.get(STORE) == goal]:
                 self._viewer.layers.remove(layer)
 
     def put(self, result: Result) -> Any:

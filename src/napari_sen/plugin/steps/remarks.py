@@ -15,7 +15,7 @@ ON_DISK = (
     "These superpixels lie on disk and keep their number{}: choose another, then press {} to make "
     "them anew."
 )
-TOO_LARGE = ", as their tree does not fit in memory"
+TOO_LARGE = ", as the image is too large for live sliders"
 
 
 def remark(session: Session, step: str, source: LayerImage) -> str:
