@@ -120,6 +120,7 @@ def section(walk: Walk) -> None:
     walk.viewer.add_image(np.asarray(enlarged)[:, :side], name="section", rgb=True)
     walk.viewer.reset_view()
     walk.run("superpixels")
+    walk.dock.session.granularity.show(600)
     walk.picture("napari-section")
 
 
@@ -212,10 +213,8 @@ def growing(walk: Walk) -> None:
     zarr.save_array(path, slide)
     walk.viewer.add_image(zarr.open_array(path, mode="r"), name="slide", rgb=True)
     walk.viewer.reset_view()
-    panel = walk.dock.panels["flat"]  # these grow from the first tile on
-    walk.dock.session.ask(diameter=24)
-    walk.unfold("Other outputs")
-    walk.show(panel)
+    panel = walk.dock.panels["superpixels"]
+    walk.unfold("Large images")
     panel.store.wanted.setChecked(True)
     panel.store.tile.setValue(256)
     walk.ended.clear()
@@ -228,7 +227,17 @@ def growing(walk: Walk) -> None:
     print(f"superpixels in tiles: {walk.ended[0]}")
 
 
-PARTS = (photograph, section, channels, stack, volume, classes, training, growing)
+# Each part, and the pictures that it makes.
+PARTS = {
+    photograph: {"napari-superpixels", "napari-embed", "napari-contours"},
+    section: {"napari-section"},
+    channels: {"napari-channels"},
+    stack: {"napari-stack"},
+    volume: {"napari-volume"},
+    classes: {"napari-classes"},
+    training: {"napari-train"},
+    growing: {"napari-growing"},
+}
 
 
 def main() -> None:
@@ -239,7 +248,9 @@ def main() -> None:
     if arguments.part is None:
         # A process for each: removing layers of one part before the next crashes napari 0.9.2
         # in software OpenGL now and then.
-        for part in PARTS:
+        for part, pictures in PARTS.items():
+            if arguments.only and pictures.isdisjoint(arguments.only):
+                continue
             command = [sys.executable, __file__, "--part", part.__name__]
             subprocess.run([*command, "--only", *arguments.only], check=True)
         return

@@ -70,7 +70,7 @@ class Opened:
     dock: Any
     qtbot: Any
 
-    def click(self, key: str, timeout: int = 60_000) -> str:
+    def click(self, key: str, timeout: int = 120_000) -> str:
         """Press a step's button, wait until it has ended, return the status line."""
         with self.qtbot.waitSignal(self.dock.idle, timeout=timeout) as ended:
             self.press(key)
@@ -89,7 +89,7 @@ class Opened:
             QApplication.processEvents()
             return not button.visibleRegion().isEmpty()
 
-        self.qtbot.waitUntil(can_be_clicked, timeout=5000)
+        self.qtbot.waitUntil(can_be_clicked, timeout=30_000)
         self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
     def added(self, before: int) -> list[Any]:
@@ -107,11 +107,11 @@ def opened(make_napari_viewer: Any, qtbot: Any, found: Found) -> Iterator[Opened
 
 
 def assert_no_threads(qtbot: Any) -> None:
-    """Wait until no worker runs: at most the second in which Cancel has to act, and some."""
+    """Wait until no worker runs: Cancel acts within a second; a busy machine adds some."""
     from qtpy.QtCore import QThreadPool
 
     pool = QThreadPool.globalInstance()
-    qtbot.waitUntil(lambda: pool.activeThreadCount() == 0, timeout=2000)
+    qtbot.waitUntil(lambda: pool.activeThreadCount() == 0, timeout=10_000)
 
 
 @pytest.fixture

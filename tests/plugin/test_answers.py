@@ -132,7 +132,7 @@ def test_cancel_does_not_wait_for_a_slow_disk(opened, key, monkeypatch, tmp_path
         opened.viewer.add_image(image, name="far", contrast_limits=(0, 1), cache=False)
         opened.viewer.window.screenshot(canvas_only=True, flash=False)  # it has looked at it then
     set_tiny(opened.dock.panels["train"])
-    with opened.qtbot.waitSignal(opened.dock.idle, timeout=20_000) as idle:
+    with opened.qtbot.waitSignal(opened.dock.idle, timeout=60_000) as idle:
         opened.press(key)
         opened.qtbot.waitUntil(lambda: "Reading" in opened.dock.status.text.text(), timeout=9000)
         opened.dock.status.button.click()

@@ -227,7 +227,7 @@ def test_a_dock_on_a_session_that_is_under_way(make_napari_viewer, found, photo,
     assert dock.image.stack.currentData() == "volume"
     dock.panels["superpixels"].number.setValue(31)
     qtbot.waitUntil(lambda: session.granularity.number == 31)
-    with qtbot.waitSignal(dock.idle, timeout=20_000):
+    with qtbot.waitSignal(dock.idle, timeout=60_000):
         dock.panels["superpixels"].button.click()
     assert session.granularity.layer.data.max() == 31
     session.picking.take(viewer.layers["photo superpixels"])
@@ -253,7 +253,7 @@ def test_a_session_outlives_its_docks(make_napari_viewer, found, photo, qtbot):
     session.choose(viewer.add_image(photo, name="photo"))
     dock = SenDock(viewer, session)
     viewer.window.add_dock_widget(dock)
-    with qtbot.waitSignal(dock.idle, timeout=20_000):
+    with qtbot.waitSignal(dock.idle, timeout=60_000):
         dock.panels["superpixels"].button.click()
     dock.panels["classes"].toggle.click()
     session.picking.select([3])

@@ -216,7 +216,7 @@ def training(dock, monkeypatch, tmp_path):
     dock.panel.name.setText("long")
     with dock.qtbot.waitSignal(dock.dock.runner.live, timeout=60_000):
         dock.press("train")
-    dock.qtbot.waitUntil(lambda: "photo training preview" in dock.viewer.layers, timeout=20_000)
+    dock.qtbot.waitUntil(lambda: "photo training preview" in dock.viewer.layers, timeout=60_000)
     return dock
 
 
@@ -244,11 +244,11 @@ def test_pause_stop_and_resume_a_training(training):
     np.testing.assert_allclose(place, dock.viewer.layers["photo"].data_to_world((0, 0)))
     click(dock, panel.pausing)
     assert dock.dock.status.text.text() == "Paused."
-    dock.qtbot.waitUntil(lambda: dock.dock.runner.is_resting, timeout=20_000)
+    dock.qtbot.waitUntil(lambda: dock.dock.runner.is_resting, timeout=60_000)
     steps = dock.dock.session.losses.points[-1][0]
     click(dock, panel.pausing)
-    dock.qtbot.waitUntil(lambda: dock.dock.session.losses.points[-1][0] > steps, timeout=20_000)
-    with dock.qtbot.waitSignal(dock.dock.idle, timeout=20_000) as ended:
+    dock.qtbot.waitUntil(lambda: dock.dock.session.losses.points[-1][0] > steps, timeout=60_000)
+    with dock.qtbot.waitSignal(dock.dock.idle, timeout=60_000) as ended:
         click(dock, panel.stop)
     assert "model long is saved after" in ended.args[0]
     assert "of 1000000 steps; Resume goes on" in ended.args[0]
@@ -262,7 +262,7 @@ def test_pause_stop_and_resume_a_training(training):
     with dock.qtbot.waitSignal(dock.dock.runner.live, timeout=60_000):
         click(dock, panel.resume)
     losses = dock.dock.session.losses
-    dock.qtbot.waitUntil(lambda: losses.points[-1][0] > done, timeout=20_000)
+    dock.qtbot.waitUntil(lambda: losses.points[-1][0] > done, timeout=60_000)
     assert [step for step, _ in losses.points[: done + 1]] == list(range(1, done + 2))
     with dock.qtbot.waitSignal(dock.dock.idle, timeout=5000):
         dock.dock.status.button.click()
@@ -312,7 +312,7 @@ def test_bad_input_is_a_notification(dock, errors):
     assert len(dock.viewer.layers) == 1
     # One click leaves them out.
     assert dock.dock.status.offered.text() == "Leave these pixels out"
-    with dock.qtbot.waitSignal(dock.dock.idle, timeout=20_000) as ended:
+    with dock.qtbot.waitSignal(dock.dock.idle, timeout=60_000) as ended:
         click(dock, dock.dock.status.offered)
     assert ended.args[0].startswith("Done")
     np.testing.assert_array_equal(dock.viewer.layers[-1].data == 0, np.isnan(image))

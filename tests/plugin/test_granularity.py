@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from napari.components import LayerList
-from napari.layers import Image, Labels
+from napari.components import LayerList, ViewerModel
+from napari.layers import Image, Labels, Shapes
 from skimage.measure import label as connected_pieces
 
 import napari_sen
 from napari_sen.errors import ParameterError
-from napari_sen.plugin.layers.granularity import Granularity, stops
+from napari_sen.plugin.layers.cuts import stops
+from napari_sen.plugin.layers.granularity import Granularity
 from napari_sen.plugin.layers.made import made_of
 from napari_sen.plugin.layers.picking import Picking
 from napari_sen.plugin.steps.session import Session
@@ -339,3 +340,38 @@ def test_undo_goes_back_beyond_a_new_result(session, granularity):
     np.testing.assert_array_equal(layer.data, merged)
     picking.undo()
     assert_shows(layer, 40)
+
+
+def test_a_larger_part_of_the_image_takes_the_place_of_a_small_one(rng):
+    """napari's layers are pyramids, or not, for good."""
+    session = Session()
+    session.show_in(LayerList())
+    image = Image(np.zeros((60, 2100), np.uint8), name="strip")
+    image.data[:, ::7] = 200
+    session.granularity.layers.append(image)
+    session.choose(image)
+    session.model, session.number, session.size_by = None, 9, "number"
+    session.region = Shapes([np.array([(0, 0), (0, 50), (50, 50), (50, 0)])])
+    session.run("superpixels")
+    assert not session.granularity.layer.multiscale
+    session.region = None
+    session.run("superpixels")
+    layer = session.granularity.layer
+    assert layer.multiscale
+    assert layer.data[0].shape == (60, 2100)
+    assert list(session.granularity.layers) == [image, layer]
+    session.granularity.undo()
+    assert session.granularity.layer.data.shape == (51, 51)
+    assert len(session.granularity.layers) == 2
+
+
+def test_a_hidden_copy_takes_neither_mouse_nor_sliders(session, granularity):
+    """napari selects what is added."""
+    viewer = ViewerModel()
+    viewer.layers.extend(granularity.layers)
+    session.show_in(viewer.layers)
+    viewer.layers.selection.active = granularity.layer
+    kept = granularity.keep()
+    assert kept in viewer.layers
+    assert viewer.layers.selection.active is granularity.layer
+    assert granularity.layer is not kept

@@ -25,6 +25,8 @@ from napari_sen.plugin.state.control import Control
 from napari_sen.plugin.state.pace import PARTS
 from napari_sen.plugin.state.placement import Placement
 from napari_sen.plugin.state.storage import Storage
+from napari_sen.plugin.steps import in_tiles
+from napari_sen.plugin.steps.remarks import remark
 from napari_sen.plugin.steps.session import Session
 from napari_sen.tiles.geometry import TileGrid, as_slices
 from napari_sen.tiles.pyramid import Pyramid
@@ -320,10 +322,30 @@ def test_superpixels_of_the_tree_grow_too(session):
     session.ask(60)
     session.store("superpixels", Storage(wanted=True, tile=128))
     control = StopAfter(99)
-    (result,) = session.job("superpixels")(control).results
+    finished = session.job("superpixels")(control)
+    assert finished.results == []
     assert control.seen == [False, True]
     assert control.growth.store.n_done == 12
-    assert labels_of(result).max() == 60
+    assert control.growth.kept.startswith("Stopped: 12 of 12 tiles")
+    session.show_in([])
+    session.take("superpixels", finished)
+    assert session.granularity.number == 60
+
+
+def test_of_those_whose_tree_is_too_large_the_finest_are_seen_first(session, image, monkeypatch):
+    monkeypatch.setattr(in_tiles, "WHOLE", 100)
+    session.ask(60)
+    session.store("superpixels", Storage(wanted=True, tile=128))
+    control = StopAfter(99)
+    (result,) = session.job("superpixels")(control).results
+    assert control.seen == [False, True, True]  # the finest, then the cut
+    assert control.growth.store.n_done == 12
+    labels = napari_sen.segment(image, 60, model=None, spacing=(2, 2), tile=128)
+    np.testing.assert_array_equal(labels_of(result), labels.compute())
+    layer = result.to_layer()
+    session.show_in([layer])
+    session.granularity.follow(layer)
+    assert "too large for live sliders" in remark(session, "superpixels", session.source())
 
 
 def test_a_slice_of_a_stack_is_read_lazily(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from skimage.data import astronaut
 
 import napari_sen
 from napari_sen.errors import ImageError
-from napari_sen.pipeline import superpixels
+from napari_sen.pipeline import leaves, superpixels
 from napari_sen.plugin.qt import store_chooser
 from napari_sen.plugin.qt.store_chooser import chosen_goal
 from napari_sen.plugin.state.layer_image import LayerImage
@@ -89,7 +89,7 @@ def dock(opened, gate, path):
 def until_tiles(opened, count):
     """Wait until so many tiles are in the layer; return the layer."""
 
-    opened.qtbot.waitUntil(lambda: opened.dock.growing.n_done >= count, timeout=10_000)
+    opened.qtbot.waitUntil(lambda: opened.dock.growing.n_done >= count, timeout=60_000)
     return opened.viewer.layers["slide flat superpixels"]
 
 
@@ -111,11 +111,11 @@ def test_the_layer_grows_stops_and_goes_on(dock, gate, path, labels):
     assert not layer.editable
     assert_same_place(layer, dock.viewer.layers["slide"])
     dock.viewer.reset_view()
-    dock.qtbot.waitUntil(lambda: visible_share(layer) > 0.2, timeout=5000)
+    dock.qtbot.waitUntil(lambda: visible_share(layer) > 0.2, timeout=60_000)
     assert visible_share(layer) < 0.6
     gate.open(3)
     until_tiles(dock, 7)
-    dock.qtbot.waitUntil(lambda: visible_share(layer) > 0.45, timeout=5000)
+    dock.qtbot.waitUntil(lambda: visible_share(layer) > 0.45, timeout=60_000)
     with dock.qtbot.waitSignal(dock.dock.idle) as ended:
         dock.dock.cancel()
     assert "7 of 12 tiles are kept" in ended.args[0]
@@ -169,7 +169,7 @@ def test_an_unfinished_result_is_only_looked_at(dock, gate):
         session.source()
     session.mask = None
     gate.open(TILES)
-    dock.qtbot.waitUntil(lambda: not dock.dock.runner.is_busy, timeout=20_000)
+    dock.qtbot.waitUntil(lambda: not dock.dock.runner.is_busy, timeout=60_000)
     session.pick(dock.viewer.layers["slide flat superpixels"])
     assert session.picking.pieces.base.shape == (300, 420)
 
@@ -217,7 +217,7 @@ def test_a_removed_layer_comes_back_at_the_end(dock, gate):
     gate.open(2)
     dock.viewer.layers.remove(until_tiles(dock, 5))
     gate.open(TILES)
-    dock.qtbot.waitUntil(lambda: not dock.dock.runner.is_busy, timeout=20_000)
+    dock.qtbot.waitUntil(lambda: not dock.dock.runner.is_busy, timeout=60_000)
     dock.qtbot.waitUntil(lambda: len(dock.viewer.layers) == 2)
 
 
@@ -237,7 +237,38 @@ def test_the_main_button_in_tiles(opened, path):
     whole = napari_sen.segment(
         path, size=9, method="tree", spacing=tuple(pixel_size(image)), model=None, tile=128
     )
-    np.testing.assert_array_equal(np.asarray(layer.data[0]), whole.compute())
+    np.testing.assert_array_equal(layer.data, whole.compute())
+    # From here on it is as if it had been made in memory.
+    panel = opened.dock.panels["superpixels"]
+    assert panel.note.text() == ""
+    panel.number.setValue(50)
+    opened.qtbot.waitUntil(lambda: len(np.unique(layer.data)) == 50)
+    panel.looks["mean"].click()
+    assert len(np.unique(layer.colormap.map(np.arange(1, 9)), axis=0)) == 8
+    opened.dock.session.pick(layer)
+    assert opened.dock.session.picking.pieces.n_leaves > 500
+
+
+def test_the_finest_pieces_are_seen_while_a_tree_is_made(opened, path, monkeypatch):
+    gate = Gate()
+    monkeypatch.setattr(leaves, "grow_superpixels", gate)
+    opened.viewer.add_image(zarr.open_array(path, mode="r"), name="slide", **PLACE)
+    choose_model(opened.dock, "none (colour only)")
+    store = opened.dock.panels["superpixels"].store
+    store.wanted.setChecked(True)
+    store.tile.setValue(128)
+    opened.press("superpixels")
+    gate.open(3)
+    opened.qtbot.waitUntil(lambda: opened.dock.growing.n_done >= 3, timeout=60_000)
+    (layer,) = opened.added(1)
+    opened.qtbot.waitUntil(lambda: visible_share(layer) > 0.1, timeout=60_000)
+    assert visible_share(layer) < 0.6
+    assert "finest pieces so far" in opened.dock.panels["superpixels"].note.text()
+    gate.open(TILES)
+    opened.qtbot.waitUntil(lambda: not opened.dock.runner.is_busy, timeout=120_000)
+    opened.qtbot.waitUntil(lambda: opened.dock.session.granularity.trees is not None)
+    (layer,) = opened.added(1)
+    assert opened.dock.session.granularity.layer is layer
 
 
 def test_an_embedding_and_its_colours(opened, path, one_torch_thread):

@@ -1,11 +1,13 @@
 """Layers in, layers out: reading, places, dtypes. Neither Qt nor a display."""
 
+import dask.array as da
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Points
 
+import napari_sen
 from napari_sen.errors import ImageError, ParameterError
 from napari_sen.plugin.layers.display import PYRAMID_ABOVE, for_display, pyramid
 from napari_sen.plugin.state.channels import guess_channel_axis
@@ -207,3 +209,31 @@ def test_nanometres_beside_micrometres_are_made_equal():
     assert (source.spacing, source.unit) == ((0.3, 0.25, 0.25), "µm")
     assert source.asked.spacing == (0.3, 0.25, 0.25)
     assert source_of(Image(stack)).unit == "px"
+
+
+@pytest.mark.parametrize("step", ["segment", "contours", "hierarchy"])
+def test_a_layer_is_an_image_of_its_colours_and_pixel_size(step, photo):
+    made = getattr(napari_sen, step)
+    told = {"rgb": True, "spacing": (0.5, 0.5), "kind": "microscopy", "model": None}
+    from_layer = made(Image(photo, scale=(0.5, 0.5), units="um"), model=None)
+    from_array = made(photo, **told)
+    if step == "hierarchy":
+        from_layer, from_array = from_layer.cut(20), from_array.cut(20)
+    np.testing.assert_array_equal(from_layer, from_array)
+
+
+def test_layers_of_levels_of_lazy_pixels_and_as_masks(photo):
+    grey = photo[..., 1]
+    labels = napari_sen.segment(grey, 30, model=None)
+    pyramid = Image([grey, grey[::2, ::2]])
+    np.testing.assert_array_equal(napari_sen.segment(pyramid, 30, model=None), labels)
+    lazy = napari_sen.segment(Image(da.from_array(grey)), 30, model=None)
+    assert isinstance(lazy, da.Array)
+    mask = Labels((grey > 100).astype(np.uint8))
+    inside = napari_sen.segment(Image(grey), 30, mask=mask, model=None) > 0
+    np.testing.assert_array_equal(inside, grey > 100)
+
+
+def test_layers_that_hold_no_pixels_are_refused():
+    with pytest.raises(ImageError, match="layer of Points: give one of an image or of labels"):
+        napari_sen.segment(Points(np.zeros((4, 2))), model=None)

@@ -6,7 +6,8 @@ from napari.components import LayerList
 from napari.layers import Image
 
 from napari_sen.plugin.layers.borders import plane_borders, world_lines
-from napari_sen.plugin.layers.looks import LINE, clearest, line_width
+from napari_sen.plugin.layers.looks import LINE, clearest, lacks_means, line_width
+from napari_sen.plugin.layers.made import made_of
 from napari_sen.plugin.steps.session import Session
 
 
@@ -99,3 +100,18 @@ def test_borders_lie_in_the_world_where_the_layer_does(session):
     corner = plane_borders(layer.data)[0, 0]
     np.testing.assert_allclose(points[0, :2], layer.data_to_world(corner)[::-1], rtol=1e-5)
     assert (points[:, 2] == 0).all()
+
+
+def test_without_mean_colours_outlines_are_drawn_and_the_reason_is_given(session, monkeypatch):
+    layer, looks = session.granularity.layer, session.granularity.looks
+    assert lacks_means(layer) == ""
+    looks.look = "mean"
+    assert looks.drawn(layer) == "mean"
+    monkeypatch.setattr("napari_sen.plugin.layers.looks.MOST_COLOURS", 10)
+    assert lacks_means(layer) == "Up to 8 superpixels can be shown in mean colours"
+    assert looks.drawn(layer) == "outline"
+    looks.apply(layer)
+    assert len(np.unique(layer.colormap.map(np.arange(1, 9)), axis=0)) == 1
+    made_of(layer).extra.clear()
+    made_of(layer).table = None
+    assert "not read as a whole" in lacks_means(layer)

@@ -255,3 +255,27 @@ def test_a_recipe_needs_superpixels_of_the_dock(rng):
     session = Session()
     with pytest.raises(SenError):
         session.saving_recipe("x.json")(Control())
+
+
+def test_objects_stay_in_a_layer_of_their_own_when_the_sliders_move(session, tmp_path):
+    """No other cut has them, so they would be gone without a word."""
+    paint_two(session)
+    session.run("classes")
+    session.picking.join()
+    layer = session.granularity.layer
+    before, objects = layer.data.copy(), objects_shown(session)
+    told = []
+    session.granularity.told.connect(told.append)
+    layers = list(session.granularity.layers)
+    session.granularity.show(30)
+    session.granularity.show(20)
+    (kept,) = [each for each in session.granularity.layers if each not in layers]
+    assert told == [f"The joined objects are kept in the hidden layer {kept.name!r}."]
+    assert kept.name == f"{layer.name}, objects"
+    assert not kept.visible
+    np.testing.assert_array_equal(kept.data, before)
+    np.testing.assert_allclose(kept.data_to_world((5, 6)), layer.data_to_world((5, 6)))
+    session.pick(kept)
+    again = objects_shown(session)
+    assert again.table["class"].tolist() == objects.table["class"].tolist()
+    assert again.table["index"].tolist() == objects.table["index"].tolist()

@@ -13,9 +13,11 @@ from napari_sen.errors import ImageError, ParameterError
 from napari_sen.params import LossParams, Params, PseudoLabelParams, SegmentParams
 from napari_sen.plugin.layers.made import made_of
 from napari_sen.plugin.layers.results import Loss
+from napari_sen.plugin.state.control import Control
 from napari_sen.plugin.steps.losses import Losses
 from napari_sen.plugin.steps.session import Session
 from napari_sen.plugin.steps.steps import STEPS
+from napari_sen.plugin.steps.training import _Preview
 
 
 @pytest.fixture
@@ -233,3 +235,20 @@ def test_the_losses_thin_themselves_out_and_begin_anew():
     losses.append(Loss(0, 3.0))  # another training
     losses.append(Loss(1, 2.0))
     assert losses.points == ((0, 3.0), (1, 2.0))
+
+
+def test_pictures_of_a_training_keep_their_colours(session, photo, monkeypatch, rng):
+    """Main directions come in any order and sign, and change both while a model learns."""
+    planes = rng.normal(size=(*photo.shape[:2], 3))
+    turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    seen = iter([planes * (3, 2, 1), -planes * (1, 2, 3), planes * (2, -3, 1) @ turn])
+    monkeypatch.setattr(napari_sen, "embed", lambda *_, **__: next(seen))
+    pictures, control = [], Control()
+    control.tell = lambda item: pictures.append(item.result.data)
+    show = _Preview(session.source(), "cpu", control)
+    for step in range(3):
+        show(None, step)
+    first, *later = (picture.reshape(-1, 3).T for picture in pictures)
+    for picture in later:
+        for channel in range(3):
+            assert np.corrcoef(first[channel], picture[channel])[0, 1] > 0.99

@@ -84,6 +84,7 @@ class Partition:
         # merged by hand on another cut, which this one cannot show.
         self._by_hand: dict[int, NDArray[np.intp]] = {}
         self._waiting: list[NDArray[np.intp]] = []
+        self._objects: set[int] = set()  # nodes that were made by joining a class
         self._boxes: list[tuple[slice, ...]] = ndimage.find_objects(self.base)
         self._tree = tree
         self._edges: NDArray[np.int32] | None = None
@@ -229,7 +230,13 @@ class Partition:
         order = np.lexsort((ends[:, 1], ends[:, 0], heights))
         top = self._merged_in_order(ends[order].tolist())
         node = np.array([top.get(each, each) for each in self._node.tolist()])
+        self._objects |= set(top.values())
         return self._do(np.flatnonzero(node != self._node), node, self._class)
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether there are pieces that were joined by their class, which no other cut has."""
+        return not self._objects.isdisjoint(self._node.tolist())
 
     def _merged_in_order(self, pairs: list[list[int]]) -> dict[int, int]:
         """Merge pairs of nodes, those above them if they are merged already; return the tops."""

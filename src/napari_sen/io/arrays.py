@@ -29,7 +29,7 @@ def of_array(image: Any, what: str) -> ImageFile:
 
     Parameters
     ----------
-    image : array-like or list
+    image : array-like, list or napari layer
         Masked values become what is not inside; an xarray.DataArray names its axes and, by its
         coordinates, its pixel size.
     what : str
@@ -41,7 +41,7 @@ def of_array(image: Any, what: str) -> ImageFile:
         If it is a list of something else than levels, which are each smaller than the last.
     """
     if hasattr(image, "as_layer_data_tuple"):  # no sequence of levels, which also is napari's
-        raise ImageError(f"{what} is a napari layer: give its .data, and its .scale as spacing")
+        return _of_layer(image, what)
     if hasattr(image, "detach") and hasattr(image, "cpu"):  # a torch tensor
         image = _of_tensor(image)
     if hasattr(image, "todense"):
@@ -56,6 +56,23 @@ def of_array(image: Any, what: str) -> ImageFile:
     if inside is None:
         return found
     return replace(found, data=data, inside=inside, strict=True)
+
+
+def _of_layer(layer: Any, what: str) -> ImageFile:
+    """Return the pixels of a napari layer, whether they are colours, and its pixel size."""
+    if not (hasattr(layer, "rgb") or hasattr(layer, "selected_label")):
+        raise ImageError(
+            f"{what} is a napari layer of {type(layer).__name__}: give one of an image or of labels"
+        )
+    units = tuple("" if str(unit) == "pixel" else str(unit) for unit in layer.units)
+    return ImageFile(
+        _finest(layer.data, what),
+        rgb=bool(getattr(layer, "rgb", False)),
+        spacing=tuple(abs(float(step)) for step in layer.scale)[-3:],
+        units=units[-3:],
+        name=layer.name,
+        source="the layer's scale",
+    )
 
 
 def _of_tensor(tensor: Any) -> Any:

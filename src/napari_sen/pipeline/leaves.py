@@ -136,8 +136,9 @@ def grow_leaves(
     if merging.boundary_weight and (keep_strength or len(grid) > 1):
         strength = work.target("strength", np.float32, grid, labels=False)
     leaves = Leaves(common, growths, merging, strength)
-    where = common.where if None in names else None
-    yield from work.pieces("superpixels", partial(_grow_tile, leaves), common.n_tiles, where=where)
+    yield from work.pieces(
+        "superpixels", partial(_grow_tile, leaves), common.n_tiles, where=common.where
+    )
     reached = work.done("superpixels").values()
     for part, growth in enumerate(growths):
         yield from mend(work, common, growth, [tile[part] for tile in reached], _suffix(part))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,19 @@ from numpy.typing import NDArray
 from ..core.graph import Regions
 from ..core.hierarchy import Hierarchy, merge_regions
 from ..core.walk import walked_strength
+from ..disk import ATTRIBUTE
+from ..io.memory import require_memory
 from ..options import Execution, Reading
 from ..params import MergeSettings, SegmentParams
 from ..progress import Progress
+from ..tiles.seeds import Seeds
+from ..tiles.target import ArrayTarget
 from .counts import segment_count
 from .cuts import TreeSuperpixels
-from .leaves import region_graph_of
+from .leaves import Leaves, region_graph_of
 from .plan import superpixel_run
+from .run import Run
+from .stored import LINKAGE
 from .trees import abstract_tree
 from .work import Step, Steps, Work
 
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
 
     from ..learn.model import Model
 
-__all__ = ["Forest", "forest"]
+__all__ = ["Forest", "forest", "forest_run", "most_leaves", "open_forest"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,42 +120,114 @@ class Forest:
 
 @dataclass(frozen=True, kw_only=True)
 class _Forests(TreeSuperpixels):
-    """Superpixels of the tree, before they are cut."""
+    """Superpixels of the tree, before they are cut: the leaves, with graphs and trees beside."""
 
     name = "merge trees"
 
     def stages(self, work: Work) -> Steps:
         """Make the leaves, their graphs, the trees."""
-        image, merging = work.image, self.tree.merging
+        image, n = work.image, work.image.n_slices
         leaves = yield from self.grown(work, None)
-        seeds = leaves.growths[0].seeds
-        kept = replace(merging, walk_weight=0.0, boundary_weight=1.0)
-        regions: list[Regions | None] = []
-        linkages = []
-        for which in range(image.n_slices):
-            yield Step(which, image.n_slices, "merging")
-            if seeds.counts[which] == 0:
-                regions.append(None)
-                linkages.append(np.empty((0, 4)))
-                continue
-            graph, _ = region_graph_of(leaves, which, drop=True)
-            graph = _weighed(graph, merging, work.progress)
-            regions.append(graph)
-            linkages.append(merge_regions(graph, kept, work.progress))
-        yield Step(image.n_slices, image.n_slices, "merging")
-        count = segment_count(self.cuts[0], image)
-        return Forest(
-            np.asarray(leaves.growths[0].target.array),  # type: ignore[attr-defined]
-            tuple(np.concatenate([[0], np.cumsum(seeds.counts)]).tolist()),
-            tuple(regions),
-            tuple(linkages),
-            kept,
-            tuple(count(pixels) if pixels else 0 for pixels in seeds.pixels),
-        )
+        seeds, target = leaves.growths[0].seeds, leaves.growths[0].target
+        for which in range(n):
+            yield Step(which, n, "merging")
+            if which not in work.done("trees"):
+                if seeds.counts[which]:
+                    self._keep_tree(work, leaves, which)
+                work.note("trees", which)
+        if n not in work.done("trees"):
+            count = segment_count(self.cuts[0], image)
+            wanted = [count(pixels) if pixels else 0 for pixels in seeds.pixels]
+            firsts = np.concatenate([[0], np.cumsum(seeds.counts)])
+            work.keep_beside(target, "wanted", np.array(wanted, np.int64))
+            work.keep_beside(target, "firsts", firsts.astype(np.int64))
+            work.note("trees", n)
+        yield Step(n, n, "merging")
+        yield from work.finish(target)
+        if isinstance(target, ArrayTarget):
+            return _gathered(target.array, work.shelf.kept_array, self._merging)
+        return target
+
+    @property
+    def _merging(self) -> MergeSettings:
+        """How graphs merge whose strength holds what a walk finds."""
+        return replace(self.tree.merging, walk_weight=0.0, boundary_weight=1.0)
+
+    def _keep_tree(self, work: Work, leaves: Leaves, which: int) -> None:
+        """Keep the graph of one slice, and how it merges."""
+        graph, _ = region_graph_of(leaves, which, drop=True)
+        graph = _weighed(graph, self.tree.merging, work.progress)
+        linkage = merge_regions(graph, self._merging, work.progress)
+        for name, values in {**vars(graph), LINKAGE: linkage}.items():
+            if values.size:  # of a single leaf there is no edge, and no merge
+                kept = _beside(name, which, work.image.n_slices)
+                work.keep_beside(leaves.growths[0].target, kept, values)
+
+    def _is_in_parts(self, seeds: Seeds, tiles: int) -> bool:
+        """Return that the leaves of a slice are merged as a whole."""
+        return False
 
     def found(self, result: Any) -> dict[str, Any]:
         """Return how many slices there are."""
-        return {"slices": len(result.regions)}
+        firsts = result.firsts if isinstance(result, Forest) else result["firsts"][...]
+        return {"slices": len(firsts) - 1}
+
+    def opened(self, path: str) -> Forest:
+        """Return the forest of a store."""
+        return open_forest(path)
+
+
+def _beside(name: str, which: int, n_slices: int) -> str:
+    """Return what an array of a slice is called; that of one image is read as a hierarchy, too."""
+    return f"{name}-{which}" if n_slices > 1 else name
+
+
+_NONE = {"sums": (0, 0), "edges": (0, 2), "length": (0,), "strength": (0,), LINKAGE: (0, 4)}
+
+
+def _gathered(leaves: Any, read: Callable[[str], Any], merging: MergeSettings) -> Forest:
+    """Return a forest of leaves and of what was kept beside them, which is read by name."""
+    firsts = np.asarray(read("firsts"))
+
+    def there(name: str, which: int) -> NDArray[Any]:
+        try:
+            return np.asarray(read(_beside(name, which, len(firsts) - 1)))
+        except KeyError:
+            return np.empty(_NONE[name], np.int32 if name == "edges" else np.float64)
+
+    regions: list[Regions | None] = []
+    linkages = []
+    for which, count in enumerate(np.diff(firsts)):
+        graph = None
+        if count:
+            graph = Regions(**{each.name: there(each.name, which) for each in fields(Regions)})
+        regions.append(graph)
+        linkages.append(there(LINKAGE, which) if count else np.empty(_NONE[LINKAGE]))
+    wanted = tuple(np.asarray(read("wanted")).tolist())
+    return Forest(leaves, tuple(firsts.tolist()), tuple(regions), tuple(linkages), merging, wanted)
+
+
+def open_forest(path: str | PathLike[str]) -> Forest:
+    """Return the forest that a run has written into a store; its leaves are read into memory.
+
+    Raises
+    ------
+    KeyError
+        If the store holds no forest.
+    """
+    import zarr
+
+    group: Any = zarr.open_group(str(path), mode="r")
+    settings = group.attrs[ATTRIBUTE]["run"]["tree"]["merging"]
+    merging = replace(MergeSettings(**settings), walk_weight=0.0, boundary_weight=1.0)
+
+    def read(name: str) -> NDArray[Any]:
+        found: NDArray[Any] = group[name][...]
+        return found
+
+    read("firsts")  # before all pixels are read
+    require_memory(group["0"].shape, group["0"].dtype, str(path))
+    return _gathered(read("0"), read, merging)
 
 
 def _weighed(regions: Regions, merging: MergeSettings, progress: Progress | None) -> Regions:
@@ -156,6 +235,33 @@ def _weighed(regions: Regions, merging: MergeSettings, progress: Progress | None
     if merging.walk_weight:
         return replace(regions, strength=walked_strength(regions, merging, progress=progress))
     return replace(regions, strength=float(merging.boundary_weight) * regions.strength)
+
+
+def forest_run(
+    image: Any,
+    params: SegmentParams,
+    *,
+    model: Model | str | PathLike[str] | None = "auto",
+    reading: Reading = Reading(),  # noqa: B008  (frozen)
+    execution: Execution = Execution(),  # noqa: B008
+) -> Run:
+    """Return a run of :func:`forest`; see :func:`~napari_sen.pipeline.plan.superpixel_run`.
+
+    Into a store it writes the leaves, with their graphs and trees beside them, as
+    :func:`napari_sen.hierarchy` does.
+    """
+    run = superpixel_run(image, params, model=model, reading=reading, execution=execution)
+    asked = run.product
+    assert isinstance(asked, TreeSuperpixels)
+    run.product = _Forests(cuts=asked.cuts, tree=asked.tree, tile=asked.tile, halo=asked.halo)
+    return run
+
+
+def most_leaves(run: Run) -> int:
+    """Return how many leaves a slice of the run's image gets, at most: as if all were inside."""
+    asked = run.product
+    assert isinstance(asked, TreeSuperpixels)
+    return asked.rule(run.image)(run.image.slice_pixels)
 
 
 def forest(
@@ -192,10 +298,7 @@ def forest(
     SenError
         If an argument cannot be used; the message names the remedy.
     """
-    run = superpixel_run(image, params, model=model, reading=reading, execution=Execution(device))
-    asked = run.product
-    assert isinstance(asked, TreeSuperpixels)
-    run.product = _Forests(cuts=asked.cuts, tree=asked.tree)
+    run = forest_run(image, params, model=model, reading=reading, execution=Execution(device))
     run.run(progress)
     found: Forest = run.result()
     return found

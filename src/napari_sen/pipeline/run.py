@@ -67,7 +67,8 @@ class Run:
         Called as ``overheard(done, total, stage)``, in the thread that works on a tile, with what
         the work on that tile reports; for estimates before the first tile is done.
     growing : Pyramid or None
-        The store that tiles are written to, as soon as it is there.
+        The store that tiles are written to, as soon as it is there: of the result, or of a label
+        map on the way to it.
     """
 
     product: Product
@@ -85,7 +86,7 @@ class Run:
 
     @property
     def growing(self) -> Pyramid | None:
-        """The store that tiles are written to, as soon as it is there."""
+        """The store of labels, or of the result, that tiles are written to by now."""
         return None if self._store is None else self._store.growing
 
     @property

@@ -66,9 +66,9 @@ def segment(
     Parameters
     ----------
     image : array, path or list
-        NumPy, dask, zarr or xarray array, a napari multiscale list (its finest level), or the
-        path of an image file. Any real dtype; (Y, X) grey, (Y, X, 3 or 4) uint8 colour; more
-        axes with ``channel_axis`` and ``slices``.
+        NumPy, dask, zarr or xarray array, a napari layer or a list of levels (the finest is
+        taken), or the path of an image file. Any real dtype; (Y, X) grey, (Y, X, 3 or 4) uint8
+        colour; more axes with ``channel_axis`` and ``slices``.
     n_segments : int or sequence of int, optional
         Number of superpixels of each slice (or volume), 500 by default. Without a mask exactly
         this many are made. Several numbers (or sizes, or levels) give several granularities of

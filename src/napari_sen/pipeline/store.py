@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import zarr
 from numpy.typing import DTypeLike, NDArray
 
@@ -26,7 +25,6 @@ from ..tiles.pool import Pool
 from ..tiles.pyramid import Pyramid
 from ..tiles.target import Target
 from .model_choice import ModelFile
-from .stored import LINKAGE
 from .work import Step, Task, Where, Work, found_itself, itself
 
 if TYPE_CHECKING:
@@ -154,7 +152,8 @@ class Store(Work):
                 about={ATTRIBUTE: {"run": self._identity, "labels": about.get("n_labels")}},
             )
             self.note(made, 0)
-        self.growing = target
+        if is_labels or not inner:
+            self.growing = target
         return target
 
     def finish(self, target: Target) -> Iterator[Step]:
@@ -164,11 +163,11 @@ class Store(Work):
             task = partial(_make_late, pyramid, level)
             yield from self.pieces(f"pyramid of level {level}", task, pyramid.late_pieces(level))
 
-    def keep_linkage(self, target: Target, linkage: NDArray[np.float64]) -> None:
-        """Write a tree's linkage beside its leaves."""
+    def keep_beside(self, target: Target, name: str, array: NDArray[Any]) -> None:
+        """Write an array into the store of a map."""
         group: Any = zarr.open_group(target.path, mode="r+")  # type: ignore[attr-defined]
-        group.create_array(LINKAGE, data=linkage, overwrite=True)
-        for path in Path(target.path, LINKAGE).rglob("*"):  # type: ignore[attr-defined]
+        group.create_array(name, data=array, overwrite=True)
+        for path in Path(target.path, name).rglob("*"):  # type: ignore[attr-defined]
             wrote(path)
 
     def tree(self, target: Target) -> Any:

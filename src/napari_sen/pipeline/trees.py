@@ -117,7 +117,7 @@ class Tree(Product):
             yield Step(0, 1, "merging")
             check_leaves(work.image, leaves.common.loaded(), seeds.counts[0], self.remedy)
             _, linkage = merged_tree(leaves, 0, poll=work.progress)
-            work.keep_linkage(target, linkage)
+            work.keep_beside(target, LINKAGE, linkage)
             work.note("merging", 0)
         yield Step(1, 1, "merging")
         yield from work.finish(target)

@@ -208,8 +208,8 @@ class Work(ABC):
         """Make what the result needs beside its finest pixels."""
 
     @abstractmethod
-    def keep_linkage(self, target: Target, linkage: NDArray[np.float64]) -> None:
-        """Keep a tree's linkage with its leaves."""
+    def keep_beside(self, target: Target, name: str, array: NDArray[Any]) -> None:
+        """Keep an array, as a tree's linkage, with the map that it belongs to."""
 
     @abstractmethod
     def tree(self, target: Target) -> Any:
@@ -274,9 +274,9 @@ class Memory(Work):
         """There is nothing to add to an array."""
         yield from ()
 
-    def keep_linkage(self, target: Target, linkage: NDArray[np.float64]) -> None:
-        """Keep a tree's linkage."""
-        self.shelf.keep_array(LINKAGE, linkage)
+    def keep_beside(self, target: Target, name: str, array: NDArray[Any]) -> None:
+        """Keep an array on the shelf."""
+        self.shelf.keep_array(name, array)
 
     def tree(self, target: Target) -> Any:
         """Return the tree over the leaves of a target."""

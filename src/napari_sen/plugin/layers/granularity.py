@@ -21,7 +21,8 @@ from psygnal import Signal
 from ...core.partition import Partition
 from ...errors import ParameterError
 from .boundary_map import boundary_map
-from .display import pyramid
+from .cuts import cut_of, kept_name, named, shown
+from .kept_objects import objects_of
 from .looks import Looks
 from .made import Made, is_superpixels, made_of, mark, same_layer
 from .picking import Picking
@@ -29,10 +30,8 @@ from .pieces import recut
 from .results import Result, Trees
 from .table import add_up, brief
 
-__all__ = ["Granularity", "stops"]
+__all__ = ["Granularity"]
 
-# Positions of the slider; where numbers are few, each of them is one.
-POSITIONS = 400
 EARLIER = 3  # results of one image that can be brought back
 
 
@@ -50,6 +49,7 @@ class Granularity:
     """
 
     changed = Signal()
+    told = Signal(str)  # what a person should know of what was done beside
 
     def __init__(self, picking: Picking) -> None:
         self.layers: MutableSequence[Any] = []
@@ -100,17 +100,13 @@ class Granularity:
             about.earlier = [*about.earlier, (about.trees, about.number)][-EARLIER:]
             self.layer = before
             self._put(trees, number)
+            self.looks.apply(self.layer)
             return
         self._hide_others(image)
-        options = mark("superpixels", extent=trees.extent, trees=trees)
-        groups = trees.forest.groups(number)
-        data = _shown(trees, groups, trees.forest.leaves)
-        result = Result("labels", _name(trees), data, trees.placement, options, contour=1)
-        layer = self.layer = result.to_layer()
+        layer = self.layer = cut_of(trees, number).to_layer()
         new = made_of(layer)
         assert new is not None
-        new.number, new.source = number, image
-        self._measure(new, groups)
+        new.source = image
         layer.features = brief(new.extra["shown"])
         self.looks.apply(layer)
         self.layers.append(layer)
@@ -133,7 +129,9 @@ class Granularity:
         """Act on a layer of superpixels, or on that of an image."""
         found = layer if made_of(layer) is not None else self.of_image(layer)
         if found is not self.layer:
-            self.layer = found
+            self.layer, about = found, made_of(found)
+            if about is not None and about.extra.pop("opened", False):
+                self.looks.apply(found)  # it was drawn by napari, from a file
             self.changed.emit()
 
     def show(self, number: int) -> None:
@@ -170,17 +168,14 @@ class Granularity:
         assert about is not None
         data = self.layer.data
         copied = [np.array(level) for level in data] if self.layer.multiscale else np.array(data)
-        name = _kept_name(trees, self.number)
+        name = kept_name(trees, self.number)
         options = mark("superpixels", extent=trees.extent, trees=trees, kept=True)
         layer = Result("labels", name, copied, trees.placement, options, contour=1).to_layer()
         new = made_of(layer)
         assert new is not None
         new.number, new.source = about.number, about.source
         new.extra["shown"], layer.features = about.extra.get("shown"), self.layer.features
-        self.looks.apply(layer)
-        layer.visible = False
-        place = [k for k, other in enumerate(self.layers) if other is self.layer]
-        self.layers.insert(place[0] if place else len(self.layers), layer)
+        self._insert_under(self.layer, layer)
         return layer
 
     def boundary_map(self) -> Any:
@@ -212,6 +207,8 @@ class Granularity:
         if before is not None and before.can_undo and pieces is None:
             assert about.trees is not None
             about.before = [*about.before, (about.trees, about.number, before)][-EARLIER:]
+            if before.has_objects:
+                self._keep_objects(layer, before)
         about.trees, about.number, about.extent = trees, number, trees.extent
         about.table = trees.table
         if before is not None and before.base.size != trees.forest.leaves.size:
@@ -222,21 +219,54 @@ class Granularity:
             pieces = recut(labels, trees.forest.hierarchy, before)
         if pieces is not None:
             base = pieces.base.reshape(trees.forest.leaves.shape)
-            self._picking.put(layer, pieces, _shown(trees, pieces.table(), base))
+            self._picking.put(layer, pieces, shown(trees, pieces.table(), base))
         else:
-            layer.data = _shown(trees, groups, trees.forest.leaves)
+            layer = self._fill(layer, shown(trees, groups, trees.forest.leaves))
         if not same:
             about.extra.pop("outline", None)
             for name, value in trees.placement.transform.items():
                 setattr(layer, name, value)
-            layer.name = _name(trees)
+            layer.name = named(trees)
         if about.extra.get("kept"):
-            layer.name = _kept_name(trees, number)
+            layer.name = kept_name(trees, number)
         self._measure(about, groups if pieces is None else pieces.table())
         layer.features = self._features(about, layer)
         if self.looks.look == "mean" and self.looks.displayed == 2:
             self.looks.apply(layer)
         self.changed.emit()
+
+    def _keep_objects(self, layer: Any, pieces: Partition) -> None:
+        """Keep joined superpixels in a layer of their own: no other cut has them."""
+        is_picked = self._picking.layer is layer
+        classes = self._picking.leaf_classes() if is_picked else pieces.class_table()
+        kept = objects_of(layer, pieces, classes)
+        self._insert_under(layer, kept)
+        self.told.emit(f"The joined objects are kept in the hidden layer {kept.name!r}.")
+
+    def _insert_under(self, layer: Any, new: Any) -> None:
+        """Add a hidden layer; mouse, keys and sliders go on where they were."""
+        self.looks.apply(new)
+        new.visible = False
+        selection = getattr(self.layers, "selection", None)
+        active = None if selection is None else selection.active
+        place = [k for k, other in enumerate(self.layers) if other is layer]
+        self.layers.insert(place[0] if place else len(self.layers), new)
+        if selection is not None:  # a plugin gets a stand-in of the active layer, equal to it
+            selection.active = next((each for each in self.layers if each == active), None)
+
+    def _fill(self, layer: Any, data: Any) -> Any:
+        """Show data in a layer, or in one in its place: napari's are pyramids, or not, for good."""
+        if layer.multiscale == isinstance(data, list):
+            layer.data = data
+            return layer
+        self._leave_picking(layer)
+        options = {"metadata": layer.metadata, "visible": layer.visible}
+        self.layer = Result("labels", layer.name, data, options=options, contour=1).to_layer()
+        place = next(k for k, other in enumerate(self.layers) if other is layer)
+        del self.layers[place]
+        self.layers.insert(place, self.layer)
+        self.looks.apply(self.layer)
+        return self.layer
 
     def _features(self, about: Made, layer: Any) -> dict[str, NDArray[Any]]:
         if about.partition is not None and self._picking.layer is layer:
@@ -267,23 +297,3 @@ class Granularity:
                 continue
             self.looks.apply(layer)
         self.changed.emit()
-
-
-def _shown(trees: Trees, table: NDArray[np.integer[Any]], leaves: NDArray[np.int32]) -> Any:
-    """Return the pieces of leaves as a layer's data, of one dtype for all cuts."""
-    few = max(len(table), int(table.max(initial=0)) + 1) <= np.iinfo(np.uint16).max
-    return pyramid(trees.placement.shape(table.astype(np.uint16 if few else np.int32)[leaves]))
-
-
-def _name(trees: Trees) -> str:
-    return f"{trees.name} superpixels" + (f", {trees.where}" if trees.where else "")
-
-
-def _kept_name(trees: Trees, number: int) -> str:
-    return f"{trees.name}, {number} superpixels" + (f", {trees.where}" if trees.where else "")
-
-
-def stops(low: int, high: int) -> NDArray[np.int64]:
-    """Return the numbers at the slider's positions: rising, logarithmic, with both ends."""
-    numbers = np.rint(np.geomspace(max(low, 1), max(high, 1), POSITIONS)).astype(np.int64)
-    return np.unique(numbers)

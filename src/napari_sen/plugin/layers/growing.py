@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ...tiles.pyramid import Pyramid, n_levels
 from ..state.control import Control
 from ..state.cut import Cut
 from ..state.pace import Pace
@@ -18,7 +19,6 @@ from .stored import keep_place, stored_levels
 
 if TYPE_CHECKING:
     from ...pipeline.run import Run
-    from ...tiles.pyramid import Pyramid
 
 __all__ = ["Growth", "grow"]
 
@@ -77,7 +77,17 @@ class Growth:
             stored.insert(at, stored.pop(target.axes.index("c")))
         for axis in sorted(expand):
             stored.insert(axis, None)
-        return [displayed(self.store, level, stored) for level in range(target.levels)]
+        levels = max(target.levels, n_levels(target.shape[-2:]))  # of coarser pixels in memory
+        return [displayed(self.store, level, stored) for level in range(levels)]
+
+    def is_new(self, target: Pyramid, *, is_result: bool) -> bool:
+        """Return whether a store is to be looked at that is not yet.
+
+        Labels are: those of the finest superpixels, which come first, show where the run is.
+        """
+        if self.store is not None and self.store.target == target:
+            return False
+        return is_result or (self.kind == "labels" and target.labels)
 
     @property
     def kept(self) -> str:
@@ -99,8 +109,9 @@ def grow(run: Run, growth: Growth, control: Control) -> None:
     with closing(run.steps()) as steps:
         for step in steps:
             target = run.growing
-            if growth.store is None and _is_result(run, target):
-                assert target is not None
+            if target is not None and growth.is_new(target, is_result=_is_result(run, target)):
+                if growth.store is not None:
+                    growth.store.close()
                 growth.store = GrowingStore(target)
                 control.live(growth)
             elif growth.store is not None and step.box is not None:
@@ -108,8 +119,6 @@ def grow(run: Run, growth: Growth, control: Control) -> None:
             control.progress(*pace.turn(step.done, step.total, step.stage))
 
 
-def _is_result(run: Run, target: Pyramid | None) -> bool:
+def _is_result(run: Run, target: Pyramid) -> bool:
     """Return whether a store is the result, and not one on the way to it."""
-    if target is None or run.place is None:
-        return False
-    return Path(target.path) == run.place.store.resolve()
+    return run.place is not None and Path(target.path) == run.place.store.resolve()

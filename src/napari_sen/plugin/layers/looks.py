@@ -5,7 +5,7 @@ No Qt in here; napari's colormaps are made when they are needed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +16,7 @@ from skimage.color import rgb2lab
 from ..state.placement import full_resolution, pixel_size
 from .made import Made, made_of
 
-__all__ = ["LINE", "LOOKS", "Look", "Looks", "clearest", "line_width"]
+__all__ = ["LINE", "LOOKS", "Look", "Looks", "clearest", "lacks_means", "line_width"]
 
 Look = Literal["outline", "mean", "random", "none"]
 LOOKS: dict[Look, str] = {
@@ -30,6 +30,7 @@ LINE = 1.5  # px of the screen that an outline is wide
 COLOURS = ("#ffff00", "#00ffff", "#ff00ff", "#00ff00", "#ffffff", "#ff3b30", "#0050ff", "#000000")
 _SAMPLE = 64  # px along each axis that the contrast is looked at
 _RANDOM_OPACITY = 0.55
+MOST_COLOURS = 2**16  # that a graphics card looks up
 
 
 class Looks:
@@ -91,7 +92,7 @@ class Looks:
         about = made_of(layer)
         if about is None:
             return
-        look: Look = self.look
+        look = self.drawn(layer)
         layer.visible = look != "none"
         if look == "none":
             return
@@ -112,12 +113,16 @@ class Looks:
             _set(layer, "colormap", _random())
             _set(layer, "opacity", _RANDOM_OPACITY)
 
+    def drawn(self, layer: Any) -> Look:
+        """Return how a layer is drawn: in outlines where its mean colours are not to be had."""
+        return "outline" if self.look == "mean" and lacks_means(layer) else self.look
+
     def is_lined(self, layer: Any) -> bool:
         """Return whether the outlines of a layer are drawn as lines on the canvas."""
         about = made_of(layer)
         if about is None or about.what != "superpixels" or "stored" in about.extra:
             return False  # what lies on disk is not read as a whole
-        return self.lines and self.look == "outline" and not layer.multiscale
+        return self.lines and self.drawn(layer) == "outline" and not layer.multiscale
 
     def follow_zoom(self, layers: Sequence[Any], zoom: float) -> None:
         """Keep the outlines as wide on the screen as they are."""
@@ -156,20 +161,33 @@ def mean_colours(about: Made, layer: Any) -> Any:
     """Return the colormap that shows each superpixel in the mean colour of its image."""
     from napari.utils.colormaps import CyclicLabelColormap
 
-    table = about.extra.get("shown")  # of what is shown now, where it is kept up to date
-    if table is None:
-        table = about.table
-    if table is None or len(table["index"]) == 0:
-        return _random()
+    table = _table(about)
     names = [name for name in table if name.startswith("mean ")]
     values = np.column_stack([table[name] for name in names])
     index = np.asarray(table["index"])
     colours = np.zeros((int(index.max()) + 2, 4), np.float32)
     colours[index, :3] = _as_seen(values, about.source)
     colours[index, 3] = 1
-    if len(colours) > 2**16:
-        return _random()
     return CyclicLabelColormap(colors=colours)
+
+
+def lacks_means(layer: Any) -> str:
+    """Return one sentence why a layer cannot be shown in mean colours; empty where it can."""
+    about = made_of(layer)
+    if about is None:
+        return ""
+    table = _table(about)
+    if not len(table["index"]):
+        return "What lies on disk alone has no mean colours: it is not read as a whole"
+    if int(np.asarray(table["index"]).max()) + 2 > MOST_COLOURS:
+        return f"Up to {MOST_COLOURS - 2:,} superpixels can be shown in mean colours"
+    return ""
+
+
+def _table(about: Made) -> Mapping[str, Any]:
+    """Return what is known of the superpixels shown, or else of all that there are."""
+    shown: Mapping[str, Any] | None = about.extra.get("shown")
+    return shown or about.table or {"index": np.empty(0, np.int64)}
 
 
 def _as_seen(values: NDArray[np.floating], image: Any) -> NDArray[np.floating]:

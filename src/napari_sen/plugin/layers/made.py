@@ -76,7 +76,8 @@ class Made:
 
 def mark(what: str, **about: Any) -> dict[str, Any]:
     """Return the options of a layer that say what it is."""
-    known = {name: about.pop(name) for name in ("table", "extent", "trees") if name in about}
+    own = ("table", "extent", "trees", "number")
+    known = {name: about.pop(name) for name in own if name in about}
     return {"metadata": {KEY: Made(what, **known, extra=about)}}
 
 

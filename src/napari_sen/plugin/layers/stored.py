@@ -15,7 +15,9 @@ from ...disk import ATTRIBUTE
 from ...pipeline.stored import open_result
 from ..state.placement import Placement
 from ..state.storage import what_lies_at
+from .cuts import cut_of
 from .results import Result
+from .stored_trees import open_trees
 
 __all__ = ["get_reader", "keep_place", "open_stored", "stored_levels"]
 
@@ -61,6 +63,11 @@ def open_stored(path: Path) -> Result:
         log.debug("%s does not say where its layer was (%s)", path, error)
         name = path.name.removesuffix(".zarr").removesuffix(".sen")
         place, options = Placement((), _written_place(attributes, is_rgb)), {}
+    try:
+        trees = open_trees(str(path), place)
+        return cut_of(trees, int(max(trees.forest.wanted)), opened=True)
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        log.debug("%s holds no trees (%s)", path, error)
     if is_rgb:
         options["rgb"] = True
     kind: Any = "labels" if is_labels else "image"

@@ -133,6 +133,7 @@ class SenDock(QWidget):
             if isinstance(panel, TrainPanel):
                 panel.pause.connect(self._pause)
                 panel.finish.connect(self._finish)
+        follow(self, self.session.granularity.told, self._end)
         self.status.cancel.connect(self.cancel)
         self.status.remedy.connect(self._leave_out)
         self.image.changed.connect(self._image_changed)
@@ -225,6 +226,8 @@ class SenDock(QWidget):
             panel.image_changed()
 
     def _take(self, finished: Finished) -> None:
+        if finished.trees is not None:
+            self.growing.drop()
         self.session.take(self._step, finished)
         if isinstance(finished.found, Found):
             catalogue.update(finished.found)

@@ -65,6 +65,14 @@ class GrowingLayers(QObject):
         self._leave_store()
         return layer
 
+    def drop(self) -> None:
+        """Take the layer of the step that has ended away: what it showed comes otherwise."""
+        if self._is_current and self._growth is not None:
+            goal = str(self._growth.goal)
+            self._leave_store()
+            for layer in [each for each in self._viewer.layers if each.metadata.get(STORE) == goal]:
+                self._viewer.layers.remove(layer)
+
     def put(self, result: Result) -> Any:
         """Return the layer of a result, in the viewer: that which shows its store, or a new one."""
         layer = self._find(result)

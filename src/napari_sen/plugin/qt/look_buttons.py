@@ -8,11 +8,16 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QButtonGroup, QColorDialog, QHBoxLayout, QPushButton, QWidget
 
 from ..layers.granularity import Granularity
-from ..layers.looks import LOOKS
+from ..layers.looks import LOOKS, Look, lacks_means
 
 __all__ = ["LookButtons"]
 
 SHORT = {"outline": "Outlines", "mean": "Mean", "random": "Random", "none": "Image"}
+
+
+def _tip(look: Look) -> str:
+    text = LOOKS[look]
+    return f"Show {text[:1].lower()}{text[1:]}"
 
 
 class LookButtons(QWidget):
@@ -29,7 +34,7 @@ class LookButtons(QWidget):
         for look, text in LOOKS.items():
             button = QPushButton(SHORT[look])
             button.setCheckable(True)
-            button.setToolTip(f"Show {text[:1].lower()}{text[1:]}")
+            button.setToolTip(_tip(look))
             button.setAccessibleName(text)
             button.setStyleSheet("padding: 3px 2px;")
             button.clicked.connect(lambda _=False, look=look: self._choose(look))
@@ -49,6 +54,9 @@ class LookButtons(QWidget):
         """Show what is chosen."""
         looks = self._granularity.looks
         self.looks[looks.look].setChecked(True)
+        missing = lacks_means(self._granularity.layer)
+        self.looks["mean"].setEnabled(not missing)
+        self.looks["mean"].setToolTip(missing or _tip("mean"))
         colour = looks.colour_on(self._granularity.layer)
         self.colour.setStyleSheet(f"background-color: {colour}; border: 1px solid gray;")
 

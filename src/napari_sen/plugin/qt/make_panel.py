@@ -21,12 +21,11 @@ from superqt.utils import qthrottled
 
 from ...errors import SenError
 from ...params import HierarchyParams
-from ..layers.granularity import stops
+from ..layers.cuts import stops
 from ..state.layer_image import LayerImage
 from ..state.observed import follow
 from ..state.sizes import Extent, most_pieces, suited_diameter
-from ..state.storage import why_tiled
-from ..steps.steps import STEPS
+from ..steps.remarks import remark
 from .editors import INT_LIMIT, NumberBox
 from .look_buttons import LookButtons
 from .panel import StepPanel
@@ -38,10 +37,6 @@ __all__ = ["MakePanel"]
 INTERVAL = 40
 MANY = 60_000  # leaves: merging that many anew takes longer than a hand waits
 SMALL = "padding: 0px;"
-ON_DISK = (
-    "These superpixels lie on disk and keep their number: choose another, then press {} to make "
-    "them anew."
-)
 
 
 class MakePanel(StepPanel):
@@ -217,19 +212,7 @@ class MakePanel(StepPanel):
 
     def _tell(self, source: LayerImage | None) -> None:
         """Say what is not to be seen: that tiles are needed, or that the result lies elsewhere."""
-        trees, text = self._session.granularity.trees, ""
-        if trees is not None and source is not None and trees.where != source.where:
-            shown = trees.where or "the whole stack"
-            text = f"These superpixels are of {shown}."
-            if source.where:
-                text += f" Press the button for {source.where}."
-        elif source is not None:
-            tiled = STEPS[self.key].tiled
-            assert tiled is not None
-            text = why_tiled(source, tiled.product, self._session.model is not None)
-            about = self._session.granularity.about
-            if about is not None and "stored" in about.extra:
-                text = ON_DISK.format(STEPS[about.extra["stored"]].title)
+        text = "" if source is None else remark(self._session, self.key, source)
         self.note.setText(text)
         self.note.setVisible(bool(text))
 

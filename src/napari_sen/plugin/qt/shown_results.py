@@ -61,6 +61,7 @@ class ShownResults(QObject):
         result = self._pending.pop(0)
         if result.store is not None:
             self._dress(self.growing.complete(result))
+            self._session.granularity.changed.emit()  # what was unfinished may be its layer
         else:
             self._show(result)
         return True

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ...errors import ImageError
 
-__all__ = ["Cut", "Unfinished", "check_finished", "lazy_cut"]
+__all__ = ["Cut", "Unfinished", "check_finished", "is_finished", "lazy_cut"]
 
 # An index, or a part, of each axis.
 Keys = tuple[int | slice, ...]
@@ -90,9 +90,14 @@ class Unfinished(Cut):
     """A part of what is still being made: good to look at, not to work on."""
 
 
+def is_finished(layer: Any) -> bool:
+    """Return whether a layer shows no result that is still being made."""
+    return not isinstance(layer.data[0] if layer.multiscale else layer.data, Unfinished)
+
+
 def check_finished(layer: Any) -> None:
     """Raise ImageError if a layer shows a result that is not finished."""
-    if isinstance(layer.data[0] if layer.multiscale else layer.data, Unfinished):
+    if not is_finished(layer):
         raise ImageError(
             f"layer {layer.name!r} is not finished: wait for it, or go on with what makes it"
         )

@@ -10,23 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.image import interpret
-from ...core.regions import region_table
 from ...errors import SenError
 from ...params import SegmentParams
 from ...pipeline.live import forest
-from ...pipeline.plan import superpixel_run
 from ...pipeline.tiling import planned_tiles
 from ...tiles.geometry import TileGrid, tile_sides
 from ..layers.display import for_display, pyramid
-from ..layers.growing import Growth, grow
 from ..layers.made import mark
 from ..layers.results import Finished, Result, Trees
 from ..state.control import Control
-from ..state.cut import lazy_cut
 from ..state.layer_image import LayerImage
 from ..state.sizes import suited_diameter
-from ..state.storage import plan_tiles, prepare
+from ..state.storage import plan_tiles
+from .in_tiles import fixed_in_tiles, trees_in_tiles
+from .measuring import counted, measure
 from .settings import Settings
 from .step import DockStep, Tiled
 
@@ -68,17 +65,13 @@ def superpixels(source: LayerImage, settings: Settings, control: Control) -> Fin
     control.progress(0, 1, "measuring")
     table = measure(found.leaves, image, source, embedding)
     trees = Trees(found, source.placement, source.name, source.where, source.extent, table)
-    count = int(found.groups(max(found.wanted)).max()) if len(found.wanted) == 1 else 0
-    what = f"{count} superpixels" if count else f"superpixels of {len(found.wanted)} slices"
-    what += f" of {source.where}" if source.where else ""
-    message = f"{what} ({settings.model_note(source)})"
+    message = f"{counted(trees)} ({settings.model_note(source)})"
     return Finished([], message, trees=trees, image=settings.image)
 
 
 def tiled_superpixels(source: LayerImage, settings: Settings, control: Control) -> Finished:
     """Make superpixels of the tree tile by tile."""
-    params = asked_of_tree(source, settings)
-    return _tiled("superpixels", params, source, settings, control)
+    return trees_in_tiles(asked_of_tree(source, settings), source, settings, control)
 
 
 def flat(source: LayerImage, settings: Settings, control: Control) -> Finished:
@@ -107,46 +100,7 @@ def flat(source: LayerImage, settings: Settings, control: Control) -> Finished:
 
 def tiled_flat(source: LayerImage, settings: Settings, control: Control) -> Finished:
     """Make flat superpixels tile by tile."""
-    return _tiled("flat", _asked_flat(source, settings), source, settings, control)
-
-
-def _tiled(
-    step: str, params: SegmentParams, source: LayerImage, settings: Settings, control: Control
-) -> Finished:
-    """Make superpixels tile by tile, into a store on disk that the viewer shows as it grows."""
-    storage = settings.storage[step]
-    goal = Path(storage.path)
-    prepare(goal, storage.overwrite)
-    run = superpixel_run(
-        lazy_cut(source.data, source.index),
-        params,
-        model=settings.model_of(source),
-        reading=replace(source.asked, mask=source.lazy_mask),
-        execution=settings.execution(step),
-    )
-    kind = "flat superpixels" if step == "flat" else "superpixels"
-    options = mark("superpixels", extent=source.extent, stored=step)
-    growth = Growth(goal, "labels", f"{source.name} {kind}", source.placement, options)
-    grow(run, growth, control)
-    count = f"{run.found()['superpixels']} {kind} ({settings.model_note(source)})"
-    return Finished([growth.final(run.path)], f"{count}, in {goal.name}")
-
-
-def measure(
-    labels: NDArray[Any],
-    image: NDArray[Any],
-    source: LayerImage,
-    embedding: NDArray[Any] | None,
-) -> dict[str, NDArray[Any]]:
-    """Return what each superpixel is like, one row a label; see :func:`region_table`."""
-    data = interpret(image, **source.reading).data
-    names = source.channel_names
-    intensity = {name: data[..., c] for c, name in enumerate(names)}
-    if source.finite_only:  # what is left out is in no superpixel
-        intensity = {name: np.nan_to_num(plane) for name, plane in intensity.items()}
-    return region_table(
-        labels, intensity=intensity, embedding=embedding, spacing=source.spacing, unit=source.unit
-    )
+    return fixed_in_tiles("flat", _asked_flat(source, settings), source, settings, control)
 
 
 def _embedding(
