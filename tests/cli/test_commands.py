@@ -17,6 +17,7 @@ from napari_sen import segment
 from napari_sen.cli import main
 from napari_sen.disk import make_folder
 from napari_sen.errors import WorkError
+from napari_sen.evaluation import plots
 from napari_sen.io.read import read_image, to_array
 from napari_sen.io.write import write_labels
 
@@ -539,3 +540,12 @@ def test_interrupted_tiles_are_kept(shell, rng):
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["superpixels"] == 2500
     assert shell.names() == {"in.png", "big.npy", "a.zarr"}
+
+
+def test_a_curve_without_matplotlib_says_how_to_do_without(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(plots, "find_spec", lambda _: None)
+    monkeypatch.chdir(tmp_path)
+    options = ["--name", "mine", "--checkpoint", "state", "--plot", "curve.png"]
+    assert main(["train", "in.png", *options]) == 2
+    assert "napari-sen[bench]" in (said := capsys.readouterr().err)
+    assert said.rstrip().endswith("or leave out --plot")
