@@ -304,6 +304,7 @@ def test_train_writes_a_model_that_embeds_and_is_listed(training_shell):
 
 
 def test_train_by_regions(training_shell):
+    pytest.importorskip("matplotlib")  # draws the log
     shell = training_shell
     options = ("--recipe", "regions", "--regions-counts", 3, "--contrast-sampled", 50)
     drawn = ("--checkpoint", "state", "--plot", "curve.png")
