@@ -17,6 +17,7 @@ from napari_sen import segment
 from napari_sen.cli import main
 from napari_sen.disk import make_folder
 from napari_sen.errors import WorkError
+from napari_sen.evaluation import plots
 from napari_sen.io.read import read_image, to_array
 from napari_sen.io.write import write_labels
 
@@ -303,6 +304,7 @@ def test_train_writes_a_model_that_embeds_and_is_listed(training_shell):
 
 
 def test_train_by_regions(training_shell):
+    pytest.importorskip("matplotlib")  # draws the log
     shell = training_shell
     options = ("--recipe", "regions", "--regions-counts", 3, "--contrast-sampled", 50)
     drawn = ("--checkpoint", "state", "--plot", "curve.png")
@@ -539,3 +541,12 @@ def test_interrupted_tiles_are_kept(shell, rng):
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["superpixels"] == 2500
     assert shell.names() == {"in.png", "big.npy", "a.zarr"}
+
+
+def test_a_curve_without_matplotlib_says_how_to_do_without(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(plots, "find_spec", lambda _: None)
+    monkeypatch.chdir(tmp_path)
+    options = ["--name", "mine", "--checkpoint", "state", "--plot", "curve.png"]
+    assert main(["train", "in.png", *options]) == 2
+    assert "napari-sen[bench]" in (said := capsys.readouterr().err)
+    assert said.rstrip().endswith("or leave out --plot")

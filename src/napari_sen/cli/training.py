@@ -153,7 +153,7 @@ def _plotter(args: Namespace) -> Callable[[TrainingStep], None]:
     if args.checkpoint is None:
         raise ParameterError("--plot draws the log of a checkpoint: give --checkpoint too")
     check_output(args.plot, suffixes=(".png",), inputs=args.images, overwrite=True)
-    check_matplotlib()
+    check_matplotlib("leave out --plot")
     every = given_params(args, TrainParams).checkpoint_every
 
     def draw(step: TrainingStep) -> None:

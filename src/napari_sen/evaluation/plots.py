@@ -15,12 +15,12 @@ __all__ = ["FIGURES", "check_matplotlib", "write_plots"]
 FIGURES = {"f1": "boundary F1", "asa": "ASA", "cuse": "CUSE (1 - ASA)"}
 
 
-def check_matplotlib() -> None:
-    """Raise ParameterError if the plots cannot be drawn."""
+def check_matplotlib(without: str = "leave them out with plots=False (--no-plots)") -> None:
+    """Raise ParameterError if plots cannot be drawn; ``without`` says how to do without them."""
     if find_spec("matplotlib") is None:
         raise ParameterError(
             "plots need matplotlib, which is not installed: pip install 'napari-sen[bench]', or "
-            "leave them out with plots=False (--no-plots)"
+            f"{without}"
         )
 
 
