@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias
 import numpy as np
 
 from .errors import ParameterError
+from .texts import is_writable
 
 __all__ = [
     "KINDS",
@@ -109,6 +110,8 @@ def require_texts(name: str, values: Any) -> tuple[str, ...]:
     """Return a list of texts as a tuple, or raise ParameterError."""
     if not isinstance(values, list | tuple) or not all(isinstance(each, str) for each in values):
         raise ParameterError(f"{name} must be a list of texts, got {shown(values)}")
+    if not all(map(is_writable, values)):
+        raise ParameterError(f"{name} holds half a character, got {shown(values)}")
     return tuple(values)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..disk import atomic, read_plain, refused
 from ..errors import DiskError, ImageError, OutputError
 from ..learn.classes import Examples
+from ..texts import parsed
 from .refusals import told
 
 __all__ = ["SUFFIX", "Annotation", "digest_of", "load_annotation", "save_annotation"]
@@ -106,7 +107,7 @@ def load_annotation(path: str | PathLike[str]) -> Annotation:
     """
     path = Path(path)
     with told("the annotation", path, ImageError, ours=ImageError):
-        content = json.loads(read_plain(path, LARGEST))
+        content = parsed(read_plain(path, LARGEST))
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise ImageError(f"it is not of the format {FORMAT!r}")
         return _read(content)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ..disk import atomic, read_plain, refused
 from ..errors import DiskError, ImageError
+from ..texts import parsed
 from .refusals import told
 
 __all__ = ["Shape", "read_geojson", "write_geojson"]
@@ -123,7 +124,7 @@ def read_geojson(path: str | PathLike[str]) -> list[Shape]:
     damaged = "it is no GeoJSON, or damaged ({})"
     with told("the outlines", path, ImageError, ours=ImageError, damaged=damaged):
         text = read_plain(path, LARGEST)
-        shapes = list(_shapes(json.loads(text, parse_constant=_no_number)))
+        shapes = list(_shapes(parsed(text, _no_number)))
         if not shapes:
             raise ImageError("it holds no polygon")
         return shapes

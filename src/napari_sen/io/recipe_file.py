@@ -20,6 +20,7 @@ from ..errors import DiskError, ImageError, ParameterError
 from ..learn.classes import Examples
 from ..options import Reading
 from ..params import SegmentParams, require_texts, shown
+from ..texts import parsed
 from .atomic import check_output
 from .refusals import told
 
@@ -138,7 +139,7 @@ class Recipe:
         if not isinstance(path, str | PathLike):
             raise ParameterError(f"a recipe is given by its path, got {shown(path)}")
         with told("the recipe", path, ParameterError):
-            return _read(json.loads(read_plain(Path(path), LARGEST)))
+            return _read(parsed(read_plain(Path(path), LARGEST)))
 
 
 def _read(content: Any) -> Recipe:

@@ -24,6 +24,7 @@ from torch import Tensor
 from ..disk import atomic, check_plain, refused
 from ..errors import DiskError, ModelError, OutputError, ParameterError, said
 from ..params import MeanShiftParams, NetworkParams, shown
+from ..texts import parsed
 from .card import card, is_card
 from .learner import Learner
 
@@ -109,7 +110,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
     if text is None:
         raise ModelError(f"{path} has no metadata 'napari-sen': it is no model of napari-sen")
     try:
-        metadata = json.loads(text)
+        metadata = parsed(text)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: the metadata is no JSON ({said(error)}): {REMEDY}") from error
     if not isinstance(metadata, dict):
