@@ -194,6 +194,7 @@ def training(walk: Walk) -> None:
     preview = "phase training preview"
     walk.wait(lambda: preview in walk.viewer.layers or bool(walk.ended))
     walk.wait(lambda: len(walk.dock.session.losses.points) >= 25 or bool(walk.ended))
+    walk.show(panel.curve)
     walk.picture("napari-train")
     walk.dock.status.button.click()
     walk.wait(lambda: bool(walk.ended))
