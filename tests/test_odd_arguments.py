@@ -130,8 +130,7 @@ def test_what_cannot_be_taken_names_the_remedy(tmp_path):
     for image, words in (
         (unknown, "compute_chunk_sizes"),
         (scipy.sparse.csr_matrix(GREY), "toarray"),
-        (layers.Image(GREY), "spacing"),
-        (layers.Labels(GREY.astype(int)), "spacing"),
+        (layers.Points(GREY[:, :2]), "give one of an image or of labels"),
         (["a.png", "b.png"], "one at a time"),
         (io.BytesIO(b"a"), "give an array, a path"),  # whose detach() is not a tensor's
         (GREY.astype(np.longdouble), "64 bits"),

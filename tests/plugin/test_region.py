@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from napari.components import LayerList
 from napari.layers import Image, Labels, Shapes
 
 from napari_sen.errors import ImageError
@@ -224,14 +225,13 @@ def test_what_does_not_fit_into_memory_is_made_tile_by_tile(kind, rng, tmp_path,
     monkeypatch.setattr(LayerImage, "fits", lambda *_: False)
     session = Session()
     session.model = None
+    session.show_in(LayerList([layer]))
     session.choose(layer)
     session.ask(12)
-    (result,) = session.run("superpixels")
-    found = result.to_layer()
-    assert found.multiscale or not isinstance(found.data, np.ndarray)
-    labels = np.asarray(found.data[0] if found.multiscale else found.data)
-    assert labels.shape == data.shape
-    assert len(np.unique(labels)) == 12
+    assert session.run("superpixels") == []
+    found = session.granularity.layer
+    assert found.data.shape == data.shape
+    assert len(np.unique(found.data)) == 12
     np.testing.assert_allclose(found.data_to_world((3, 4)), layer.data_to_world((3, 4)))
     (edges,) = session.run("contours")
     assert edges.to_layer().data[0].shape == data.shape

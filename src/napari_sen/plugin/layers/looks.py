@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 from skimage.color import rgb2lab
 
+from ..state.cut import is_finished
 from ..state.placement import full_resolution, pixel_size
 from .made import Made, made_of
 
@@ -30,6 +31,7 @@ LINE = 1.5  # px of the screen that an outline is wide
 COLOURS = ("#ffff00", "#00ffff", "#ff00ff", "#00ff00", "#ffffff", "#ff3b30", "#0050ff", "#000000")
 _SAMPLE = 64  # px along each axis that the contrast is looked at
 _RANDOM_OPACITY = 0.55
+_UNFINISHED_OPACITY = 0.4  # the finest pieces lie close
 MOST_COLOURS = 2**16  # that a graphics card looks up
 
 
@@ -103,7 +105,7 @@ class Looks:
         if look == "outline":
             _set(layer, "colormap", _one_colour(self.colour_on(layer)))
             _set(layer, "contour", line_width(layer, self.zoom))
-            _set(layer, "opacity", 1.0)
+            _set(layer, "opacity", 1.0 if is_finished(layer) else _UNFINISHED_OPACITY)
             return
         _set(layer, "contour", 0)
         if look == "mean":

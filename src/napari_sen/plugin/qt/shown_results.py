@@ -60,8 +60,12 @@ class ShownResults(QObject):
             return False
         result = self._pending.pop(0)
         if result.store is not None:
-            self._dress(self.growing.complete(result))
-            self._session.granularity.changed.emit()  # what was unfinished may be its layer
+            layer = self.growing.complete(result)
+            self._dress(layer)
+            about = made_of(layer)
+            if about is not None and about.what == "superpixels" and layer.visible:
+                self._session.granularity.looks.apply(layer)  # what was unfinished was paler
+            self._session.granularity.changed.emit()
         else:
             self._show(result)
         return True
