@@ -82,7 +82,7 @@ KINDS: dict[str, tuple[Callable[[Path], Array], tuple[int, ...], Any]] = {
             tifffile.imread(data / "microscopy/embryo_nuclei_3d/images/16_cell_stage.tif"),
             (0, 1, 2),
         ),
-        (10, 15, 20, 30), (64, 128, 128),
+        (10, 15, 20), (64, 128, 128),
     ),
 }  # fmt: skip
 SLICES = {"volume": {"slices": "volume"}}
