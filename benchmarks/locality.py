@@ -3,7 +3,7 @@
     python benchmarks/locality.py FOLDER [--kinds photographs phase electron "H&E" volume]
     python benchmarks/locality.py FOLDER --kinds photographs --halo 12 --leaves 13   # narrower
 
-Mosaics of real images, mirrored where they are small, with the model, at default parameters. Of
+Mosaics of real images, and a mirrored volume, with the model, at default parameters. Of
 every size: the share of pixels whose superpixel is the same set of pixels as in memory, and the
 number made over the number in memory, once where the tree is merged as a whole (up to a million
 leaves) and once where it is merged around each tile, as beyond that.
@@ -16,9 +16,9 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -54,48 +54,56 @@ def mirrored(image: Array, axes: Sequence[int]) -> Array:
     return image
 
 
-def read(folder: Path, pattern: str, count: int) -> list[Array]:
-    """Return the first images of a folder, turned to lie down."""
-    found = [iio.imread(path) for path in sorted(folder.glob(pattern))[:count]]
+def read(pictures: str, data: Path, count: int) -> list[Array]:
+    """Return the first images that are named so, turned to lie down."""
+    found = [iio.imread(path) for path in sorted(data.glob(pictures))[:count]]
     return [np.rot90(p) if p.shape[0] > p.shape[1] else p for p in found]
 
 
-KINDS: dict[str, tuple[Callable[[Path], Array], tuple[int, ...], Any]] = {
-    "photographs": (
-        lambda data: mosaic(read(data / "bsds500/images/val", "*.jpg", 24), 6, 4),
-        (10, 20, 40, 60), 512,
-    ),
-    "H&E": (
-        lambda data: mosaic(read(data / "microscopy/tcga_he", "images/*", 6), 2, 3),
-        (10, 20, 40, 60), 384,
-    ),
-    "phase": (
-        lambda data: mosaic(read(data / "microscopy/usiigaci_phase", "images/*", 4), 2, 2),
-        (10, 20, 40, 60), 384,
-    ),
-    "electron": (
-        lambda data: mosaic(read(data / "microscopy/vnc_em", "images/*", 4), 2, 2),
-        (10, 20, 40, 60), 384,
-    ),
-    "volume": (
-        lambda data: mirrored(
-            tifffile.imread(data / "microscopy/embryo_nuclei_3d/images/16_cell_stage.tif"),
-            (0, 1, 2),
-        ),
-        (10, 15, 20), (64, 128, 128),
-    ),
-}  # fmt: skip
-SLICES = {"volume": {"slices": "volume"}}
+@dataclass(frozen=True)
+class Kind:
+    """Images side by side: which, how many rows and columns, and the side of the tiles."""
+
+    pictures: str
+    rows: int
+    columns: int
+    tile: int
+    sizes: tuple[int, ...] = (10, 20, 40, 60)
+    reading = Reading()
+
+    def image(self, data: Path) -> Array:
+        """Return the mosaic."""
+        return mosaic(read(self.pictures, data, self.rows * self.columns), self.rows, self.columns)
+
+
+class Volume:
+    """A volume, mirrored along each axis."""
+
+    tile, sizes, reading = (64, 128, 128), (10, 15, 20), Reading(slices="volume")
+
+    def image(self, data: Path) -> Array:
+        """Return the volume."""
+        path = data / "microscopy/embryo_nuclei_3d/images/16_cell_stage.tif"
+        return mirrored(tifffile.imread(path), (0, 1, 2))
+
+
+KINDS: dict[str, Kind | Volume] = {
+    "photographs": Kind("bsds500/images/val/*.jpg", 6, 4, 512),
+    "H&E": Kind("microscopy/tcga_he/images/*", 2, 3, 384),
+    "phase": Kind("microscopy/usiigaci_phase/images/*", 2, 2, 384),
+    "electron": Kind("microscopy/vnc_em/images/*", 2, 2, 384),
+    "volume": Volume(),
+}
 
 
 def compared(
-    image: Array, size: float, tile: Any, whole: Array, halo: float | None, how: dict[str, Any]
+    image: Array, size: float, kind: Kind | Volume, whole: Array, halo: float | None
 ) -> tuple[float, float]:
     """Return the share of equal sets and the number made over that in memory."""
     with tempfile.TemporaryDirectory() as folder:
-        execution = Execution(tile=tile, out=Path(folder, "result.zarr"))
+        execution = Execution(tile=kind.tile, out=Path(folder, "result.zarr"))
         run = superpixel_run(
-            image, SegmentParams(size=size), reading=Reading(**how), execution=execution, halo=halo
+            image, SegmentParams(size=size), reading=kind.reading, execution=execution, halo=halo
         )
         for _ in run.steps():
             pass
@@ -115,17 +123,17 @@ def main() -> None:
     leaves = {} if args.leaves is None else dict.fromkeys(cuts.LEAVES, args.leaves)
     print("| image | pixels | size, px | sets, whole tree | number | sets, around tiles | number |")
     print("|---|---|---|---|---|---|---|", flush=True)
-    for kind in args.kinds:
-        make, sizes, tile = KINDS[kind]
-        image, how = make(args.data), SLICES.get(kind, {})
-        extent = " x ".join(map(str, image.shape[: 3 if how else 2]))
-        for size in args.sizes or sizes:
-            whole = napari_sen.segment(image, size=size, **how)
-            row = [*compared(image, size, tile, whole, args.halo, how)]
+    for name in args.kinds:
+        kind = KINDS[name]
+        image = kind.image(args.data)
+        for size in args.sizes or kind.sizes:
+            whole = napari_sen.segment(image, size=size, slices=kind.reading.slices)
+            row = [*compared(image, size, kind, whole, args.halo)]
             with patch.object(cuts, "WHOLE", 0), patch.dict(cuts.LEAVES, leaves):
-                row += compared(image, size, tile, whole, args.halo, how)
+                row += compared(image, size, kind, whole, args.halo)
+            extent = " x ".join(map(str, whole.shape))
             told = " | ".join(f"{value:.5f}" for value in row)
-            print(f"| {kind} | {extent} | {size:g} | {told} |", flush=True)
+            print(f"| {name} | {extent} | {size:g} | {told} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from ..errors import ParameterError
 from ..params import Params
 
-__all__ = ["add_params", "chosen", "given_params", "granularity_asked"]
+__all__ = ["GRANULARITIES", "add_params", "chosen", "given_params", "granularity_asked"]
 
-GRANULARITIES = ("n_segments", "size", "level")
+GRANULARITIES = ("n_segments", "size", "level")  # one of them is asked for
 
 _P = TypeVar("_P", bound=Params)
 

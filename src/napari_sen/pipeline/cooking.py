@@ -20,7 +20,7 @@ from ..progress import Progress, check_progress, report
 from ..tiles.image import settle
 from .annotations import read_classes
 from .describe import Description, describe
-from .model_choice import choose_model
+from .model_choice import choose_model, loaded
 from .objects import measured_on, objects_of
 from .plan import superpixel_run
 
@@ -62,10 +62,9 @@ class Cook:
             return None
         name = kind if name == "auto" else name
         if name not in self._models:
-            from ..learn.model import load_model
             from ..learn.remember import RememberingModel
 
-            model = load_model(name)
+            model = loaded(name)
             if self.recipe.sha256 not in ("", model.sha256):
                 raise ModelError(
                     f"the recipe was made with another model named {name!r}: give the file of "

@@ -145,19 +145,14 @@ class _Forests(TreeSuperpixels):
         yield Step(n, n, "merging")
         yield from work.finish(target)
         if isinstance(target, ArrayTarget):
-            return _gathered(target.array, work.shelf.kept_array, self._merging)
+            return _gathered(target.array, work.shelf.kept_array, _walked(self.tree.merging))
         return target
-
-    @property
-    def _merging(self) -> MergeSettings:
-        """How graphs merge whose strength holds what a walk finds."""
-        return replace(self.tree.merging, walk_weight=0.0, boundary_weight=1.0)
 
     def _keep_tree(self, work: Work, leaves: Leaves, which: int) -> None:
         """Keep the graph of one slice, and how it merges."""
         graph, _ = region_graph_of(leaves, which, drop=True)
         graph = _weighed(graph, self.tree.merging, work.progress)
-        linkage = merge_regions(graph, self._merging, work.progress)
+        linkage = merge_regions(graph, _walked(self.tree.merging), work.progress)
         for name, values in {**vars(graph), LINKAGE: linkage}.items():
             if values.size:  # of a single leaf there is no edge, and no merge
                 kept = _beside(name, which, work.image.n_slices)
@@ -219,7 +214,6 @@ def open_forest(path: str | PathLike[str]) -> Forest:
 
     group: Any = zarr.open_group(str(path), mode="r")
     settings = group.attrs[ATTRIBUTE]["run"]["tree"]["merging"]
-    merging = replace(MergeSettings(**settings), walk_weight=0.0, boundary_weight=1.0)
 
     def read(name: str) -> NDArray[Any]:
         found: NDArray[Any] = group[name][...]
@@ -227,7 +221,12 @@ def open_forest(path: str | PathLike[str]) -> Forest:
 
     read("firsts")  # before all pixels are read
     require_memory(group["0"].shape, group["0"].dtype, str(path))
-    return _gathered(read("0"), read, merging)
+    return _gathered(read("0"), read, _walked(MergeSettings(**settings)))
+
+
+def _walked(merging: MergeSettings) -> MergeSettings:
+    """Return how graphs merge whose strength holds what a walk finds (:func:`_weighed`)."""
+    return replace(merging, walk_weight=0.0, boundary_weight=1.0)
 
 
 def _weighed(regions: Regions, merging: MergeSettings, progress: Progress | None) -> Regions:

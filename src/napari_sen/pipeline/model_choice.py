@@ -15,7 +15,7 @@ from ..params import MODEL_KINDS, Kind
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["HeldModel", "ModelFile", "TravellingModel", "choose_model", "kind_for"]
+__all__ = ["HeldModel", "ModelFile", "TravellingModel", "choose_model", "kind_for", "loaded"]
 
 log = logging.getLogger("napari_sen")
 
@@ -56,7 +56,6 @@ def choose_model(
     if model is None and device in ("auto", "cpu"):
         return None  # without torch, which takes a second to import
     from ..learn.model import Model, resolve_device
-    from ..learn.registry import find_model
 
     resolve_device(device)
     if model is None:
@@ -66,7 +65,14 @@ def choose_model(
     if model == "auto":
         log.info("model: %s (chosen by model='auto')", kind)
         model = kind
-    path = find_model(model)
+    return loaded(model)
+
+
+def loaded(name_or_path: str | PathLike[str]) -> Model:
+    """Return a model by name or from a file, read once; see ``load_model`` for what it raises."""
+    from ..learn.registry import find_model
+
+    path = find_model(name_or_path)
     about = path.stat()
     return _remembered(path, about.st_mtime_ns, about.st_size)
 
@@ -139,11 +145,9 @@ class ModelFile:
 def _loaded(path: str, sha256: str, threads: int | None) -> Model:
     import torch
 
-    from ..learn.model import load_model
-
     if threads is not None:
         torch.set_num_threads(threads)
-    model = load_model(path)
+    model = loaded(path)
     if model.sha256 != sha256:
         raise ModelError(f"the weights in {path} have changed since the run began")
     return model

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from typing import Any
 
-from ...params import ContourParams, EmbedParams, HierarchyParams, PseudoLabelParams, SegmentParams
-from ..options import add_params
+from ...params import (
+    ContourParams,
+    EmbedParams,
+    HierarchyParams,
+    Params,
+    PseudoLabelParams,
+    SegmentParams,
+)
+from ..options import GRANULARITIES, add_params
 from .base import command
 from .shared import add_image, add_image_reading, add_large, add_model, add_output, add_overwrite
 
@@ -32,23 +40,10 @@ def segment(commands: Any) -> argparse.ArgumentParser:
         metavar="PNG",
         help="also draw the boundaries on the image (the middle slice of a stack)",
     )
-    add_params(
-        parser,
-        SegmentParams,
-        title="superpixels",
-        several=("n_segments", "size", "level"),
-        advanced=False,
-    )
-    add_model(parser)
-    add_image_reading(parser, slices="needed for a stack", is_measured=True)
-    add_large(parser)
-    add_params(
-        parser,
-        SegmentParams,
-        title="superpixels",
-        several=("n_segments", "size", "level"),
-        advanced=True,
-    )
+    _add_making(
+        parser, SegmentParams, "superpixels", slices="needed for a stack", is_measured=True,
+        several=GRANULARITIES,
+    )  # fmt: skip
     return parser
 
 
@@ -94,11 +89,7 @@ def hierarchy(commands: Any) -> argparse.ArgumentParser:
         metavar="N",
         help="number of finest superpixels, instead of their size",
     )
-    add_params(parser, HierarchyParams, title="tree", advanced=False)
-    add_model(parser)
-    add_image_reading(parser, slices="a tree needs volume", is_measured=True)
-    add_large(parser)
-    add_params(parser, HierarchyParams, title="tree", advanced=True)
+    _add_making(parser, HierarchyParams, "tree", slices="a tree needs volume", is_measured=True)
     return parser
 
 
@@ -167,12 +158,25 @@ def contours(commands: Any) -> argparse.ArgumentParser:
     add_image(parser)
     add_output(parser, "contours: .tif, .npy or .zarr (OME-Zarr)")
     parser.add_argument("--picture", metavar="PNG", help="also write them as an 8-bit picture")
-    add_params(parser, ContourParams, title="contours", advanced=False)
-    add_model(parser)
-    add_image_reading(parser, slices="default each")
-    add_large(parser)
-    add_params(parser, ContourParams, title="contours", advanced=True)
+    _add_making(parser, ContourParams, "contours", slices="default each")
     return parser
+
+
+def _add_making(
+    parser: argparse.ArgumentParser,
+    kind: type[Params],
+    title: str,
+    *,
+    slices: str,
+    is_measured: bool = False,
+    several: Collection[str] = (),
+) -> None:
+    """Add parameters, the essential ones first, and before the others what any image needs."""
+    add_params(parser, kind, title=title, several=several, advanced=False)
+    add_model(parser)
+    add_image_reading(parser, slices=slices, is_measured=is_measured)
+    add_large(parser)
+    add_params(parser, kind, title=title, several=several, advanced=True)
 
 
 class _Cut(argparse.Action):

@@ -80,14 +80,16 @@ class Growth:
         levels = max(target.levels, n_levels(target.shape[-2:]))  # of coarser pixels in memory
         return [displayed(self.store, level, stored) for level in range(levels)]
 
-    def is_new(self, target: Pyramid, *, is_result: bool) -> bool:
-        """Return whether a store is to be looked at that is not yet.
+    def shows(self, target: Pyramid) -> bool:
+        """Return whether a store is looked at already."""
+        return self.store is not None and self.store.target == target
 
-        Labels are: those of the finest superpixels, which come first, show where the run is.
+    def wants(self, target: Pyramid, run: Run) -> bool:
+        """Return whether a store is to be looked at: that of the result, and for labels others.
+
+        Those of the finest superpixels, which come first, show where the run is.
         """
-        if self.store is not None and self.store.target == target:
-            return False
-        return is_result or (self.kind == "labels" and target.labels)
+        return (self.kind == "labels" and target.labels) or _is_result(run, target)
 
     @property
     def kept(self) -> str:
@@ -109,7 +111,7 @@ def grow(run: Run, growth: Growth, control: Control) -> None:
     with closing(run.steps()) as steps:
         for step in steps:
             target = run.growing
-            if target is not None and growth.is_new(target, is_result=_is_result(run, target)):
+            if target is not None and not growth.shows(target) and growth.wants(target, run):
                 if growth.store is not None:
                     growth.store.close()
                 growth.store = GrowingStore(target)

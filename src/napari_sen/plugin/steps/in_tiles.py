@@ -43,9 +43,9 @@ def trees_in_tiles(
     read into memory, and are from then on like those of an image that was never in tiles.
     """
     goal, given = _prepared(source, settings, "superpixels")
-    if most_leaves(superpixel_run(params=params, **given)) > WHOLE or not _can_be_shown(source):
-        return fixed_in_tiles("superpixels", params, source, settings, control)
     run = forest_run(params=params, **given)
+    if most_leaves(run) > WHOLE or not _can_be_shown(source):
+        return fixed_in_tiles("superpixels", params, source, settings, control)
     growth = _growth(goal, "superpixels", source)
     grow(run, growth, control)
     trees = _trees(run, source, control)
