@@ -287,8 +287,8 @@ static auto ultrametric(const Array<int32_t, 3> &labels, const Array<int64_t, 2>
     return handed_over<float, 3>(std::move(out), image_shape(labels));
 }
 
-// Adds to `out`, so that several channels and radii share one array.
-static void half_disc(const Array<uint16_t, 2> &codes, const Array<int32_t, 2> &runs,
+// Adds to `out`, so that several channels share one array.
+static void half_disc(const Array<uint16_t, 2> &codes, const Array<int32_t, 2> &turns,
                       int64_t radius, int64_t step, float weight,
                       nb::ndarray<float, nb::ndim<3>, nb::c_contig, nb::device::cpu> out,
                       std::optional<nb::callable> poll) {
@@ -300,14 +300,20 @@ static void half_disc(const Array<uint16_t, 2> &codes, const Array<int32_t, 2> &
     problem.step = step;
     problem.weight = weight;
     if (radius < 1 || radius > 100) throw std::invalid_argument("radius must lie in 1...100");
-    if (runs.shape(1) != 4) throw std::invalid_argument("a run has four numbers");
-    for (size_t i = 0; i < runs.shape(0); ++i) {
-        const int32_t *run = runs.data() + 4 * i;
-        if (std::max({-run[0], run[0], -run[1], run[2]}) > radius || run[1] > run[2] ||
-            run[3] < 0 || run[3] >= 2 * sen::kOrientations)
-            throw std::invalid_argument("a run leaves the disc");
-        problem.runs.push_back({run[0], run[1], run[2], run[3]});
+    if (turns.shape(1) != 3) throw std::invalid_argument("a turn has three numbers");
+    constexpr int32_t groups = sen::kTurnKinds * sen::kSectors;  // of a disc
+    for (size_t i = 0; i < turns.shape(0); ++i) {
+        const int32_t dy = turns(i, 0), dx = turns(i, 1), group = turns(i, 2);
+        if (std::max({-dy, dy, -dx, dx - 1}) > radius || group < 0 || group >= 100 * groups)
+            throw std::invalid_argument("a turn leaves the disc");
+        if (i > 0 && group < turns(i - 1, 2))
+            throw std::invalid_argument("the groups of turns must rise");
+        problem.after.resize(size_t(group / groups + 1) * groups);
+        problem.after[size_t(group)] += 1;
+        problem.turns.push_back({dy, dx});
     }
+    for (size_t group = 1; group < problem.after.size(); ++group)
+        problem.after[group] += problem.after[group - 1];
     if (step < 1) throw std::invalid_argument("step must be at least 1");
     if (int64_t(out.shape(0)) != (problem.y + step - 1) / step ||
         int64_t(out.shape(1)) != (problem.x + step - 1) / step ||
@@ -406,7 +412,7 @@ NB_MODULE(_kernel, m) {
           "table[labels] for (z, y, x) int32 labels.");
     m.def("ultrametric", &ultrametric, "labels"_a.noconvert(), "children"_a.noconvert(),
           "heights"_a.noconvert(), "Heights of borders; see napari_sen.core.hierarchy.");
-    m.def("half_disc", &half_disc, "codes"_a.noconvert(), "runs"_a.noconvert(), "radius"_a,
+    m.def("half_disc", &half_disc, "codes"_a.noconvert(), "turns"_a.noconvert(), "radius"_a,
           "step"_a, "weight"_a, "out"_a.noconvert(), "poll"_a.none() = nb::none(),
           "Add half-disc histogram differences; see napari_sen.core.strength.");
     m.def("thin", &thin, "map"_a.noconvert(),

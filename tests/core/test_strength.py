@@ -6,9 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sen.core import _kernel
-from napari_sen.core.strength import _disc_runs, gradient_magnitude, half_disc_difference
+from napari_sen.core.strength import (
+    RADII,
+    _disc_turns,
+    gradient_magnitude,
+    half_disc_difference,
+)
 from napari_sen.errors import Cancelled, ImageError
-from tests.reference.half_disc import half_disc, sector_of
+from tests.reference.half_disc import half_disc, half_disc_at, sector_of
 
 
 def test_gradient_of_a_ramp_is_its_slope(rng):
@@ -33,34 +38,56 @@ def test_gradient_does_not_look_outside_the_mask():
 
 @given(
     st.tuples(st.integers(1, 8), st.integers(1, 8)),
-    st.integers(1, 6),
+    st.lists(st.integers(1, 6), min_size=1, max_size=3),
     st.sampled_from([3, 12, 28]),
     st.sampled_from([0.0, 0.3, 1.0]),
     st.integers(1, 3),
     st.integers(0, 2**32 - 1),
 )
-def test_half_discs_equal_the_slow_twin(shape, radius, bins, outside, step, seed):
+def test_half_discs_equal_the_slow_twin(shape, radii, bins, outside, step, seed):
     """To the last bit; thin images, discs larger than the image, both widths of histograms."""
     rng = np.random.default_rng(seed)
     codes = rng.integers(0, 16 * (bins - 1) + 1, shape).astype(np.uint16)
     codes[rng.random(shape) < outside] = 0xFFFF
-    expected = half_disc(codes, radius, 0.7)[::step, ::step]
+    expected = sum(half_disc(codes, radius, 0.7)[::step, ::step] for radius in sorted(radii))
     out = np.zeros(expected.shape, np.float32)
-    _kernel.half_disc(codes, _disc_runs(radius), radius, step, 0.7, out)
+    _kernel.half_disc(codes, _disc_turns(tuple(radii)), max(radii), step, 0.7, out)
     np.testing.assert_array_equal(out, expected)
 
 
-@pytest.mark.parametrize("radius", [1, 2, 5, 20])
-def test_the_runs_are_the_disc(radius):
-    found = {
-        (dy, dx): sector
-        for dy, first, last, sector in _disc_runs(radius).tolist()
-        for dx in range(first, last + 1)
-    }
-    side = range(-radius, radius + 1)
-    disc = [(y, x) for y in side for x in side if 0 < y * y + x * x <= radius * radius]
-    assert found == {(y, x): sector_of(y, x) for y, x in disc}
-    assert all((found[-y, -x] - found[y, x]) % 16 == 8 for y, x in disc), "halves mirror"
+def test_the_usual_discs_equal_the_slow_twin(rng):
+    """At one place, since the twin is slow, with no disc beyond the image."""
+    codes = rng.integers(0, 16 * 11 + 1, (41, 41)).astype(np.uint16)
+    out = np.zeros((3, 3, 8), np.float32)
+    _kernel.half_disc(codes, _disc_turns(RADII), max(RADII), 20, 0.7, out)
+    expected = sum(half_disc_at(codes, 20, 20, radius, 0.7) for radius in RADII)
+    np.testing.assert_array_equal(out[1, 1], expected)
+
+
+@pytest.mark.parametrize("radii", [(1,), (2,), (3, 5), (5, 10, 20)])
+def test_the_turns_are_where_sectors_meet(radii):
+    """What each disc adds: rays between neighbouring sectors, and its own edge."""
+
+    def sector(y, x, radius):
+        return sector_of(y, x) if 0 < y * y + x * x <= radius * radius else None
+
+    expected = []
+    for disc, radius in enumerate(radii):
+        smaller = radii[disc - 1] if disc else 0
+        for y in range(-radius, radius + 1):
+            for x in range(-radius, radius + 2):
+                left, right = sector(y, x - 1, radius), sector(y, x, radius)
+                if left is not None and right is not None:
+                    if None in (sector(y, x - 1, smaller), sector(y, x, smaller)):
+                        between = range(min(left, right), max(left, right))
+                        expected += [(y, x, 48 * disc + s) for s in between]
+                elif right is not None:
+                    expected.append((y, x, 48 * disc + 16 + right))
+                elif left is not None:
+                    expected.append((y, x, 48 * disc + 32 + left))
+    found = _disc_turns(radii)
+    assert sorted(map(tuple, found.tolist())) == sorted(expected)
+    assert (np.diff(found[:, 2]) >= 0).all()
 
 
 def test_a_wide_disc_does_not_overflow():
@@ -68,7 +95,7 @@ def test_a_wide_disc_does_not_overflow():
     codes = np.zeros((220, 220), np.uint16)
     codes[:, 110:] = 16 * 11
     out = np.zeros((220, 220, 8), np.float32)
-    _kernel.half_disc(codes, _disc_runs(100), 100, 1, 1.0, out)
+    _kernel.half_disc(codes, _disc_turns((100,)), 100, 1, 1.0, out)
     assert out[110, 109].max() > 0.98
     assert (out <= 1).all()
     assert (out >= 0).all()
@@ -132,12 +159,14 @@ def test_half_discs_can_be_cancelled(rng):
 def test_the_kernel_refuses_what_it_cannot_hold():
     codes = np.zeros((4, 5), np.uint16)
     out = np.zeros((4, 5, 8), np.float32)
-    runs = _disc_runs(2)
+    turns = _disc_turns((2,))
     with pytest.raises(ValueError, match="radius"):
-        _kernel.half_disc(codes, runs, 101, 1, 1.0, out)
+        _kernel.half_disc(codes, turns, 101, 1, 1.0, out)
     with pytest.raises(ValueError, match="leaves the disc"):
-        _kernel.half_disc(codes, runs, 1, 1, 1.0, out)
+        _kernel.half_disc(codes, turns, 1, 1, 1.0, out)
+    with pytest.raises(ValueError, match="must rise"):
+        _kernel.half_disc(codes, turns[::-1].copy(), 2, 1, 1.0, out)
     with pytest.raises(ValueError, match="28 bins"):
-        _kernel.half_disc(codes + np.uint16(16 * 28), runs, 2, 1, 1.0, out)
+        _kernel.half_disc(codes + np.uint16(16 * 28), turns, 2, 1, 1.0, out)
     with pytest.raises(ValueError, match="8 orientations"):
-        _kernel.half_disc(codes, runs, 2, 1, 1.0, out[:3])
+        _kernel.half_disc(codes, turns, 2, 1, 1.0, out[:3])

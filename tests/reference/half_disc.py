@@ -47,13 +47,20 @@ def chi_square(a, b):
     return f32(0.5) * ((lane[0] + lane[1]) + (lane[2] + lane[3]))
 
 
+def half_disc_at(codes, y, x, radius, weight):
+    """Return weight * chi-square at one pixel for every orientation, (8,) float32."""
+    out = np.zeros(ORIENTATIONS, f32)
+    for o in range(ORIENTATIONS):
+        first = {(o + i) % 16 for i in range(8)}
+        a = histogram(codes, y, x, radius, first)
+        b = histogram(codes, y, x, radius, set(range(16)) - first)
+        out[o] = f32(weight) * chi_square(a, b)
+    return out
+
+
 def half_disc(codes, radius, weight):
     """Return weight * chi-square for every pixel and orientation, (y, x, 8) float32."""
     out = np.zeros((*codes.shape, ORIENTATIONS), f32)
     for y, x in np.ndindex(codes.shape):
-        for o in range(ORIENTATIONS):
-            first = {(o + i) % 16 for i in range(8)}
-            a = histogram(codes, y, x, radius, first)
-            b = histogram(codes, y, x, radius, set(range(16)) - first)
-            out[y, x, o] = f32(weight) * chi_square(a, b)
+        out[y, x] = half_disc_at(codes, y, x, radius, weight)
     return out

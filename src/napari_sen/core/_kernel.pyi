@@ -56,7 +56,7 @@ def ultrametric(
 ) -> NDArray[np.float32]: ...
 def half_disc(
     codes: NDArray[np.uint16],
-    runs: NDArray[np.int32],
+    turns: NDArray[np.int32],
     radius: int,
     step: int,
     weight: float,

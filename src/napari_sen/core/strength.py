@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 ORIENTATIONS = 8
+SECTORS = 2 * ORIENTATIONS
 BINS = 12
 PERCENTILES = (1.0, 99.0)
 RADII, SMOOTHING, STEP = (5, 10, 20), 1.0, 3  # px
@@ -162,18 +163,16 @@ def half_disc_difference(
     share = share / (share.sum() * len(radii))
     codes = _bin_codes(values, mask, limits)
     planes = codes if codes.ndim == 4 else codes[None]
-    discs = [(radius, _disc_runs(radius)) for radius in radii]
-    total, done = len(planes) * channels * len(discs), 0
+    turns = _disc_turns(tuple(radii))
+    total = len(planes) * channels
     result = np.empty(planes.shape[:-1], np.float32)
     for z, plane in enumerate(planes):
         grid = tuple(-(-length // step) for length in plane.shape[:-1])
         distance = np.zeros((*grid, ORIENTATIONS), np.float32)
         for c in range(channels):
+            report(progress, z * channels + c, total, "boundaries")
             channel = np.ascontiguousarray(plane[..., c])
-            for radius, runs in discs:
-                report(progress, done, total, "boundaries")
-                _kernel.half_disc(channel, runs, radius, step, float(share[c]), distance)
-                done += 1
+            _kernel.half_disc(channel, turns, max(radii), step, float(share[c]), distance)
         if smoothing > 0:
             sigma = smoothing / step
             ndimage.gaussian_filter(distance, (sigma, sigma, 0), output=distance)
@@ -228,20 +227,38 @@ def _bin_codes(
 
 
 @lru_cache(maxsize=16)
-def _disc_runs(radius: int) -> NDArray[np.int32]:
-    """Return the disc without its centre as runs (dy, first dx, last dx, sector), (n, 4)."""
-    runs: list[list[int]] = []
-    for dy in range(-radius, radius + 1):
-        for dx in range(-radius, radius + 1):
-            if dy * dy + dx * dx > radius * radius or dy == dx == 0:
-                continue
-            # The small number puts what lies on a line on the same side on every machine.
-            turn = np.arctan2(dy, dx) / (np.pi / ORIENTATIONS) + 1e-9
-            sector = int(turn + 2 * ORIENTATIONS) % (2 * ORIENTATIONS)
-            if runs and runs[-1][0] == dy and runs[-1][2] == dx - 1 and runs[-1][3] == sector:
-                runs[-1][2] = dx
-            else:
-                runs.append([dy, dx, dx, sector])
-    result = np.array(runs, dtype=np.int32)
+def _disc_turns(radii: tuple[int, ...]) -> NDArray[np.int32]:
+    """Return where rows of discs go over from one sector to another, (n, 3), as the kernel does.
+
+    Rows are (dy, dx, group): before pixel dx of row dy. Of each disc, from the smallest, first
+    the turns between a sector and the next, beyond those of smaller discs; then, where the disc
+    or the hole of its centre has its edge, those with which a sector begins; then its ends.
+    """
+    turns: list[tuple[int, int, int]] = []
+    known: set[tuple[int, int]] = set()
+    for number, radius in enumerate(sorted(radii)):
+        sectors = _disc_sectors(radius)
+        for row, column in zip(*np.nonzero(sectors[:, 1:] != sectors[:, :-1]), strict=True):
+            left, right = sectors[row, column : column + 2].tolist()
+            place = (int(row) - radius, int(column) - radius)
+            first = 3 * SECTORS * number
+            if left < 0 or right < 0:  # outside, or the centre
+                turns += [(*place, first + SECTORS + right)] if right >= 0 else []
+                turns += [(*place, first + 2 * SECTORS + left)] if left >= 0 else []
+            elif place not in known:
+                known.add(place)
+                turns += [(*place, first + s) for s in range(*sorted((left, right)))]
+    result = np.array(sorted(turns, key=lambda turn: turn[2]), dtype=np.int32)
     result.flags.writeable = False
     return result
+
+
+def _disc_sectors(radius: int) -> NDArray[np.int64]:
+    """Return the sector of every pixel of a disc, -1 outside and at the centre, with a margin."""
+    dy, dx = np.mgrid[-radius : radius + 1, -radius - 1 : radius + 2]
+    # The small number puts what lies on a line on the same side on every machine.
+    turn = np.arctan2(dy, dx) / (np.pi / ORIENTATIONS) + 1e-9
+    sectors: NDArray[np.int64] = (turn + SECTORS).astype(np.int64) % SECTORS
+    square = dy**2 + dx**2
+    sectors[(square > radius**2) | (square == 0)] = -1
+    return sectors
