@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "gaussian.hpp"
 #include "graph.hpp"
 #include "half_disc.hpp"
 #include "match.hpp"
@@ -330,6 +331,23 @@ static void half_disc(const Array<uint16_t, 2> &codes, const Array<int32_t, 2> &
     });
 }
 
+// Replaces `values` by the result.
+static void correlate(nb::ndarray<float, nb::ndim<3>, nb::c_contig, nb::device::cpu> values,
+                      const Array<double, 1> &weights, bool reflect) {
+    if (weights.size() == 0) throw std::invalid_argument("the centre needs a weight");
+    if (values.size() == 0) return;
+    sen::CorrelateProblem problem{};
+    problem.values = values.data();
+    problem.outer = int64_t(values.shape(0));
+    problem.length = int64_t(values.shape(1));
+    problem.inner = int64_t(values.shape(2));
+    problem.weights = weights.data();
+    problem.radius = int64_t(weights.size()) - 1;
+    problem.reflect = reflect;
+    nb::gil_scoped_release nogil;
+    sen::Correlation(problem).run();
+}
+
 static auto thin(const Array<uint8_t, 2> &map) {
     const size_t height = map.shape(0), width = map.shape(1);
     std::unique_ptr<uint8_t[]> out(new uint8_t[map.size()]);
@@ -415,6 +433,8 @@ NB_MODULE(_kernel, m) {
     m.def("half_disc", &half_disc, "codes"_a.noconvert(), "turns"_a.noconvert(), "radius"_a,
           "step"_a, "weight"_a, "out"_a.noconvert(), "poll"_a.none() = nb::none(),
           "Add half-disc histogram differences; see napari_sen.core.strength.");
+    m.def("correlate", &correlate, "values"_a.noconvert(), "weights"_a.noconvert(), "reflect"_a,
+          "Correlate (outer, length, inner) along the middle; see napari_sen.core.gaussian.");
     m.def("thin", &thin, "map"_a.noconvert(),
           "Thin lines of a (y, x) uint8 map to one pixel, as skimage.morphology.thin does.");
     m.def("match_boundaries", &match_boundaries, "maps"_a.noconvert(), "truth"_a.noconvert(),

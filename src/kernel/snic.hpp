@@ -103,6 +103,18 @@ class Pixels {
                 std::memcpy(&words_[size_t(i * kStride + 1)], features_ + i * Fixed, 4 * Fixed);
         }
     }
+    // Ask for what is known of a pixel: waiting for memory is most of the work.
+    void prefetch(int64_t pixel) const {
+#if defined(__GNUC__)
+        __builtin_prefetch(&words_[size_t(pixel * kStride)]);
+        if (kFused) return;
+        const float *feature = features_ + pixel * channels_;
+        __builtin_prefetch(feature);
+        if (channels_ > 16) __builtin_prefetch(feature + 16);
+#else
+        (void)pixel;
+#endif
+    }
     uint64_t &state(int64_t pixel) { return words_[size_t(pixel * kStride)]; }
     const float *feature(int64_t pixel) const {
         if (kFused)
@@ -231,10 +243,12 @@ class Snic {
     // Add a pixel to superpixel k and queue its free neighbours.
     void take(int64_t pixel, int64_t k) {
         const Position at = locate(pixel);
-        centres_.add(k, at, pixels_.feature(pixel));
         const Shape &s = p_.shape;
         const bool inner = at.x > 0 && at.x + 1 < s.x && at.y > 0 && at.y + 1 < s.y &&
                            (s.z == 1 || (at.z > 0 && at.z + 1 < s.z));
+        if (inner)
+            for (const Offset &o : offsets_) pixels_.prefetch(pixel + o.flat);
+        centres_.add(k, at, pixels_.feature(pixel));
         for (const Offset &o : offsets_) {
             const Position to{at.z + o.z, at.y + o.y, at.x + o.x};
             if (!inner && (to.z < 0 || to.z >= s.z || to.y < 0 || to.y >= s.y || to.x < 0 ||

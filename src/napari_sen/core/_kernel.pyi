@@ -63,6 +63,7 @@ def half_disc(
     out: NDArray[np.float32],
     poll: Callable[..., Any] | None = None,
 ) -> None: ...
+def correlate(values: NDArray[np.float32], weights: NDArray[np.float64], reflect: bool) -> None: ...
 def thin(map: NDArray[np.uint8]) -> NDArray[np.uint8]: ...  # noqa: A002
 def match_boundaries(
     maps: NDArray[np.uint8], truth: NDArray[np.uint8], reach: NDArray[np.int32]

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from skimage.color import rgb2lab
 
 from ..errors import ImageError
 from ..progress import Progress, report
+from .gaussian import TRUNCATE, gaussian
 
 __all__ = [
     "PERCENTILES",
@@ -232,14 +232,14 @@ def smooth(
     mask : (*spatial) bool array, optional
         Values outside do not bleed into those inside.
     """
-    return _smooth(features, sigma, spacing, mask, np.empty_like(features))
+    return _smooth(features, sigma, spacing, mask, np.empty(features.shape, np.float32))
 
 
 def smoothing_reach(
     smoothing: float, n_spatial: int, spacing: Sequence[float] | None = None
 ) -> tuple[int, ...]:
     """Return how many pixels further, along each axis, the Gaussian of colour features sees."""
-    return tuple(int(4.0 * sigma + 0.5) for sigma in _sigmas(smoothing, n_spatial, spacing))
+    return tuple(int(TRUNCATE * sigma + 0.5) for sigma in _sigmas(smoothing, n_spatial, spacing))
 
 
 def _sigmas(smoothing: float, n_spatial: int, spacing: Sequence[float] | None) -> list[float]:
@@ -272,12 +272,11 @@ def _smooth(
     """Smooth into ``out``, which may be the features; with a mask, by what is inside."""
     sigma = [*_sigmas(smoothing, features.ndim - 1, spacing), 0.0]
     if mask is None:
-        ndimage.gaussian_filter(features, sigma, output=out, mode="nearest")
-        return out
+        return gaussian(features, sigma, out=out)
     weight = mask[..., None].astype(np.float32)
     np.multiply(features, weight, out=out)
-    ndimage.gaussian_filter(out, sigma, output=out, mode="nearest")
-    total = ndimage.gaussian_filter(weight, sigma, mode="nearest")
+    gaussian(out, sigma, out=out)
+    total = gaussian(weight, sigma)
     np.divide(out, total, out=out, where=(weight > 0) & (total > 0))
     return out
 

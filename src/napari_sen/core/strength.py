@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..errors import ImageError
 from ..params import shown
 from ..progress import Progress, report
 from . import _kernel
+from .gaussian import TRUNCATE, gaussian
 from .lattice import check_spacing
 
 __all__ = [
@@ -175,7 +175,7 @@ def half_disc_difference(
             _kernel.half_disc(channel, turns, max(radii), step, float(share[c]), distance)
         if smoothing > 0:
             sigma = smoothing / step
-            ndimage.gaussian_filter(distance, (sigma, sigma, 0), output=distance)
+            gaussian(distance, (sigma, sigma, 0), reflect=True, out=distance)
         result[z] = _refined(distance.max(axis=-1), step, plane.shape[:-1])
     report(progress, total, total, "boundaries")
     result = result.reshape(values.shape[:-1])
@@ -204,7 +204,7 @@ def half_disc_reach(
     radii: Sequence[int] = RADII, smoothing: float = SMOOTHING, step: int = STEP
 ) -> int:
     """Return how many pixels further :func:`half_disc_difference` sees, a multiple of ``step``."""
-    coarse = int(4.0 * smoothing / step + 0.5) + 1  # scipy's rule, and the interpolation
+    coarse = int(TRUNCATE * smoothing / step + 0.5) + 1  # and the interpolation
     return (coarse + -(-max(radii) // step)) * step
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from ..core.contours import average_boundaries, share_of_cuts, suppress_non_maxima
+from ..core.gaussian import gaussian
 from ..core.snic import snic
 from ..errors import ParameterError
 from ..params import ContourParams, HierarchyParams, MergeSettings, SnicSettings
@@ -184,7 +184,7 @@ def weighed(
     merging: MergeSettings,
 ) -> NDArray[np.float32]:
     """Return the mean share of several trees, smoothed, times the root of boundary strength."""
-    mean: NDArray[np.float32] = gaussian_filter(np.mean(shares, axis=0), SPREAD)
+    mean: NDArray[np.float32] = gaussian(np.mean(shares, axis=0), (SPREAD, SPREAD), reflect=True)
     weight = np.sqrt(np.minimum(boundary / np.float32(FULL + merging.texture), 1))
     strength: NDArray[np.float32] = np.clip(mean * weight, 0, 1).astype(np.float32)
     return strength
