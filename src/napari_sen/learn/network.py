@@ -84,8 +84,6 @@ class ConvBlock(nn.Module):
         """Map (B, inputs, H, W) to (B, outputs, H / stride, W / stride)."""
         if poll is not None:
             poll()
-        if torch.is_inference_mode_enabled():
-            return self._by_strips(x, poll)
         x = functional.pad(x, (1, 1, 1, 1), mode="reflect")
         return functional.relu(self.norm(self.conv(x)), inplace=True)
 
@@ -95,34 +93,46 @@ class ConvBlock(nn.Module):
         work = height * width * max(self.conv.in_channels, 16) * self.conv.out_channels * 9
         return min(max(1, -(-work // self.strip_work)), height)
 
-    def _by_strips(self, x: Tensor, poll: Poll | None) -> Tensor:
-        """Convolve in strips of rows: ``poll`` may stop the work between them."""
-        stride, last_row = self.conv.stride[0], x.shape[2] - 1
-        height, width = (-(-size // stride) for size in x.shape[2:])
+    def framed(self, x: Tensor, poll: Poll | None, *, frame: bool = True) -> Tensor:
+        """Do the same at inference, to a map in a frame, and return one (or without its frame).
+
+        In strips of rows: ``poll`` may stop the work between them.
+        """
+        stride = self.conv.stride[0]
+        height, width = ((size - 2) // stride for size in x.shape[2:])
+        edge = 2 if frame else 0
+        result = _empty(x, self.conv.out_channels, height + edge, width + edge)
+        inner = _inner(result) if frame else result
         count = self.strips(height, width)
-        edges = [height * k // count for k in range(count + 1)]
-        result: Tensor | None = None
-        for k, (first, last) in enumerate(pairwise(edges)):
-            if poll is not None and k > 0:
+        for first, last in pairwise(height * k // count for k in range(count + 1)):
+            if poll is not None:
                 poll()
-            top, bottom = first * stride - 1, (last - 1) * stride + 1
-            rows = x[:, :, max(top, 0) : bottom + 1]
-            border = (1, 1, int(top < 0), int(bottom > last_row))
-            rows = functional.pad(rows, border, mode="reflect")
-            part = functional.relu(self.norm(self.conv(rows)), inplace=True)
-            if count == 1:
-                return part
-            if result is None:
-                shape = (*part.shape[:2], height, part.shape[3])
-                result = torch.empty(
-                    shape,
-                    dtype=part.dtype,
-                    device=part.device,
-                    memory_format=torch.channels_last,
-                )
-            result[:, :, first:last] = part
-        assert result is not None
-        return result
+            rows = x[:, :, first * stride : (last - 1) * stride + 3]
+            torch.clamp_min(self.norm(self.conv(rows)), 0, out=inner[:, :, first:last])
+        return _reflected(result) if frame else result
+
+
+def _empty(like: Tensor, channels: int, height: int, width: int) -> Tensor:
+    """Return an empty map, channels last."""
+    return like.new_empty((len(like), height, width, channels)).permute(0, 3, 1, 2)
+
+
+def _inner(framed: Tensor) -> Tensor:
+    """Return the view of a map without its frame."""
+    return framed[:, :, 1:-1, 1:-1]
+
+
+def _of_squares(x: Tensor) -> list[Tensor]:
+    """Return views of the four pixels of all 2 x 2 squares, in reading order."""
+    return [x[:, :, row::2, column::2] for row in range(2) for column in range(2)]
+
+
+def _reflected(framed: Tensor) -> Tensor:
+    """Fill the frame as padding by reflection does; return the map."""
+    for axis in (2, 3):
+        for outside, inside in ((0, 2), (-1, -3)):
+            framed.select(axis, outside).copy_(framed.select(axis, inside))
+    return framed
 
 
 def level_widths(params: NetworkParams) -> list[int]:
@@ -202,7 +212,8 @@ class SENet(nn.Module):
             size = x.shape[axis]
             padded = padded_size(size, self.params.levels)
             if padded != size:
-                x = x.index_select(axis, reflect_indices(size, padded).to(x.device))
+                beyond = reflect_indices(size, padded)[size:].to(x.device)
+                x = torch.cat((x, x.index_select(axis, beyond)), axis)
         return x
 
     def raw(self, x: Tensor, poll: Poll | None = None) -> Tensor:
@@ -212,7 +223,9 @@ class SENet(nn.Module):
 
     def features(self, x: Tensor, poll: Poll | None = None) -> Tensor:
         """Return the map that the last layer sees, for an image already padded."""
-        x = (x - self.mean[:, None, None]) / self.std[:, None, None]
+        x = (x.contiguous() - self.mean[:, None, None]) / self.std[:, None, None]
+        if torch.is_inference_mode_enabled():
+            return self._inferred(x, poll)
         x = _squares(x) if self.lean else x.contiguous(memory_format=torch.channels_last)
         for block in self.stem:
             x = block(x, poll)
@@ -229,6 +242,44 @@ class SENet(nn.Module):
             else:
                 x = first(functional.interpolate(x, scale_factor=2.0, mode="nearest"), poll)
                 x = second(torch.cat((x, skips.pop()), 1), poll)
+        if poll is not None:
+            poll()
+        return x
+
+    def _inferred(self, x: Tensor, poll: Poll | None) -> Tensor:
+        """Return the last map of a normalised one.
+
+        All maps lie in frames of one pixel, into which the layers write, so that nothing is
+        copied to be padded.
+        """
+        parts = _of_squares(x) if self.lean else [x]
+        count, (height, width) = len(parts), parts[0].shape[2:]
+        framed = _empty(x, count * self.params.planes, height + 2, width + 2)
+        for k, part in enumerate(parts):
+            _inner(framed)[:, k::count].copy_(part)
+        x = _reflected(framed)
+        for block in self.stem:
+            x = block.framed(x, poll)  # type: ignore[operator]
+        skips = []
+        for level in self.down:
+            skips.append(x)
+            for block in level:  # type: ignore[attr-defined]
+                x = block.framed(x, poll)
+        for level in reversed(self.up):  # type: ignore[call-overload]
+            first, second = level.children()
+            above = skips.pop()
+            # Nearest upsampling: a number goes to the four pixels of its square.
+            if self.lean:
+                x = _each_pixel(first, _inner(x))
+                for part in _of_squares(_inner(above)):
+                    part.add_(x)
+                x = _reflected(above)
+            else:
+                framed = _empty(x, x.shape[1], *(2 * size - 2 for size in x.shape[2:]))
+                for part in _of_squares(_inner(framed)):
+                    part.copy_(_inner(x))
+                x = torch.cat((first.framed(_reflected(framed), poll), above), 1)
+            x = second.framed(x, poll, frame=bool(skips))
         if poll is not None:
             poll()
         return x
@@ -267,8 +318,8 @@ class SENet(nn.Module):
 def _each_pixel(conv: nn.Module, x: Tensor) -> Tensor:
     """Apply a 1 x 1 convolution as a product of matrices, on any number of threads the same."""
     assert isinstance(conv, nn.Conv2d)
-    weight = conv.weight.flatten(1)
-    return functional.linear(x.permute(0, 2, 3, 1), weight, conv.bias).permute(0, 3, 1, 2)
+    rows, weight = x.permute(0, 2, 3, 1).contiguous(), conv.weight.flatten(1)
+    return functional.linear(rows, weight, conv.bias).permute(0, 3, 1, 2)
 
 
 def _squares(x: Tensor) -> Tensor:
