@@ -251,7 +251,7 @@ static auto walk(const Array<int32_t, 2> &edges, const Array<double, 1> &length,
     auto out = std::make_unique<double[]>(edges.shape(0));
     {
         nb::gil_scoped_release nogil;
-        sen::Walk(problem).run(steps, out.get(), [&] {
+        sen::walk(problem, steps, out.get(), [&] {
             if (!poll) return;
             nb::gil_scoped_acquire gil;
             (*poll)();  // raises to stop

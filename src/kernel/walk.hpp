@@ -55,6 +55,9 @@ inline void edge_costs(const WalkProblem &p, const double *strength, double boun
     }
 }
 
+// `kLanes` channels at a time: what is known of a border serves them all, and a block of all
+// regions stays in cache.
+template <int kLanes>
 class Walk {
   public:
     explicit Walk(const WalkProblem &p)
@@ -95,7 +98,6 @@ class Walk {
     }
 
   private:
-    static constexpr int kLanes = 4;  // channels at a time: a block of all regions stays in cache
     struct Lanes {
         double value[kLanes];
     };
@@ -149,5 +151,13 @@ class Walk {
     std::vector<int64_t> first_;  // of every region's borders, and the end
     std::vector<Half> halves_;
 };
+
+template <typename Poll>
+void walk(const WalkProblem &problem, int64_t steps, double *out, Poll &&poll) {
+    if (problem.channels <= 4)
+        Walk<4>(problem).run(steps, out, poll);
+    else
+        Walk<10>(problem).run(steps, out, poll);
+}
 
 }  // namespace sen

@@ -25,7 +25,7 @@ NO_EDGES = np.empty((0, 2), np.int32)
 def graphs(draw, most=14):
     """Draw a region graph: none, few or all edges, equal and vanishing values among them."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    n, channels = draw(st.integers(1, most)), draw(st.sampled_from([1, 3, 4, 9]))
+    n, channels = draw(st.integers(1, most)), draw(st.sampled_from([1, 3, 4, 9, 21]))
     pairs = np.array([(a, b) for a in range(n) for b in range(a + 1, n)], np.int32).reshape(-1, 2)
     edges = pairs[rng.random(len(pairs)) < draw(st.sampled_from([0.0, 0.2, 0.6, 1.0]))]
     size = (n, channels)

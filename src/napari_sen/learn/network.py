@@ -258,12 +258,12 @@ class SENet(nn.Module):
         for k, part in enumerate(parts):
             _inner(framed)[:, k::count].copy_(part)
         x = _reflected(framed)
-        for block in self.stem:
-            x = block.framed(x, poll)  # type: ignore[operator]
+        for block in _of(self.stem):
+            x = block.framed(x, poll)
         skips = []
         for level in self.down:
             skips.append(x)
-            for block in level:  # type: ignore[attr-defined]
+            for block in _of(level):
                 x = block.framed(x, poll)
         for level in reversed(self.up):  # type: ignore[call-overload]
             first, second = level.children()
