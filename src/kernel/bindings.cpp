@@ -288,6 +288,20 @@ static auto ultrametric(const Array<int32_t, 3> &labels, const Array<int64_t, 2>
     return handed_over<float, 3>(std::move(out), image_shape(labels));
 }
 
+static auto border_values(const Array<int32_t, 3> &labels, const Array<int64_t, 1> &keys,
+                          const Array<float, 1> &values) {
+    check_labels(labels, std::numeric_limits<int32_t>::max());
+    if (keys.size() != values.size())
+        throw std::invalid_argument("every border needs a value");
+    auto out = std::make_unique<float[]>(labels.size());  // zeros
+    {
+        nb::gil_scoped_release nogil;
+        sen::border_values(labels.data(), shape_of(labels), keys.data(), values.data(),
+                           int64_t(keys.size()), out.get());
+    }
+    return handed_over<float, 3>(std::move(out), image_shape(labels));
+}
+
 // Adds to `out`, so that several channels share one array.
 static void half_disc(const Array<uint16_t, 2> &codes, const Array<int32_t, 2> &turns,
                       int64_t radius, int64_t step, float weight,
@@ -430,6 +444,8 @@ NB_MODULE(_kernel, m) {
           "table[labels] for (z, y, x) int32 labels.");
     m.def("ultrametric", &ultrametric, "labels"_a.noconvert(), "children"_a.noconvert(),
           "heights"_a.noconvert(), "Heights of borders; see napari_sen.core.hierarchy.");
+    m.def("border_values", &border_values, "labels"_a.noconvert(), "keys"_a.noconvert(),
+          "values"_a.noconvert(), "Values of borders, drawn; see napari_sen.core.graph.");
     m.def("half_disc", &half_disc, "codes"_a.noconvert(), "turns"_a.noconvert(), "radius"_a,
           "step"_a, "weight"_a, "out"_a.noconvert(), "poll"_a.none() = nb::none(),
           "Add half-disc histogram differences; see napari_sen.core.strength.");

@@ -65,6 +65,24 @@ inline void ultrametric(const int32_t *labels, const Shape &shape, const int64_t
     });
 }
 
+// At every pixel the largest value of a border with its next along x, y or z; 0 where those are of
+// one region, outside, or share no border that is listed. `keys` (see pair_key) rise.
+inline void border_values(const int32_t *labels, const Shape &shape, const int64_t *keys,
+                          const float *values, int64_t n_borders, float *out) {
+    const int64_t *end = keys + n_borders;
+    int64_t last_key[3] = {-1, -1, -1};
+    float last_value[3] = {0.0f, 0.0f, 0.0f};
+    for_each_border_pair(labels, shape, [&](int axis, int64_t i, int64_t j) {
+        const int64_t key = int64_t(pair_key(uint32_t(labels[i] - 1), uint32_t(labels[j] - 1)));
+        if (key != last_key[axis]) {
+            const int64_t *at = std::lower_bound(keys, end, key);
+            last_key[axis] = key;
+            last_value[axis] = at != end && *at == key ? values[at - keys] : 0.0f;
+        }
+        out[i] = std::max(out[i], last_value[axis]);
+    });
+}
+
 // out[i] = table[labels[i]].
 inline void relabel(const int32_t *labels, int64_t pixels, const int32_t *table, int32_t *out) {
     for (int64_t i = 0; i < pixels; ++i) out[i] = table[labels[i]];

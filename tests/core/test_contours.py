@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import ndimage
 from skimage.draw import line
 
@@ -10,6 +12,7 @@ from napari_sen.core.contours import (
     share_of_cuts,
     suppress_non_maxima,
 )
+from napari_sen.core.graph import border_keys, border_values
 from napari_sen.core.hierarchy import build
 from napari_sen.core.snic import snic
 from napari_sen.errors import ImageError, ParameterError
@@ -156,3 +159,26 @@ def test_share_of_cuts_is_the_mean_over_every_cut(rng):
 def test_share_of_cuts_of_one_region():
     tree = build(np.ones((4, 5), np.int32), np.zeros((4, 5, 1)), merging=NATURAL)
     np.testing.assert_array_equal(share_of_cuts(tree), np.zeros((4, 5)))
+
+
+@given(
+    st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 6)),
+    st.integers(1, 5),
+    st.integers(0, 2**32 - 1),
+)
+def test_borders_are_drawn_with_the_largest_of_their_values(shape, n, seed):
+    """As a slow loop draws them; borders that are not listed and the outside count as 0."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, n + 1, shape).astype(np.int32)
+    pairs = np.array([(a, b) for a in range(n) for b in range(a + 1, n)], np.int32).reshape(-1, 2)
+    pairs = pairs[rng.random(len(pairs)) < 0.7]
+    values = rng.random(len(pairs)).astype(np.float32)
+    known = {tuple(pair): value for pair, value in zip(pairs.tolist(), values, strict=True)}
+    expected = np.zeros(shape, np.float32)
+    for at in np.ndindex(shape):
+        for axis in range(3):
+            beside = tuple(i + (a == axis) for a, i in enumerate(at))
+            if beside[axis] < shape[axis]:
+                pair = tuple(sorted((labels[at] - 1, labels[beside] - 1)))
+                expected[at] = max(expected[at], known.get(pair, 0))
+    np.testing.assert_array_equal(border_values(labels, border_keys(pairs), values), expected)

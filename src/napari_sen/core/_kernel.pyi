@@ -54,6 +54,9 @@ def relabel(labels: NDArray[np.int32], table: NDArray[np.int32]) -> NDArray[np.i
 def ultrametric(
     labels: NDArray[np.int32], children: NDArray[np.int64], heights: NDArray[np.float64]
 ) -> NDArray[np.float32]: ...
+def border_values(
+    labels: NDArray[np.int32], keys: NDArray[np.int64], values: NDArray[np.float32]
+) -> NDArray[np.float32]: ...
 def half_disc(
     codes: NDArray[np.uint16],
     turns: NDArray[np.int32],

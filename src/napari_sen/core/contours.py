@@ -12,6 +12,7 @@ from scipy import ndimage
 from ..errors import ImageError, ParameterError
 from ..params import shown
 from .boundaries import find_boundaries
+from .boundary_matching import thin
 
 if TYPE_CHECKING:
     from .hierarchy import Hierarchy
@@ -148,8 +149,6 @@ def suppress_non_maxima(
                 f"{name} must be a whole number of at least {low}, got {shown(value)}"
             )
     strength = np.where(strength < threshold, np.float32(0), strength)
-    from skimage.morphology import thin  # slow to import
-
     lines = thin(_ridges(strength, smoothing, radius))
     thinned: NDArray[np.float32] = strength * lines * _fade(strength.shape, border)
     return thinned
@@ -158,7 +157,7 @@ def suppress_non_maxima(
 def _ridges(strength: NDArray[np.float32], smoothing: int, radius: int) -> NDArray[np.bool_]:
     """Return where a positive strength is maximal along the normal of its contour."""
     rows, columns = np.nonzero(strength)
-    row_step, column_step = (part[rows, columns] for part in _normals(strength, smoothing))
+    row_step, column_step = _normals(strength, smoothing, rows, columns)
     own = strength[rows, columns]
     largest = np.ones(own.shape, bool)
     for distance in range(1, radius + 1):
@@ -173,9 +172,12 @@ def _ridges(strength: NDArray[np.float32], smoothing: int, radius: int) -> NDArr
 
 
 def _normals(
-    strength: NDArray[np.float32], smoothing: int
+    strength: NDArray[np.float32],
+    smoothing: int,
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    r"""Return the (row, column) parts of the unit normals of the smoothed map's contours.
+    r"""Return the (row, column) parts of the unit normals of the smoothed map, at some pixels.
 
     The major eigenvector of :math:`g g^T + r^2 H^2` with the gradient g and the Hessian H: on a
     crest, where g vanishes, the direction of the strongest curvature, on its flanks, which may
@@ -185,8 +187,10 @@ def _normals(
     smooth = strength.astype(float)
     for axis in (0, 1):
         smooth = ndimage.correlate1d(smooth, ramp / ramp.sum(), axis=axis, mode="reflect")
-    down, right = _derivative(smooth, 0), _derivative(smooth, 1)
-    across, mixed, along = _derivative(down, 0), _derivative(down, 1), _derivative(right, 1)
+    slopes = _derivative(smooth, 0), _derivative(smooth, 1)
+    bends = (_derivative(slopes[k], axis) for k, axis in ((0, 0), (0, 1), (1, 1)))
+    across, mixed, along = (bend[rows, columns] for bend in bends)
+    down, right = (slope[rows, columns] for slope in slopes)
     reach = max(smoothing, 1) ** 2
     by_row = down**2 + reach * (across**2 + mixed**2)
     by_column = right**2 + reach * (along**2 + mixed**2)

@@ -15,6 +15,8 @@ from .lattice import check_spacing
 
 __all__ = [
     "Regions",
+    "border_keys",
+    "border_values",
     "checked_labels",
     "face_areas",
     "region_borders",
@@ -122,6 +124,35 @@ def region_borders(
     )
     area = face_areas(size)
     return edges, _weighted(faces, area), _weighted(along, area)
+
+
+def border_keys(edges: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return one number for each edge of :class:`Regions`; edges that rise have numbers that do."""
+    keys: NDArray[np.int64] = edges[:, 0].astype(np.int64) << 32 | edges[:, 1]
+    return keys
+
+
+def border_values(
+    labels: NDArray[np.int32], keys: NDArray[np.int64], values: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return at every pixel the largest value of its borders with the next pixel along any axis.
+
+    Parameters
+    ----------
+    labels : (Y, X) or (Z, Y, X) int32 array
+        Region r is label r + 1; 0 is outside.
+    keys : (E,) int64 array
+        :func:`border_keys` of the borders, rising.
+    values : (E,) float32 array
+        At least 0.
+
+    Returns
+    -------
+    float32 array, of the shape of ``labels``
+        0 where a pixel and the next ones are of one region or outside.
+    """
+    volume = as_volume(np.ascontiguousarray(labels), labels.ndim)
+    return _kernel.border_values(volume, keys, values).reshape(labels.shape)
 
 
 def checked_labels(labels: Any) -> tuple[NDArray[np.int32], int]:

@@ -267,6 +267,7 @@ class SENet(nn.Module):
                 x = block.framed(x, poll)
         for level in reversed(self.up):  # type: ignore[call-overload]
             first, second = level.children()
+            assert isinstance(second, ConvBlock)
             above = skips.pop()
             # Nearest upsampling: a number goes to the four pixels of its square.
             if self.lean:
@@ -275,6 +276,7 @@ class SENet(nn.Module):
                     part.add_(x)
                 x = _reflected(above)
             else:
+                assert isinstance(first, ConvBlock)
                 framed = _empty(x, x.shape[1], *(2 * size - 2 for size in x.shape[2:]))
                 for part in _of_squares(_inner(framed)):
                     part.copy_(_inner(x))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..core.contours import average_boundaries, share_of_cuts, suppress_non_maxima
 from ..core.gaussian import gaussian
+from ..core.graph import border_keys, border_values
 from ..core.snic import snic
 from ..errors import ParameterError
 from ..params import ContourParams, HierarchyParams, MergeSettings, SnicSettings
@@ -148,9 +149,9 @@ def _merge_piece(leaves: Leaves, n_slices: int, piece: int, poll: Progress | Non
     regions, linkage = merged_tree(leaves, which, part, poll)
     tree = abstract_tree(linkage)
     share = share_of_cuts(tree, tree.heights_between(regions.edges + 1))
-    keys = regions.edges[:, 0].astype(np.int64) << 32 | regions.edges[:, 1]
-    for name, values in zip(_share_names(part, which), (keys, share), strict=True):
-        leaves.common.shelf.keep_array(name, values)
+    keys_name, values_name = _share_names(part, which)
+    leaves.common.shelf.keep_array(keys_name, border_keys(regions.edges))
+    leaves.common.shelf.keep_array(values_name, share)
     return piece
 
 
@@ -203,19 +204,9 @@ def _shares(leaves: Leaves, part: int, which: int, box: Box) -> NDArray[np.float
     wide = tuple(
         (start, min(stop + 1, n)) for (start, stop), n in zip(box, image.spatial, strict=True)
     )
-    labels = growth.target.read(image.index(which), wide).astype(np.int64)
-    labels -= growth.seeds.first(which) + 1
-    keys, values = (shelf.kept_array(name) for name in _share_names(part, which))
-    result = np.zeros(labels.shape, np.float32)
-    for axis in range(labels.ndim):
-        before, after = ([slice(None)] * labels.ndim for _ in range(2))
-        before[axis], after[axis] = slice(None, -1), slice(1, None)
-        a, b = labels[tuple(before)], labels[tuple(after)]
-        border = a != b
-        pairs = np.minimum(a, b)[border] << 32 | np.maximum(a, b)[border]
-        share = np.asarray(values[np.searchsorted(keys, pairs)])
-        view = result[tuple(before)]
-        view[border] = np.maximum(view[border], share)
+    labels = growth.target.read(image.index(which), wide) - growth.seeds.first(which)
+    keys, values = (np.asarray(shelf.kept_array(name)) for name in _share_names(part, which))
+    result = border_values(labels.astype(np.int32, copy=False), keys, values)
     return result[as_slices(shift(box, wide))]
 
 
