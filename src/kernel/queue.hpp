@@ -53,6 +53,8 @@ class Heap {
         items_[at] = key;
     }
 
+    const Key &top() const { return items_[0]; }
+
     Key pop() {
         const Key top = items_[0], last = items_.back();
         items_.pop_back();
@@ -113,6 +115,9 @@ class Queue {
         key = near_.pop();
         return true;
     }
+
+    // The key that is popped next unless a lesser one is pushed; null where it is not known yet.
+    const Key *likely_next() const { return near_.empty() ? nullptr : &near_.top(); }
 
   private:
     static constexpr int kShift = 16;  // 128 buckets per power of two

@@ -216,6 +216,7 @@ class Snic {
         };
         Key next;
         for (int64_t done = 0; queue_.pop(next, is_current);) {
+            if (const Key *soon = queue_.likely_next()) pixels_.prefetch(soon->pixel());
             const uint64_t best = pixels_.state(next.pixel());
             if (best >> 32 == 0) continue;
             pixels_.state(next.pixel()) = best & 0xffffffffu;

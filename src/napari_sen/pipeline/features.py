@@ -35,7 +35,7 @@ __all__ = ["Scene", "half_disc_box", "warn_of_mean_shift", "weighted"]
 log = logging.getLogger("napari_sen")
 
 _ONE = np.float32(1)
-_STRIP = 256  # rows; strips see a few dozen more on both sides
+_STRIP = 128  # rows; strips see a few dozen more on both sides
 
 
 class Scene:
@@ -155,10 +155,12 @@ class Scene:
         self._features = (box, settings), result
         return result
 
-    def half_discs(self, box: Box, progress: Progress | None = None) -> NDArray[np.float32]:
+    def half_discs(
+        self, box: Box, progress: Progress | None = None, threads: int | None = None
+    ) -> NDArray[np.float32]:
         """Return the half-disc difference of a box, on several threads in strips."""
         rows = box_shape(box)[-2]
-        count = min(self._threads, rows // _STRIP)
+        count = min(self._threads if threads is None else threads, rows // _STRIP)
         if count < 2:
             return self._half_discs(box, progress)
         self.sharp(half_disc_box(box, self.whole), progress)  # once, before the threads part
@@ -169,7 +171,8 @@ class Scene:
             edges = (top + k * rows // count, top + (k + 1) * rows // count)
             return self._half_discs((*box[:-2], edges, box[-1]), poll)
 
-        return np.concatenate(in_threads(strip, range(count), progress, "boundaries"), axis=-2)
+        strips = in_threads(strip, range(count), progress, "boundaries", count)
+        return np.concatenate(strips, axis=-2)
 
     def limits(self, progress: Progress | None = None) -> NDArray[Any]:
         """Return where the histograms of the slice begin and end."""
@@ -178,7 +181,11 @@ class Scene:
         return half_disc_limits(self.sharp(self.whole, progress), self.inside(self.whole))
 
     def strength(
-        self, box: Box, merging: MergeSettings, progress: Progress | None = None
+        self,
+        box: Box,
+        merging: MergeSettings,
+        progress: Progress | None = None,
+        threads: int | None = None,
     ) -> NDArray[np.float32]:
         """Return the gradient of a box, plus the weighted half-disc difference."""
         image = self.image
@@ -188,7 +195,9 @@ class Scene:
         gradient = gradient_magnitude(colour, spacing=image.spacing, mask=self.inside(seen))
         strength = gradient[as_slices(shift(box, seen))]
         if merging.texture:
-            strength = strength + np.float32(merging.texture) * self.half_discs(box, progress)
+            strength = strength + np.float32(merging.texture) * self.half_discs(
+                box, progress, threads
+            )
         return strength
 
     def _half_discs(self, box: Box, progress: Progress | None) -> NDArray[np.float32]:

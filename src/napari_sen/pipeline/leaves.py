@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,18 +169,35 @@ def _grow_tile(leaves: Leaves, item: int, poll: Progress | None) -> list[list[in
     seen = grow(core, halo, common.image.spatial)
     if needs_limits(leaves.merging):
         scene.sharp(half_disc_box(seen, common.image.whole), poll)  # all that is seen, once
-    if len(growths) > 1:  # seen by all maps: computed before the threads part
+    inside = scene.inside(core)
+    is_wanted = inside is None or bool(inside.any())
+    if is_wanted and common.threads > 1:  # seen by all maps: computed before the threads part
         scene.features(seen, growths[0].settings.features, poll)
+
+    def strength(inner: Progress | None) -> NDArray[np.float32] | None:
+        if not (is_wanted and leaves.merging.boundary_weight):
+            return None
+        free = max(1, common.threads - len(growths))
+        return scene.strength(core, leaves.merging, inner, free)
 
     def grown(growth: Growth, inner: Progress | None) -> list[int]:
         return grow_superpixels(common, growth, scene, item, inner)
 
-    reach = in_threads(grown, growths, poll, "superpixels", common.threads)
-    _measure(leaves, scene, item, poll)
+    tasks: list[Callable[[Progress | None], Any]] = [partial(grown, each) for each in growths]
+    *reach, measured = in_threads(
+        lambda task, inner: task(inner), [*tasks, strength], poll, "superpixels", common.threads
+    )
+    _measure(leaves, scene, item, measured, poll)
     return reach
 
 
-def _measure(leaves: Leaves, scene: Scene, item: int, poll: Progress | None) -> None:
+def _measure(
+    leaves: Leaves,
+    scene: Scene,
+    item: int,
+    strength: NDArray[np.float32] | None,
+    poll: Progress | None,
+) -> None:
     """Keep what one tile's leaves are compared by; of a slice that is one tile, the borders too."""
     common = leaves.common
     _, core = common.place(item)
@@ -188,9 +206,6 @@ def _measure(leaves: Leaves, scene: Scene, item: int, poll: Progress | None) -> 
         features = np.zeros((*maps[0].shape, 0), np.float32)
         strength = None
     else:
-        strength = (
-            scene.strength(core, leaves.merging, poll) if leaves.merging.boundary_weight else None
-        )
         features = scene.features(core, leaves.growths[0].settings.features, poll)
     for part, labels in enumerate(maps):
         common.shelf.keep(_name("sums", part, item), **vars(tile_sums(labels, features)))
