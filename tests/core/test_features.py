@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from skimage.color import rgb2lab
 
 from napari_sen.core.features import (
     colour_features,
@@ -13,6 +14,14 @@ from napari_sen.core.pca import pca_rgb
 from napari_sen.errors import ImageError
 
 DTYPES = ["u1", "u2", "u4", "i2", "i4", "i8", "f2", "f4", "f8", ">u2", ">f4"]
+
+
+def test_eight_bits_become_the_cielab_of_skimage(rng):
+    """To the last bit, though by a table of their 256 values."""
+    data = rng.integers(0, 256, (90, 2000, 3)).astype(np.uint8)
+    data[0, :256] = np.arange(256)[:, None]
+    found = colour_features(data, True, statistics(data, rgb=True))
+    np.testing.assert_array_equal(found, rgb2lab(data.astype(np.float32) / np.float32(255)))
 
 
 def test_white_and_red_have_their_cielab_values():

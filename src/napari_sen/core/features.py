@@ -6,13 +6,14 @@ treated as the whole is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.color import rgb2lab
+from skimage.color import rgb2lab, xyz2lab
+from skimage.color.colorconv import xyz_from_rgb
 
 from ..errors import ImageError
 from ..progress import Progress, report
@@ -40,6 +41,7 @@ PERCENTILES = (1.0, 99.8)
 RANGES = (*PERCENTILES, 0.0, 100.0)
 CLIP = (-0.5, 1.5)
 _DEPTHS = (8, 10, 12, 14)  # bits of colour that are stored in more
+_XYZ = xyz_from_rgb.T.astype(np.float32)  # from linear RGB
 _BLOCK = 500_000  # values converted at once: a twentieth of a second
 _SAMPLE = 200_000  # pixels that are enough for the principal components
 
@@ -251,15 +253,29 @@ def _sigmas(smoothing: float, n_spatial: int, spacing: Sequence[float] | None) -
 
 def _lab(data: NDArray[Any], stats: Statistics, progress: Progress | None) -> NDArray[np.float32]:
     """Return CIELAB, row by row of the first axis so that the work can be stopped in between."""
-    values = unit_rgb(data, float(stats.high[0]))
+    white = float(stats.high[0])
+    convert: Callable[[NDArray[Any]], NDArray[np.float32]]
+    if data.dtype == np.uint8:  # few values: their shares of light are found once
+        light = _light(unit_rgb(np.arange(256, dtype=np.uint8), white))
+        values, convert = data, lambda part: xyz2lab(light.take(part) @ _XYZ)
+    else:
+        values, convert = unit_rgb(data, white), rgb2lab
     features = np.empty(values.shape, np.float32)
     rows = max(1, _BLOCK // max(1, values[0].size)) if len(values) else 1
     count = -(-len(values) // rows)
     for k in range(count):
         report(progress, k, count, "colour")
         here = slice(k * rows, (k + 1) * rows)
-        features[here] = rgb2lab(values[here])
+        features[here] = convert(values[here])
     return features
+
+
+def _light(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what sRGB in 0...1 is as light, as skimage's ``rgb2xyz`` does."""
+    light: NDArray[np.float32] = np.where(
+        values > 0.04045, np.power((values + 0.055) / 1.055, 2.4), values / 12.92
+    )
+    return light
 
 
 def _smooth(

@@ -330,5 +330,6 @@ def _check_linkage(linkage: NDArray[np.float64], n: int) -> None:
         raise ImageError("the linkage is no tree: every node but the root needs one later parent")
     if np.isnan(heights).any() or (heights < 0).any() or (heights[1:] < heights[:-1]).any():
         raise ImageError("the linkage's heights must be at least 0 and never fall")
-    if leaves.tolist() != _leaves(children.astype(np.int64), n):
+    count = np.concatenate([np.ones(n), leaves])
+    if (count[children.astype(np.int64)].sum(axis=1) != leaves).any():
         raise ImageError("the linkage's numbers of leaves do not fit its tree")

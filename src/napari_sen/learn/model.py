@@ -158,6 +158,7 @@ class Model:
         clustered: bool = False,
         device: str = "cpu",
         progress: Progress | None = None,
+        out: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return the embedding of an image, (H, W, D) float32 with rows of unit length.
 
@@ -174,6 +175,8 @@ class Model:
             See :func:`resolve_device`.
         progress : callable, optional
             Called before every convolution and every block of pixels.
+        out : (H, W, D) float32 array, optional
+            Written to and returned; may be a part of a larger array.
 
         Raises
         ------
@@ -200,15 +203,20 @@ class Model:
         poll = _counter(progress, total, "embedding")
         try:
             with torch.inference_mode(), few_threads(), full_float32(target):
-                image = torch.tensor(np.ascontiguousarray(planes)).to(target)
-                found = network(image.permute(2, 0, 1)[None], poll)[0].permute(1, 2, 0)
+                image = torch.from_numpy(np.array(planes.transpose(2, 0, 1), order="C"))
+                rows = None
+                if out is not None and target.type == "cpu" and not clustered:
+                    rows = torch.from_numpy(out)[None]
+                found = network(image.to(target)[None], poll, rows)[0].permute(1, 2, 0)
                 if clustered:
                     rows = found.reshape(-1, self.dim)
                     lattice = landmark_indices(height, width, mean_shift.params.landmarks)
                     keys = rows[torch.from_numpy(lattice).to(target)]
                     series = mean_shift.landmark_series(keys)
                     found = mean_shift.apply_series(rows, series, poll).view(found.shape)
-                result: np.ndarray = found.contiguous().cpu().numpy()
+                result: np.ndarray = found.cpu().numpy() if out is None else out
+                if out is not None and rows is None:
+                    out[...] = found.cpu().numpy()
         except torch.OutOfMemoryError as error:
             raise DeviceMemoryError(
                 f"{target} has too little memory for {height} x {width} px: use the CPU or tiles"

@@ -39,8 +39,18 @@ class RememberingModel(Model):
         clustered: bool = False,
         device: str = "cpu",
         progress: Progress | None = None,
+        out: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return the embedding as :meth:`Model.embed` does; the array is read-only."""
+        """Return the embedding as :meth:`Model.embed` does; unless ``out``, it is read-only."""
+        found = self._remembered(planes, clustered, device, progress)
+        if out is None:
+            return found
+        out[...] = found
+        return out
+
+    def _remembered(
+        self, planes: np.ndarray, clustered: bool, device: str, progress: Progress | None
+    ) -> np.ndarray:
         planes = np.ascontiguousarray(planes, np.float32)
         digest = hashlib.blake2b(repr(planes.shape).encode(), digest_size=16)
         digest.update(planes.data)

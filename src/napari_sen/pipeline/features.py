@@ -34,7 +34,6 @@ __all__ = ["Scene", "half_disc_box", "warn_of_mean_shift", "weighted"]
 
 log = logging.getLogger("napari_sen")
 
-_ONE = np.float32(1)
 _STRIP = 128  # rows; strips see a few dozen more on both sides
 
 
@@ -150,8 +149,9 @@ class Scene:
                 self.colour(box, settings.smoothing, progress), factor, out=result[..., :channels]
             )
         if dim:
-            factor = _embedding_factor(settings)
-            self._embed(box, result[..., channels:], False, progress, factor)
+            rows = result[..., channels:]
+            self._embed(box, rows, False, progress)
+            rows *= _embedding_factor(settings)
         self._features = (box, settings), result
         return result
 
@@ -211,34 +211,24 @@ class Scene:
         return found[as_slices(shift(box, seen))]
 
     def _embed(
-        self,
-        box: Box,
-        out: NDArray[np.float32],
-        clustered: bool,
-        progress: Progress | None,
-        factor: np.float32 = _ONE,
+        self, box: Box, out: NDArray[np.float32], clustered: bool, progress: Progress | None
     ) -> None:
-        """Write the embedding of a box, times a factor."""
+        """Write the embedding of a box."""
         from ..learn.threads import few_threads  # with torch: only where there is a model
 
         with few_threads(self._threads):
-            self._embed_planes(box, out, clustered, progress, factor)
+            self._embed_planes(box, out, clustered, progress)
 
     def _embed_planes(
-        self,
-        box: Box,
-        out: NDArray[np.float32],
-        clustered: bool,
-        progress: Progress | None,
-        factor: np.float32,
+        self, box: Box, out: NDArray[np.float32], clustered: bool, progress: Progress | None
     ) -> None:
         if self.image.n_spatial == 2:
-            self._embed_plane((), box, out, clustered, progress, factor)
+            self._embed_plane((), box, out, clustered, progress)
             return
         depths = range(*box[0])
         for k, z in enumerate(depths):
             inner = part(progress, k, len(depths))
-            self._embed_plane(((z, z + 1),), box[-2:], out[k], clustered, inner, factor)
+            self._embed_plane(((z, z + 1),), box[-2:], out[k], clustered, inner)
 
     def _embed_plane(
         self,
@@ -247,7 +237,6 @@ class Scene:
         out: NDArray[np.float32],
         clustered: bool,
         progress: Progress | None,
-        factor: np.float32,
     ) -> None:
         assert self.model is not None
         height, width = self.image.spatial[-2:]
@@ -259,16 +248,16 @@ class Scene:
         if box == self.whole[-2:] and (clustered or height * width <= ONE_PASS):
             try:
                 found = self.model.embed(
-                    read(box), clustered=clustered, device=self._device, progress=progress
+                    read(box), clustered=clustered, device=self._device, progress=progress, out=out
                 )
             except DeviceMemoryError:
                 if clustered:
                     raise
             else:
-                np.multiply(found, factor, out=out)
+                if found is not out:
+                    out[...] = found
                 return
         embed_box(read, (height, width), box, self.model, self._device, progress, out=out)
-        out *= factor
 
 
 def _holds(outer: Box, inner: Box) -> bool:
