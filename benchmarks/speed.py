@@ -5,6 +5,7 @@
 A photograph, mirrored to fill the larger size, RGB uint8, superpixels of 20 px. In each round
 every product is made once and slic runs first, so that a busy machine disturbs all of them alike.
 Seconds are those of the fastest round; the ratio to slic's seconds is the median over the rounds.
+On Linux the process keeps to as many cores as ``--threads`` says.
 Stages are those that a run tells of, of the fastest round. ``--models`` may name files too.
 """
 
@@ -29,6 +30,9 @@ def asked_threads(arguments: list[str]) -> str:
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = asked_threads(sys.argv[1:])
+if hasattr(os, "sched_setaffinity"):  # the package takes as many threads as it has cores
+    free = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, free[: int(asked_threads(sys.argv[1:]))])
 
 import numpy as np
 from memory import photograph
@@ -123,13 +127,13 @@ def about(name: str, model: Any) -> str:
 def main() -> None:
     """Print a table for each size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="the smaller size, twice")
+    parser.add_argument("--quick", action="store_true", help="the smaller size alone")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1, help="of the libraries beneath")
+    parser.add_argument("--threads", type=int, default=1, help="and cores of the process")
     parser.add_argument("--models", nargs="+", default=["none", "natural"], help="none: colour")
     parser.add_argument("--products", nargs="+", choices=PRODUCTS, default=list(PRODUCTS))
     options = parser.parse_args()
-    shapes, repeats = (SHAPES[:1], 2) if options.quick else (SHAPES, options.repeats)
+    shapes = SHAPES[:1] if options.quick else SHAPES
     models = {
         Path(name).name: None if name == "none" else choose_model(name) for name in options.models
     }
@@ -138,7 +142,7 @@ def main() -> None:
             print(about(name, model))
     for height, width in shapes:
         image = np.ascontiguousarray(photograph(max(height, width))[:height, :width])
-        beside, found = rounds(image, options.products, models, repeats)
+        beside, found = rounds(image, options.products, models, options.repeats)
         print(f"\n{height} x {width} px, {options.threads} threads: slic {min(beside):.3f} s\n")
         print("| product | model | seconds | million px / s | times slic's | stages, seconds |")
         print("|---|---|---|---|---|---|")
