@@ -128,7 +128,11 @@ class Scene:
         return result
 
     def features(
-        self, box: Box, settings: FeatureSettings, progress: Progress | None = None
+        self,
+        box: Box,
+        settings: FeatureSettings,
+        progress: Progress | None = None,
+        threads: int | None = None,
     ) -> NDArray[np.float32]:
         """Return weighted colour and, with a model, the embedding of a box.
 
@@ -150,7 +154,7 @@ class Scene:
             )
         if dim:
             rows = result[..., channels:]
-            self._embed(box, rows, False, progress)
+            self._embed(box, rows, False, progress, threads)
             rows *= _embedding_factor(settings)
         self._features = (box, settings), result
         return result
@@ -211,12 +215,17 @@ class Scene:
         return found[as_slices(shift(box, seen))]
 
     def _embed(
-        self, box: Box, out: NDArray[np.float32], clustered: bool, progress: Progress | None
+        self,
+        box: Box,
+        out: NDArray[np.float32],
+        clustered: bool,
+        progress: Progress | None,
+        threads: int | None = None,
     ) -> None:
         """Write the embedding of a box."""
         from ..learn.threads import few_threads  # with torch: only where there is a model
 
-        with few_threads(self._threads):
+        with few_threads(self._threads if threads is None else threads):
             self._embed_planes(box, out, clustered, progress)
 
     def _embed_planes(

@@ -171,22 +171,32 @@ def _grow_tile(leaves: Leaves, item: int, poll: Progress | None) -> list[list[in
         scene.sharp(half_disc_box(seen, common.image.whole), poll)  # all that is seen, once
     inside = scene.inside(core)
     is_wanted = inside is None or bool(inside.any())
-    if is_wanted and common.threads > 1:  # seen by all maps: computed before the threads part
-        scene.features(seen, growths[0].settings.features, poll)
+    half = common.threads // 2
+
+    def features(inner: Progress | None) -> None:
+        if is_wanted:
+            settings = growths[0].settings.features
+            scene.features(seen, settings, inner, threads=common.threads - half)
 
     def strength(inner: Progress | None) -> NDArray[np.float32] | None:
         if not (is_wanted and leaves.merging.boundary_weight):
             return None
-        free = max(1, common.threads - len(growths))
-        return scene.strength(core, leaves.merging, inner, free)
+        return scene.strength(core, leaves.merging, inner, threads=max(half, 1))
 
     def grown(growth: Growth, inner: Progress | None) -> list[int]:
         return grow_superpixels(common, growth, scene, item, inner)
 
-    tasks: list[Callable[[Progress | None], Any]] = [partial(grown, each) for each in growths]
-    *reach, measured = in_threads(
-        lambda task, inner: task(inner), [*tasks, strength], poll, "superpixels", common.threads
-    )
+    def done(task: Callable[[Progress | None], Any], inner: Progress | None) -> Any:
+        return task(inner)
+
+    if common.threads > 1:  # side by side: the network gains little from a second thread
+        stage = "boundaries" if scene.model is None else "embedding"
+        _, measured = in_threads(done, [features, strength], poll, stage, common.threads)
+    elif len(growths) > 1:  # seen by all maps
+        features(poll)
+    reach = in_threads(grown, growths, poll, "superpixels", common.threads)
+    if common.threads < 2:
+        measured = strength(poll)
     _measure(leaves, scene, item, measured, poll)
     return reach
 
