@@ -70,7 +70,7 @@ SECTIONS = (
         "memory-time",
         "Images in memory, stage by stage",
         "Superpixels of 20 px by the tree and by SNIC, the whole tree, contours and the embedding, "
-        "on colour alone (none) and\nwith the bundled models; one thread, then two, beside SLIC on one "
+        "on colour alone (none) and\nwith the bundled models; one thread, then two; beside SLIC "
         "with as many superpixels.",
         (
             "speed.py --models none natural natural-full",

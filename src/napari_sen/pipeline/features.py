@@ -86,14 +86,15 @@ class Scene:
 
     def sharp(self, box: Box, progress: Progress | None = None) -> NDArray[np.float32]:
         """Return the colour features of a box, not smoothed. Read-only: it is kept."""
-        if self._colour is None or not _holds(self._colour[0], box):
+        kept = self._colour
+        if kept is None or not _holds(kept[0], box):
             raster = self.image.raster
             found = colour_features(
                 raster.read(self.index, box), raster.rgb, self.stats, progress=progress
             )
             found.flags.writeable = False
-            self._colour = box, found
-        seen, colour = self._colour
+            self._colour = kept = box, found
+        seen, colour = kept
         return colour[as_slices(shift(box, seen))]
 
     def colour(

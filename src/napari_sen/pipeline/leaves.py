@@ -167,7 +167,7 @@ def _grow_tile(leaves: Leaves, item: int, poll: Progress | None) -> list[list[in
     scene = common.scene(which)
     halo = [max(far) for far in zip(*(growth.halo for growth in growths), strict=True)]
     seen = grow(core, halo, common.image.spatial)
-    if needs_limits(leaves.merging):
+    if needs_limits(leaves.merging) or common.threads > 1:
         scene.sharp(half_disc_box(seen, common.image.whole), poll)  # all that is seen, once
     inside = scene.inside(core)
     is_wanted = inside is None or bool(inside.any())
