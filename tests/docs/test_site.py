@@ -129,6 +129,8 @@ def limits(about):
     def short(limit):
         if abs(limit) < 1e6:
             return f"{limit:,g}"
+        if limit % 1000:
+            return f"{int(limit):,}"
         mantissa, exponent = f"{limit:.0e}".split("e")
         return f"{mantissa}e{int(exponent)}"
 
