@@ -210,30 +210,31 @@ def measure_training(report: Report, device: str) -> float:
 
 
 def superpixels_in_tiles(
-    side: int, tile: int, device: str, model: Any, workers: int | None
+    side: int, tile: int, device: str, model: Any, workers: int | None, method: str = "snic"
 ) -> float:
     """Make superpixels of a large image in tiles; return the seconds."""
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
         napari_sen.segment(
-            Endless(side), size=SIZE, method="snic", model=model, device=device, tile=tile,
+            Endless(side), size=SIZE, method=method, model=model, device=device, tile=tile,
             out=Path(folder) / "labels.zarr", scheduler=workers,
         )  # fmt: skip
         return time.perf_counter() - begin
 
 
 def measure_tiles(
-    report: Report, device: str, model: str | Model, side: int, tile: int, workers: int | None
-) -> None:
+    report: Report, device: str, model: str | Model, side: int, tile: int, workers: int | None,
+    method: str,
+) -> None:  # fmt: skip
     """Measure superpixels of a large image, and how much of the time the network was at work."""
     clock = Clock(Model.embed)
     is_cuda = torch.device(device).type == "cuda"
     if is_cuda:
         torch.cuda.reset_peak_memory_stats()
     with replaced(clock.timed):
-        seconds = superpixels_in_tiles(side, tile, device, model, workers)
+        seconds = superpixels_in_tiles(side, tile, device, model, workers, method)
     report.say(
-        f"superpixels, {side} x {side} px, tiles of {tile}",
+        f"superpixels, {method}, {side} x {side} px, tiles of {tile}",
         f"{seconds:.1f} s, {side**2 / seconds / 1e6:.2f} Mpx/s; network at work "
         f"{100 * clock.spent / seconds:.0f} % of the time, {clock.calls} blocks",
     )
@@ -346,7 +347,8 @@ def main(arguments: list[str] | None = None) -> int:
     run_checks(report, model, args.device, args.check_side, args.steps_compared)
     measure_network(report, model, args.device, tuple(args.network_sides))
     per_second = measure_training(report, args.device)
-    measure_tiles(report, args.device, model, args.side, args.tile, args.workers)
+    for method in ("snic", "tree"):
+        measure_tiles(report, args.device, model, args.side, args.tile, args.workers, method)
     if args.images:
         train(report, args, per_second)
     print("all checks hold" if not report.failed else f"FAILED: {', '.join(report.failed)}")
