@@ -53,7 +53,7 @@ MODEL_KINDS: Mapping[str, Kind] = {
     "natural": "natural",
     "natural-full": "natural",
     "microscopy": "microscopy",
-    "microscopy-lean": "microscopy",
+    "microscopy-full": "microscopy",
 }
 Suited: TypeAlias = Mapping[str, Mapping[str, float]]
 
@@ -503,10 +503,6 @@ class RegionParams(Params):
         0.0, "weight, in the tree, of the embedding of the model that training starts from: its "
         "own regions teach a second round", low=0, high=1e6,
     )  # fmt: skip
-    walk_weight: float = param(
-        0.0, "weight of the walk in the tree, see HierarchyParams", low=0, high=1e6
-    )
-    border_exponent: float = param(0.0, "q of the merge cost, see HierarchyParams", low=0, high=2)
 
 
 @dataclass(frozen=True)

@@ -92,11 +92,8 @@ def region_labels(
         strength += np.float32(params.texture) * half_disc_difference(features, progress=poll)
     regions = region_graph(fine, compared, strength)
     for exponent in params.exponents:
-        how = HierarchyParams(
-            evenness=exponent,
-            walk_weight=params.walk_weight,
-            border_exponent=params.border_exponent,
-        )
+        # As the bundled models' teachers were: without the walk.
+        how = HierarchyParams(evenness=exponent, walk_weight=0.0, border_exponent=0.0)
         settings = how.tree("natural").merging
         tree = Hierarchy(fine, merge_regions(regions, settings, poll))
         maps += [tree.cut(min(count, tree.n_leaves)) for count in params.counts]
