@@ -10,6 +10,7 @@ from napari_sen.errors import Cancelled, DeviceError, ImageError, ModelError, Ou
 from napari_sen.learn import registry
 from napari_sen.learn.mean_shift import landmark_indices
 from napari_sen.learn.model import load_model, models, resolve_device
+from napari_sen.learn.remember import RememberingModel
 
 from .examples import blobs, tiny_model
 
@@ -284,3 +285,14 @@ def test_a_model_file_is_copied_among_the_users_own(saved, user_folder, tmp_path
     tiny_model("another", seed=3).save(other)
     with pytest.raises(OutputError, match="another model 'colleague' already"):
         import_model(other)
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+@pytest.mark.parametrize("build", [tiny_model, lambda: RememberingModel(tiny_model())])
+def test_an_embedding_can_be_written_beside_other_features(build, clustered):
+    model, planes = build(), blobs(0)[0]
+    features = np.full((*planes.shape[:2], 2 + model.dim), np.nan, np.float32)
+    out = features[..., 2:]
+    assert model.embed(planes, clustered=clustered, out=out) is out
+    np.testing.assert_array_equal(out, model.embed(planes, clustered=clustered))
+    assert np.isnan(features[..., :2]).all()

@@ -214,10 +214,10 @@ class Model:
         try:
             with torch.inference_mode(), few_threads(), full_float32(target):
                 image = torch.from_numpy(np.array(planes.transpose(2, 0, 1), order="C"))
-                rows = None
+                direct = None
                 if out is not None and target.type == "cpu" and not clustered:
-                    rows = torch.from_numpy(out)[None]
-                found = network(image.to(target)[None], poll, rows)[0].permute(1, 2, 0)
+                    direct = torch.from_numpy(out)[None]
+                found = network(image.to(target)[None], poll, direct)[0].permute(1, 2, 0)
                 if clustered:
                     rows = found.reshape(-1, self.dim)
                     lattice = landmark_indices(height, width, mean_shift.params.landmarks)
@@ -225,7 +225,7 @@ class Model:
                     series = mean_shift.landmark_series(keys)
                     found = mean_shift.apply_series(rows, series, poll).view(found.shape)
                 result: np.ndarray = found.cpu().numpy() if out is None else out
-                if out is not None and rows is None:
+                if out is not None and direct is None:
                     out[...] = found.cpu().numpy()
         except torch.OutOfMemoryError as error:
             raise DeviceMemoryError(
