@@ -288,7 +288,7 @@ def test_a_model_file_is_copied_among_the_users_own(saved, user_folder, tmp_path
 
 
 @pytest.mark.parametrize("clustered", [False, True])
-@pytest.mark.parametrize("build", [tiny_model, lambda: RememberingModel(tiny_model())])
+@pytest.mark.parametrize("build", [tiny_model, lambda: RememberingModel(tiny_model(), 10**9)])
 def test_an_embedding_can_be_written_beside_other_features(build, clustered):
     model, planes = build(), blobs(0)[0]
     features = np.full((*planes.shape[:2], 2 + model.dim), np.nan, np.float32)
