@@ -193,17 +193,32 @@ def test_cancel_adds_nothing_and_the_dock_is_usable_again(dock, fake_step):
     assert not dock.dock.panels["superpixels"].button.isEnabled()
     dock.qtbot.waitUntil(begun.is_set)
     dock.qtbot.waitUntil(lambda: "Waiting" in dock.dock.status.text.text())
-    dock.qtbot.waitUntil(lambda: any(bar.n for bar in activity()))
-    (bar,) = activity()
-    assert (bar.desc, bar.n, bar.total) == ("Contours: waiting: ", 1, 10)
     with dock.qtbot.waitSignal(dock.dock.idle, timeout=60_000):
         dock.dock.status.button.click()
     assert dock.dock.status.text.text() == "Cancelled; nothing was kept."
-    dock.qtbot.waitUntil(lambda: activity() == [])
     assert len(dock.viewer.layers) == 1
     others = [panel for key, panel in dock.dock.panels.items() if key != "classes"]
     assert all(panel.button.isEnabled() for panel in others)
     assert dock.click("superpixels").startswith("Done")
+
+
+def test_a_dock_out_of_sight_tells_its_progress_in_the_activity_of_napari(dock, fake_step):
+    begun = threading.Event()
+    fake_step("contours", waiting(begun))
+    dock.press("contours")
+    dock.qtbot.waitUntil(lambda: "Waiting" in dock.dock.status.text.text())
+    assert activity() == []  # its wheel draws the whole window anew, all the time
+    dock.dock.parentWidget().hide()
+    dock.qtbot.waitUntil(lambda: any(bar.n for bar in activity()))
+    (bar,) = activity()
+    assert (bar.desc, bar.n, bar.total) == ("Contours: waiting: ", 1, 10)
+    dock.dock.parentWidget().show()
+    dock.qtbot.waitUntil(lambda: activity() == [])
+    dock.dock.parentWidget().hide()
+    dock.qtbot.waitUntil(lambda: len(activity()) == 1)
+    with dock.qtbot.waitSignal(dock.dock.idle, timeout=60_000):
+        dock.dock.status.button.click()
+    dock.qtbot.waitUntil(lambda: activity() == [])
 
 
 @pytest.fixture

@@ -62,15 +62,13 @@ def world_lines(
     key = tuple(index.get(axis, slice(None)) for axis in range(layer.ndim))
     plane = np.asarray(layer.data[key])
     lines = plane_borders(plane if axes[0] < axes[1] else plane.T).reshape(-1, 2)
-    points = np.zeros((len(lines), layer.ndim))
-    points[:, list(axes)] = lines
-    for axis, place in index.items():
-        points[:, axis] = place
     origin = np.asarray(layer.data_to_world((0,) * layer.ndim))
     steps = np.stack(
         [np.asarray(layer.data_to_world(unit)) - origin for unit in np.eye(layer.ndim)]
     )
-    world = points @ steps + origin
-    drawn = np.zeros((len(points), 3), np.float32)
-    drawn[:, : len(displayed)] = world[:, list(displayed)[::-1]]
+    for axis, place in index.items():
+        origin = origin + place * steps[axis]
+    drawn = np.zeros((len(lines), 3), np.float32)
+    for column, axis in enumerate(list(displayed)[::-1]):
+        drawn[:, column] = lines @ steps[list(axes), axis] + origin[axis]
     return drawn

@@ -261,6 +261,7 @@ class Picking(PaintBox, PickPlace):
         assert self.overlays is not None
         box = self.pieces.box(leaves)
         self.overlays.repaint(self.layer, self._pieces.astype(dtype), self.pieces.base, box)
+        self.reshaped.emit()
 
     def _show_classes(self, leaves: NDArray[np.intp]) -> None:
         table = self.pieces.class_table()
