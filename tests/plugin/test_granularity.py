@@ -191,21 +191,58 @@ def test_what_was_painted_stays_painted(session, granularity):
     assert (table[painted[0]] == 1).mean() > 0.7
 
 
-def test_what_was_painted_is_saved_by_itself_and_comes_back(session, granularity):
+def test_what_was_painted_and_merged_is_saved_by_itself_and_comes_back(session, granularity):
     session.pick(granularity.layer)
-    session.picking.rename_class(2, "cup")
-    session.picking.paint([3, 9], 2)
-    session.classifying.keep(session.picking)
-    expected = session.picking.pieces.classes()
+    picking = session.picking
+    picking.rename_class(2, "cup")
+    picking.select(picking.along((20, 20), (20, 60)))
+    merged = picking.selected
+    picking.merge()
+    picking.paint([3, 9], 2)
+    assert session.classifying.keep(picking) == ""
+    expected, shown = picking.pieces.classes(), picking.layer.data.copy()
+    again = restarted(session)
+    again.pick(again.granularity.layer)
+    assert again.picking.pieces.classes() == expected
+    assert again.picking.class_names == ["background", "cup"]
+    np.testing.assert_array_equal(again.picking.layer.data, shown)
+    assert len(merged) > 1
+
+    # What was merged comes back on another cut, and what was taken back stays away.
+    finer = restarted(session)
+    finer.granularity.show(60)
+    finer.pick(finer.granularity.layer)
+    found = finer.picking.layer.data
+    assert len(np.unique(found)) < 60
+    forest = granularity.trees.forest
+    plain = forest.groups(60)[forest.leaves]
+    assert len(np.unique(found[20, 25:55])) < len(np.unique(plain[20, 25:55]))
+    finer.picking.undo()
+    assert len(np.unique(finer.picking.layer.data)) == 60
+    assert finer.classifying.keep(finer.picking) == ""
+    last = restarted(session)
+    last.pick(last.granularity.layer)
+    assert not last.picking.can_undo
+
+
+def restarted(session):
+    """The same image, cut anew, after napari was begun anew."""
     again = Session()
     again.model = None
     again.show_in(LayerList())
     again.choose(session.layer)
     again.size_by, again.number = "number", 40
     again.run("superpixels")
-    again.pick(again.granularity.layer)
-    assert again.picking.pieces.classes() == expected
-    assert again.picking.class_names == ["background", "cup"]
+    return again
+
+
+def test_what_cannot_be_saved_by_itself_is_said(session, granularity, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file" / "below"))
+    (tmp_path / "file").write_text("no folder")
+    session.pick(granularity.layer)
+    session.picking.paint([3, 9], 2)
+    problem = session.classifying.keep(session.picking)
+    assert problem.endswith("cannot be saved by itself (Not a directory): press Save ...")
 
 
 def test_without_superpixels_there_is_nothing_to_show():

@@ -187,6 +187,17 @@ class Picking(PaintBox, PickPlace):
         self.class_names, self.current = list(class_names), 1
         self._edit(changed)
 
+    def put_back(
+        self,
+        merged: Sequence[NDArray[np.intp]],
+        classes: NDArray[np.integer],
+        class_names: Sequence[str],
+    ) -> None:
+        """Merge and paint leaves again, on whatever cut is shown."""
+        changed = self.pieces.put_back(merged, classes)
+        self.class_names, self.current = list(class_names), 1
+        self._edit(changed)
+
     def picked(self) -> Picked:
         """Return a copy of what is known, for work in another thread."""
         pieces = self.pieces

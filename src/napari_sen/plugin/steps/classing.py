@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from platformdirs import user_data_path
 
 from ...core.regions import Borders
+from ...disk import remove_file
 from ...errors import ImageError, OutputError, ParameterError
 from ...io.annotation_file import SUFFIX, Annotation, digest_of, load_annotation, save_annotation
 from ...learn.classes import Examples, propagate
@@ -123,26 +124,38 @@ class Classifying:
             "serve as examples when you press Predict."
         )
 
-    def keep(self, picking: Picking) -> None:
-        """Save what was painted, merged and named to a file of its own, by itself."""
+    def keep(self, picking: Picking) -> str:
+        """Save what was painted and merged to a file of its own, by itself.
+
+        Its pieces are the leaves, but for what was merged by hand. Where nothing was done there is
+        no file. Returns one sentence if it cannot be written.
+        """
         if picking.partition is None:
-            return
-        picked = picking.picked()
+            return ""
+        picked, merged = picking.picked(), picking.partition.by_hand()
         path = autosaved(digest_of(picked.base))
+        pieces = np.arange(1, len(picked.classes) + 1)
+        for leaves in merged:
+            pieces[leaves] = leaves.min() + 1
         try:
+            if not merged and not picked.classes.any():
+                remove_file(path)
+                return ""
             path.parent.mkdir(parents=True, exist_ok=True)
             save_annotation(
                 path,
                 Annotation(
-                    picked.class_names, digest_of(picked.base), picked.pieces, picked.classes,
+                    picked.class_names, digest_of(picked.base), pieces, picked.classes,
                     Examples.none(), self.others,
                 ),
             )  # fmt: skip
         except (OSError, OutputError) as error:
-            log.warning("what was painted is not saved by itself: %s", error)
+            why = getattr(error, "strerror", None) or str(error)
+            return f"what was painted cannot be saved by itself ({why}): press Save ..."
+        return ""
 
     def restore(self, picking: Picking) -> None:
-        """Put back what was saved by itself on the very same superpixels, if nothing is painted."""
+        """Put back what was saved by itself on the same superpixels, if nothing is done yet."""
         partition = picking.partition
         if partition is None or partition.can_undo or partition.class_table().any():
             return
@@ -150,8 +163,9 @@ class Classifying:
         if path.is_file():
             try:
                 found = load_annotation(path)
-                if found.classes.any():
-                    picking.restore(partition.table()[1:], found.classes, found.class_names)
+                _, which, count = np.unique(found.pieces, return_inverse=True, return_counts=True)
+                merged = [np.flatnonzero(which == piece) for piece in np.flatnonzero(count > 1)]
+                picking.put_back(merged, found.classes, found.class_names)
             except (ImageError, ParameterError) as error:
                 log.warning("what was saved by itself cannot be put back: %s", error)
 
