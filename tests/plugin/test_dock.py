@@ -129,6 +129,28 @@ def test_contours(dock):
     assert dock.dock.session.layer.name == "photo"
 
 
+def test_pictures_hide_each_other_and_do_not_pile_up(dock):
+    assert "Not done: there are no superpixels yet" in dock.click("boundary_map")
+    dock.click("contours")
+    dock.dock.session.ask(60)
+    dock.click("superpixels")
+    assert dock.click("boundary_map") == "Done: boundary map of the superpixels of photo."
+    contours, borders = (
+        dock.viewer.layers[f"photo {name}"] for name in ("contours", "boundary map")
+    )
+    assert (contours.visible, borders.visible) == (False, True)
+    assert_same_place(borders, dock.viewer.layers["photo"])
+    before = borders.data
+    dock.dock.session.granularity.even(1.0)
+    dock.click("boundary_map")
+    assert len(dock.viewer.layers) == 4
+    assert not np.array_equal(borders.data, before)
+    assert borders.contrast_limits[1] == borders.data.max()
+    dock.click("contours")
+    assert (contours.visible, borders.visible) == (True, False)
+    assert len(dock.viewer.layers) == 4
+
+
 @pytest.mark.usefixtures("one_torch_thread")
 def test_train_then_embed_then_superpixels(dock, artifacts, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))

@@ -107,7 +107,13 @@ def test_the_table_follows_the_cut(session, granularity):
     place = np.argwhere(third).mean(axis=0)
     assert table["centroid-0"][row] == pytest.approx(place[0])
     # The status bar of napari shows what is in `features`: no more than a person can read.
-    assert list(granularity.layer.features) == ["index", "area (px)", "area (µm²)"]
+    features = granularity.layer.features
+    assert list(features) == ["index", "area (px)", "area (µm²)"]
+    assert np.issubdtype(features["area (px)"].dtype, np.integer)
+    granularity.show(1)
+    status = granularity.layer.get_status((40, 40), world=False)
+    area = 96 * 128 * 0.25
+    assert f"area (px): {96 * 128}, area (µm²): {area:.0f}" in status["coordinates"]
 
 
 def test_running_again_replaces_and_the_earlier_result_comes_back(session, granularity):
@@ -158,8 +164,9 @@ def test_kept_levels_are_copies_named_by_what_they_are(granularity):
     assert kept.name == "photo, 33 superpixels"
 
 
-def test_the_boundary_map_lies_on_the_image(granularity):
-    image = granularity.boundary_map()
+def test_the_boundary_map_lies_on_the_image(session, granularity):
+    (result,) = session.run("boundary_map")
+    image = result.to_layer()
     assert isinstance(image, Image)
     assert image.name == "photo boundary map"
     tree = granularity.trees.forest.hierarchy
@@ -247,7 +254,7 @@ def test_what_cannot_be_saved_by_itself_is_said(session, granularity, tmp_path, 
 
 def test_without_superpixels_there_is_nothing_to_show():
     granularity = Granularity(Picking())
-    for action in (lambda: granularity.show(2), granularity.keep, granularity.boundary_map):
+    for action in (lambda: granularity.show(2), granularity.keep):
         with pytest.raises(ParameterError, match="no superpixels yet"):
             action()
     with pytest.raises(ParameterError, match="no earlier result"):

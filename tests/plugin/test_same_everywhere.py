@@ -146,7 +146,7 @@ def test_contours_by_sizes(whole):
 
 def test_boundary_map(three):
     three.session.run("superpixels")
-    dock = three.session.granularity.boundary_map().data
+    dock = three.dock("boundary_map")
     leaves = three.session.granularity.limits[1]
     tree = napari_sen.hierarchy(three.photo, n_fine=leaves, **three.arguments)
     path = three.folder / "heights.tif"

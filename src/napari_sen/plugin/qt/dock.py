@@ -28,7 +28,7 @@ from .panels import panel_of
 from .part_chooser import PartChooser
 from .pick_panel import PickPanel
 from .scroll import VerticalScroll
-from .sections import folds, large_images, map_button
+from .sections import folds, large_images
 from .shown_results import ShownResults
 from .status import StatusPanel
 from .train_panel import TrainPanel
@@ -99,14 +99,13 @@ class SenDock(QWidget):
         self.options = folded("Kind, model, region, mask", options)
         column.addWidget(self.image)
         column.addWidget(self.options)
-        self.map = map_button(self.session.granularity)
         if len(self.panels) == 1:
             for panel in self.panels.values():
                 column.addWidget(panel)
             self.folds = {}
         else:
             column.addWidget(self.panels["superpixels"])
-            self.folds = folds(self.panels, {"Other outputs": self.map})
+            self.folds = folds(self.panels)
             self.folds["Large images"] = large_images(self.panels["superpixels"])
             for fold in self.folds.values():
                 column.addWidget(fold)

@@ -38,6 +38,7 @@ STAGES = {
     "joining": "Merging superpixels",
     "cut": "Merging superpixels",
     "labels": "Writing superpixels",
+    "borders": "Measuring borders",
     "measuring": "Measuring superpixels",
     "describing": "Measuring superpixels",
     "classifying": "Predicting classes",
