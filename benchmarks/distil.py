@@ -9,7 +9,9 @@ The teacher sees every image once at each scale, mirrored in four ways, and the 
 says is kept in WORK/targets. A step draws crops of these, mirrored, with noise; the student learns
 the vectors, and apart from them their differences over 1 to 32 px, which are what superpixels and
 trees compare. The teacher's bandwidth of the mean shift is taken over. Of MICROSCOPY the 'tune'
-halves are taken, as for the bundled model. The same seed and one thread give the same weights.
+halves are taken, as for the bundled model. The same seed and one thread give the same weights;
+with ``--device cuda`` the targets lie in the device's memory, which large batches need, and runs
+agree to rounding only.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ MIRRORS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
 OFFSETS = (1, 2, 4, 8, 16, 32)  # px
 MARGIN = 24  # px; what a crop does not show reaches farther, but hardly
 
-Crop = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+Crop = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,13 @@ class Schedule:
 class Targets:
     """Images at several scales and the teacher's vectors of them, on disk."""
 
-    def __init__(self, folder: Path, teacher: Model, scales: Sequence[float]) -> None:
+    def __init__(
+        self, folder: Path, teacher: Model, scales: Sequence[float], device: torch.device
+    ) -> None:
         self.folder = folder / teacher.sha256[:16]
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.teacher, self.scales = teacher, scales
-        self.paths: list[Path] = []
+        self.teacher, self.scales, self.device = teacher, scales, device
+        self.rows: list[Tensor] = []
 
     def add(self, image: TrainingImage) -> None:
         """Ask the teacher about an image, unless it has been asked."""
@@ -79,15 +83,17 @@ class Targets:
             if not path.exists():
                 loaded = image.load()[0] if loaded is None else loaded
                 planes = rescaled(loaded, scale)
-                rows = np.concatenate([planes, mirrored_mean(self.teacher, planes)], axis=-1)
+                vectors = mirrored_mean(self.teacher, planes, self.device)
+                rows = np.concatenate([planes, vectors], axis=-1)
                 temporary = path.with_suffix(".part.npy")
                 np.save(temporary, rows.astype(np.float16))
                 temporary.rename(path)
-            self.paths.append(path)
+            # "c": torch wants arrays that could be written to. On the CPU they stay on disk.
+            self.rows.append(torch.from_numpy(np.load(path, mmap_mode="c")).to(self.device))
 
     def crop(self, size: int, generator: np.random.Generator) -> Crop:
         """Draw planes (P, S, S), vectors (D, S, S) and weights (S, S)."""
-        rows = np.load(self.paths[generator.integers(len(self.paths))], mmap_mode="r")
+        rows = self.rows[generator.integers(len(self.rows))]
         places, weights = [], []
         for axis in (0, 1):
             length = rows.shape[axis]
@@ -98,9 +104,9 @@ class Targets:
             weight[size - (MARGIN if start + size < length else 0) :] = 0
             place = window(length, start, size)
             flip = slice(None, None, -1 if generator.integers(2) else 1)
-            places.append(place[flip])
-            weights.append(weight[flip])
-        part = rows[places[0][:, None], places[1]].astype(np.float32).transpose(2, 0, 1)
+            places.append(torch.from_numpy(place[flip].copy()).to(self.device))
+            weights.append(torch.from_numpy(weight[flip].copy()).to(self.device))
+        part = rows[places[0][:, None], places[1]].float().permute(2, 0, 1)
         planes = self.teacher.planes
         return part[:planes], part[planes:], weights[0][:, None] * weights[1]
 
@@ -116,10 +122,14 @@ def rescaled(planes: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
     return result
 
 
-def mirrored_mean(teacher: Model, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+def mirrored_mean(
+    teacher: Model, planes: NDArray[np.float32], device: torch.device
+) -> NDArray[np.float32]:
     """Return the unit vectors between those of an image and of its mirror images."""
     total = sum(
-        teacher.embed(np.ascontiguousarray(planes[::down, ::right]))[::down, ::right]
+        teacher.embed(np.ascontiguousarray(planes[::down, ::right]), device=str(device))[
+            ::down, ::right
+        ]
         for down, right in MIRRORS
     )
     result: NDArray[np.float32] = total / np.linalg.norm(total, axis=-1, keepdims=True)
@@ -131,9 +141,16 @@ def draw(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return a step's planes, with noise, vectors and weights."""
     crops = [targets.crop(schedule.crop, generator) for _ in range(schedule.batch)]
-    planes, vectors, weights = (np.stack(part) for part in zip(*crops, strict=True))
-    planes += schedule.noise * generator.standard_normal(planes.shape, dtype=np.float32)
-    return torch.from_numpy(planes), torch.from_numpy(vectors), torch.from_numpy(weights)
+    planes, vectors, weights = (torch.stack(part) for part in zip(*crops, strict=True))
+    return planes + schedule.noise * normal(planes, generator), vectors, weights
+
+
+def normal(like: Tensor, generator: np.random.Generator) -> Tensor:
+    """Return normal numbers; another device draws its own, since the CPU would take longer."""
+    if like.device.type == "cpu":
+        return torch.from_numpy(generator.standard_normal(like.shape, dtype=np.float32))
+    own = torch.Generator(like.device).manual_seed(int(generator.integers(2**62)))
+    return torch.randn(like.shape, generator=own, device=like.device)
 
 
 def regression(
@@ -153,8 +170,10 @@ def regression(
 class Student:
     """Weights, their average and the optimiser; all that the next step depends on."""
 
-    def __init__(self, teacher: Model, start: Model | None, schedule: Schedule) -> None:
-        self.schedule = schedule
+    def __init__(
+        self, teacher: Model, start: Model | None, schedule: Schedule, device: torch.device
+    ) -> None:
+        self.schedule, self.device = schedule, device
         network = NetworkParams(planes=teacher.planes, dim=teacher.dim, **LEAN)
         self.learner = Learner(network, teacher.mean_shift.params, schedule.seed)
         if start is not None:
@@ -163,6 +182,7 @@ class Student:
         self.learner.network.std.copy_(teacher.network.std)
         self.learner.mean_shift.load_state_dict(teacher.mean_shift.state_dict())
         self.learner.mean_shift.requires_grad_(False)
+        self.learner.to(device)
         self.average = deepcopy(self.learner).eval().requires_grad_(False)
         self.names = {weight: name for name, weight in self.learner.network.named_parameters()}
         self.optimiser = torch.optim.AdamW(
@@ -182,7 +202,7 @@ class Student:
             group["lr"] = schedule.learning_rate * rise * fall
         self.learner.train()
         self.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self.device.type, torch.bfloat16):
             found = self.learner.network(planes)
         loss = regression(found, vectors, weights, schedule.pair_weight, offsets.tolist())
         loss.backward()
@@ -226,7 +246,7 @@ def finished(
     data_sets: Sequence[dict[str, Any]], images: int,
 ) -> Model:  # fmt: skip
     """Return the student as a model that says where it comes from."""
-    learner = deepcopy(student.average)
+    learner = deepcopy(student.average).cpu()
     told = {**settings, "mean_shift_trained": teacher.mean_shift_trained}
     origin = [*teacher.metadata["data_sets"], *data_sets]
     metadata = describe(name, learner, told, origin, images)
@@ -254,8 +274,10 @@ def main() -> None:
     parser.add_argument("--scales", type=float, nargs="+", default=[1.0, 0.7])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--checkpoint-every", type=int, default=200)
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     args = parser.parse_args()
     torch.set_num_threads(1)
+    torch.backends.cudnn.benchmark = True  # every step has the same shapes
     teacher = load_model(args.teacher)
     start = None if args.start is None else load_model(args.start)
     pictures: list[Any] = list(args.images)
@@ -272,14 +294,16 @@ def main() -> None:
         | {"teacher": teacher.name, "sha256": teacher.sha256, "margin": MARGIN}
         | ({} if start is None else {"start": start.sha256})
     }
-    student = Student(teacher, start, schedule)
+    student = Student(teacher, start, schedule, args.device)
     stamps = {"images": [image.stamp for image in images]}
     store = Checkpoint(args.folder, settings | stamps)
     if args.resume:
         student.restore(*store.load())
     else:
         store.begin()
-    targets = Targets(args.targets or args.folder / "targets", teacher, schedule.scales)
+    targets = Targets(
+        args.targets or args.folder / "targets", teacher, schedule.scales, args.device
+    )
     for number, image in enumerate(images, 1):
         targets.add(image)
         print(f"image {number}/{len(images)}", end="\r", flush=True)

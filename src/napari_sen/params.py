@@ -53,7 +53,7 @@ MODEL_KINDS: Mapping[str, Kind] = {
     "natural": "natural",
     "natural-full": "natural",
     "microscopy": "microscopy",
-    "microscopy-lean": "microscopy",
+    "microscopy-full": "microscopy",
 }
 Suited: TypeAlias = Mapping[str, Mapping[str, float]]
 

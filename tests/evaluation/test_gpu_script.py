@@ -63,7 +63,7 @@ def test_a_faulty_device_is_found(gpu, model, check):
 
 
 def test_tiles_are_measured_and_every_block_is_counted(gpu, model, capsys):
-    gpu.measure_tiles(gpu.Report(), "cpu", model, 256, 128, 2)
+    gpu.measure_tiles(gpu.Report(), "cpu", model, 256, 128, 2, "snic")
     assert "4 blocks" in capsys.readouterr().out
 
 

@@ -12,6 +12,7 @@ from napari_sen.learn.network import (
     padded_size,
     receptive_field_radius,
     reflect_indices,
+    within_float16,
 )
 from napari_sen.params import NetworkParams
 
@@ -202,3 +203,28 @@ def test_inference_by_strips_is_inference(shape, work, design):
 def test_wrong_planes_are_named():
     with pytest.raises(ImageError, match=r"takes \(B, 3, H, W\) planes, got \(1, 2, 8, 8\)"):
         tiny_net()(torch.rand(1, 2, 8, 8))
+
+
+@pytest.mark.parametrize("design", ["paper", "lean"])
+def test_large_variances_are_scaled_so_that_float16_holds_them(design):
+    net = SENet(NetworkParams(design=design, base_width=4, levels=2)).eval()
+    blocks = [part for part in net.modules() if isinstance(part, ConvBlock)]
+    assert len(blocks) > 3
+    with torch.no_grad():
+        for number, block in enumerate(blocks):
+            # As after long trainings: outputs of the convolution, and what is known of them.
+            grown = torch.logspace(0, 4, block.conv.out_channels)
+            block.conv.weight *= grown[:, None, None, None]
+            block.norm.running_mean.copy_(grown * (number - 1.5))
+            block.norm.running_var.copy_(grown.square() * (1 + number))
+        same = within_float16(net)
+    image = torch.rand(1, 3, 20, 24)
+    assert torch.equal(net(image), same(image))
+    largest = max(part.norm.running_var.max() for part in blocks)
+    assert largest > torch.finfo(torch.float16).max
+    for part in same.modules():
+        if isinstance(part, ConvBlock):
+            assert part.norm.running_var.max() <= torch.finfo(torch.float16).max
+    assert any(
+        torch.equal(a, b) for a, b in zip(net.parameters(), same.parameters(), strict=True)
+    )

@@ -13,6 +13,8 @@ from napari_sen.errors import (
     ParameterError,
     WorkError,
 )
+from napari_sen.learn import training
+from napari_sen.learn.ahead import Ahead
 from napari_sen.learn.dataset import TrainingImage
 from napari_sen.learn.model import Model
 from napari_sen.learn.training import TrainingStep, run
@@ -109,6 +111,13 @@ def test_same_seed_same_weights_other_seed_others(uninterrupted):
     schedule = recipe.get("train", SETTINGS["train"])
     other = train(**recipe | {"train": changed(schedule, seed=1)})[1]
     assert not torch.equal(model.network.head.weight, other.network.head.weight)
+
+
+@RECIPES
+def test_batches_drawn_ahead_are_the_same(uninterrupted, monkeypatch):
+    _, model, _, recipe = uninterrupted
+    monkeypatch.setattr(training, "Ahead", lambda draw, last, _: Ahead(draw, last, threads=3))
+    assert_same(weights(model), weights(train(**recipe)[1]))
 
 
 @RECIPES

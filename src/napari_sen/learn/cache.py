@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import math
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -201,15 +202,19 @@ def _check(array: np.ndarray, shape: tuple[int, ...], kinds: tuple[type, ...]) -
 
 
 class LabelReader:
-    """Reads label maps and mean colours; keeps the last used ones in memory."""
+    """Reads label maps and mean colours; keeps the last used ones in memory. For all threads."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._kept: OrderedDict[tuple[str, int], tuple[np.ndarray, np.ndarray]] = OrderedDict()
-        self._bytes = 0
+        self._bytes, self._lock = 0, threading.Lock()
 
     def read(self, entry: Entry, scale: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the (H, W) label map number ``scale`` and its (L + 1, C) mean colours."""
+        with self._lock:
+            return self._read(entry, scale)
+
+    def _read(self, entry: Entry, scale: int) -> tuple[np.ndarray, np.ndarray]:
         key = (entry.key, scale)
         if key in self._kept:
             self._kept.move_to_end(key)

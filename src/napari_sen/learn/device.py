@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+import threading
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 import torch
@@ -55,11 +56,40 @@ def resolve_device(name: str = "auto") -> torch.device:
     return device
 
 
+class _Cudnn:
+    """cuDNN's switch for TensorFloat-32, off as long as anyone wants it off.
+
+    The switch is one for the whole process: of threads whose times overlap, the first turns it
+    off and the last turns it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._users, self._held = threading.Lock(), 0, ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._users == 0:
+                cudnn = torch.backends.cudnn
+                # What is left out would be switched off, cuDNN itself included.
+                as_it_is = {
+                    name: getattr(cudnn, name) for name in ("enabled", "benchmark", "deterministic")
+                }
+                self._held.enter_context(cudnn.flags(**as_it_is, allow_tf32=False))
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._held.close()
+
+
+_CUDNN = _Cudnn()
+
+
 def full_float32(device: torch.device) -> AbstractContextManager[Any]:
     """Return a context in which CUDA's convolutions keep all bits of float32.
 
     By default they drop 13 of 23, and superpixels would differ from those of the CPU.
     """
-    if device.type != "cuda":
-        return nullcontext()
-    return torch.backends.cudnn.flags(allow_tf32=False)
+    return _CUDNN if device.type == "cuda" else nullcontext()

@@ -23,7 +23,7 @@ from .device import full_float32, resolve_device
 from .learner import Learner
 from .mean_shift import BLOCK, MeanShift, landmark_indices
 from .model_file import FORMAT, checksum, read_model, stored_tensors, write_model
-from .network import SENet, fold_batch_norm, receptive_field_radius
+from .network import SENet, fold_batch_norm, receptive_field_radius, within_float16
 from .registry import ModelInfo, find_model, models, user_folder
 from .threads import few_threads
 
@@ -142,7 +142,10 @@ class Model:
         OutputError
             The file exists or cannot be written there.
         """
-        write_model(Path(path), self._learner(), self.metadata, half=half, overwrite=overwrite)
+        learner = self._learner()
+        if half:
+            learner.network = within_float16(learner.network)
+        write_model(Path(path), learner, self.metadata, half=half, overwrite=overwrite)
         return Path(path)
 
     def _learner(self) -> Learner:

@@ -37,6 +37,7 @@ __all__ = [
     "receptive_field_radius",
     "reflect_indices",
     "unit_rows",
+    "within_float16",
 ]
 
 Poll = Callable[[], None]
@@ -44,6 +45,7 @@ Poll = Callable[[], None]
 # Multiplications in one strip of a convolution at inference: a quarter of a second on a CPU thread.
 STRIP_WORK = 2_000_000_000
 STRIP_PIXELS = 1 << 12  # of the lean design's last map, finished together
+FLOAT16_VARIANCE = 2.0**14  # a quarter of what float16 holds
 
 
 def unit_rows(x: Tensor, dim: int = -1) -> Tensor:
@@ -300,6 +302,27 @@ def fold_batch_norm(net: SENet) -> SENet:
             block.norm = nn.Identity()
     folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return folded
+
+
+@torch.no_grad()
+def within_float16(net: SENet) -> SENet:
+    """Return a copy that gives the same, whose running variances float16 can hold.
+
+    A convolution before a batch norm may grow without an effect, and its outputs' variance with
+    it. Such channels are scaled by powers of two, which is exact.
+    """
+    copied = copy.deepcopy(net)
+    for block in copied.modules():
+        if isinstance(block, ConvBlock) and isinstance(block.norm, nn.BatchNorm2d):
+            mean, variance = block.norm.running_mean, block.norm.running_var
+            assert mean is not None
+            assert variance is not None
+            excess = (variance / FLOAT16_VARIANCE).clamp(min=1)
+            scale = torch.exp2(-torch.ceil(excess.log2() / 2))
+            block.conv.weight *= scale[:, None, None, None]
+            mean *= scale
+            variance *= scale.square()
+    return copied
 
 
 def receptive_field_radius(params: NetworkParams) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -32,9 +33,10 @@ from ..params import (
     TrainParams,
 )
 from ..progress import Progress, check_progress, report
+from .ahead import Ahead
 from .checkpoint import Checkpoint, optimiser_tensors, restore_optimiser
 from .dataset import TrainingImage, TrainingSet, prepare
-from .device import resolve_device
+from .device import full_float32, resolve_device
 from .interrupt import interruptible
 from .learner import Learner, update_average
 from .model import Model, describe
@@ -43,6 +45,8 @@ from .recipes import OutputLoss, TrainingRecipe, make_recipe
 __all__ = ["OutputLoss", "TrainingStep", "run"]
 
 VALIDATION_CROPS = 16
+# Steps whose crops are drawn while a device works; on the CPU they would only take its time.
+DRAWN_AHEAD = 4
 
 
 @dataclass(frozen=True)
@@ -228,6 +232,8 @@ class _Trainer:
             ],
             fused=device.type in ("cpu", "cuda"),
         )
+        ahead = 0 if device.type == "cpu" else DRAWN_AHEAD
+        self.drawn = Ahead(self.draw, train.steps, ahead)
         self.done = 0
         self.lowest, self.since = math.inf, 0  # validation loss, and checks since it was found
         self.held_out: Any = None
@@ -236,12 +242,18 @@ class _Trainer:
             crops = min(VALIDATION_CROPS, 4 * len(held))
             self.held_out = recipe.draw(dataset.subset(held), crops, generator, 0.0, device)
 
+    def draw(self, step: int) -> tuple[Any, np.random.Generator]:
+        """Return the batch of a step, and the generator that its loss goes on with."""
+        generator = np.random.default_rng([self.train.seed, step, 1])
+        train = self.train
+        batch = self.recipe.draw(self.dataset, train.batch, generator, train.noise, self.device)
+        return batch, generator
+
     def step(self, check: Callable[[], None]) -> TrainingStep:
         """Make one optimiser step; where ``check`` raises, all is as before the step."""
         start = time.perf_counter()
         train = self.train
-        generator = np.random.default_rng([train.seed, self.done, 1])
-        batch = self.recipe.draw(self.dataset, train.batch, generator, train.noise, self.device)
+        batch, generator = self.drawn(self.done)
         rate = _learning_rate(self.done, train)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -251,7 +263,7 @@ class _Trainer:
         before = {key: value.clone() for key, value in self.tensors().items() if validate}
         self.learner.train()
         self.optimiser.zero_grad(set_to_none=True)
-        with interruptible(self.learner, check):
+        with interruptible(self.learner, check), self._all_bits():
             with self._autocast():
                 outcome = self.recipe.loss(self.learner, batch, generator)
             check()
@@ -297,13 +309,17 @@ class _Trainer:
         lower = chosen == "bfloat16" or (chosen == "auto" and self.device.type == "cuda")
         return torch.autocast(self.device.type, torch.bfloat16, enabled=lower)
 
+    def _all_bits(self) -> AbstractContextManager[Any]:
+        """Return a context without shortened convolutions, where float32 is asked for by name."""
+        return full_float32(self.device) if self.train.precision == "float32" else nullcontext()
+
     @torch.no_grad()
     def _validate(self, check: Callable[[], None]) -> float | None:
         """Return the averaged weights' loss on fixed crops of the held-out images."""
         if self.held_out is None:
             return None
         generator = np.random.default_rng([self.train.seed, 0, 3])
-        with interruptible(self.average, check), self._autocast():
+        with interruptible(self.average, check), self._all_bits(), self._autocast():
             return self.recipe.loss(self.average, self.held_out, generator).total.item()
 
     def model(
