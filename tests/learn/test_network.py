@@ -225,6 +225,4 @@ def test_large_variances_are_scaled_so_that_float16_holds_them(design):
     for part in same.modules():
         if isinstance(part, ConvBlock):
             assert part.norm.running_var.max() <= torch.finfo(torch.float16).max
-    assert any(
-        torch.equal(a, b) for a, b in zip(net.parameters(), same.parameters(), strict=True)
-    )
+    assert any(torch.equal(a, b) for a, b in zip(net.parameters(), same.parameters(), strict=True))

@@ -12,6 +12,7 @@ from ...errors import SenError
 from ..layers.preferences import preferences
 from ..layers.results import Finished
 from ..state.catalogue import Found, catalogue, look_up
+from ..state.collecting import short_collections
 from ..state.control import Control
 from ..state.observed import follow
 from ..state.words import in_words
@@ -236,7 +237,9 @@ class SenDock(QWidget):
 
     def _add_next(self) -> None:
         """Add one layer and let the window breathe before the next."""
-        if self.results.add_one():
+        with short_collections():
+            was_one = self.results.add_one()
+        if was_one:
             self._adder.start(0)
         else:
             self._end(f"Done: {self._message}.")
