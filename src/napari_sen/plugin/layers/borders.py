@@ -30,14 +30,16 @@ def plane_borders(plane: NDArray[Any]) -> NDArray[np.float32]:
 
 def _runs(differ: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return the runs of True along the rows, each at the lower edge of its row."""
-    edge = np.zeros((differ.shape[0], 1), bool)
-    before = np.concatenate([edge, differ[:, :-1]], axis=1)
-    after = np.concatenate([differ[:, 1:], edge], axis=1)
-    starts, ends = np.argwhere(differ & ~before), np.argwhere(differ & ~after)
-    lines = np.stack([starts, ends], axis=1).astype(np.float32)
-    lines[:, :, 0] += 0.5
-    lines[:, 0, 1] -= 0.5
-    lines[:, 1, 1] += 0.5
+    height, width = differ.shape
+    # In one line, with a False before all and after each row: so a run ends where its row does.
+    line = np.zeros(1 + height * (width + 1), bool)
+    line[1:].reshape(height, width + 1)[:, :width] = differ
+    changes = np.flatnonzero(line[1:] != line[:-1])
+    (row, first), after = np.divmod(changes[::2], width + 1), changes[1::2]
+    lines = np.empty((len(row), 2, 2), np.float32)
+    lines[:, :, 0] = row[:, None] + 0.5
+    lines[:, 0, 1] = first - 0.5
+    lines[:, 1, 1] = after - row * (width + 1) - 0.5
     return lines
 
 
@@ -70,5 +72,9 @@ def world_lines(
         origin = origin + place * steps[axis]
     drawn = np.zeros((len(lines), 3), np.float32)
     for column, axis in enumerate(list(displayed)[::-1]):
-        drawn[:, column] = lines @ steps[list(axes), axis] + origin[axis]
+        place = np.full(len(lines), origin[axis])
+        for along, each in enumerate(axes):
+            if steps[each, axis]:  # nearly always along one axis alone
+                place += lines[:, along] * steps[each, axis]
+        drawn[:, column] = place
     return drawn
