@@ -12,6 +12,8 @@ from napari_sen.plugin.layers.cuts import stops
 from napari_sen.plugin.layers.granularity import Granularity
 from napari_sen.plugin.layers.made import made_of
 from napari_sen.plugin.layers.picking import Picking
+from napari_sen.plugin.state.control import Control
+from napari_sen.plugin.steps.remarks import remark
 from napari_sen.plugin.steps.session import Session
 
 PLACE = {"scale": (0.5, 0.5), "translate": (3, 4), "units": "um"}
@@ -232,6 +234,18 @@ def test_what_was_painted_and_merged_is_saved_by_itself_and_comes_back(session, 
     assert not last.picking.can_undo
 
 
+def test_a_file_is_put_back_while_nothing_is_refined(session, granularity, tmp_path):
+    session.pick(granularity.layer)
+    session.picking.paint([3, 9], 2)
+    session.saving(tmp_path / "cup.sen.json")(Control())
+    expected = session.picking.pieces.classes()
+    again = restarted(session)
+    assert again.picking.partition is None
+    told = again.load_annotation(tmp_path / "cup.sen.json")
+    assert told == "Pieces and classes of cup.sen.json are put back."
+    assert again.picking.pieces.classes() == expected
+
+
 def restarted(session):
     """The same image, cut anew, after napari was begun anew."""
     again = Session()
@@ -297,6 +311,19 @@ def test_stacks_by_slice_one_by_one_and_as_a_volume(session, rng):
     session.granularity.show(2)
     assert layer.data.shape == (6, 30, 40)
     assert layer.data.max() == 2
+
+
+def test_superpixels_of_another_slice_say_so(session, rng):
+    session.choose(Image(rng.integers(0, 255, (4, 30, 40), np.uint8), name="stack"))
+    session.run("superpixels", point=(1, 0, 0))
+    assert session.granularity.layer.name == "stack superpixels, slice 1"
+    told = [remark(session, "superpixels", session.source((z, 0, 0))) for z in (1, 3)]
+    assert told == ["", "These superpixels are of slice 1. Press the button for slice 3."]
+    session.stack = "each"
+    session.run("superpixels")
+    session.stack = "slice"
+    text = remark(session, "superpixels", session.source((3, 0, 0)))
+    assert text.startswith("These superpixels are of the whole stack")
 
 
 def test_a_mask_leaves_out_what_is_outside(session):
