@@ -75,6 +75,7 @@ class Classifying:
         self._described: tuple[Any, ...] = ()
         self._description: Description | None = None
         self._pieces: _Pieces | None = None
+        self._known: tuple[NDArray[np.integer], str] | None = None
 
     def propagate(self, source: LayerImage, settings: Settings, control: Control) -> Finished:
         """Find the class of every superpixel from those that are painted."""
@@ -133,7 +134,8 @@ class Classifying:
         if picking.partition is None:
             return ""
         picked, merged = picking.picked(), picking.partition.by_hand()
-        path = autosaved(digest_of(picked.base))
+        digest = self._digest_of(picked.base)
+        path = autosaved(digest)
         pieces = np.arange(1, len(picked.classes) + 1)
         for leaves in merged:
             pieces[leaves] = leaves.min() + 1
@@ -145,7 +147,7 @@ class Classifying:
             save_annotation(
                 path,
                 Annotation(
-                    picked.class_names, digest_of(picked.base), pieces, picked.classes,
+                    picked.class_names, digest, pieces, picked.classes,
                     Examples.none(), self.others,
                 ),
             )  # fmt: skip
@@ -154,12 +156,18 @@ class Classifying:
             return f"what was painted cannot be saved by itself ({why}): press Save ..."
         return ""
 
+    def _digest_of(self, base: NDArray[np.integer]) -> str:
+        """Return the digest of leaves; after every stroke it is asked for, and reads all pixels."""
+        if self._known is None or self._known[0] is not base:
+            self._known = base, digest_of(base)
+        return self._known[1]
+
     def restore(self, picking: Picking) -> None:
         """Put back what was saved by itself on the same superpixels, if nothing is done yet."""
         partition = picking.partition
         if partition is None or partition.can_undo or partition.class_table().any():
             return
-        path = autosaved(digest_of(partition.base))
+        path = autosaved(self._digest_of(partition.base))
         if path.is_file():
             try:
                 found = load_annotation(path)
