@@ -25,7 +25,8 @@ def folder(tmp_path, rng):
 def test_a_file_that_cannot_be_used_is_skipped_with_a_line(folder, caplog):
     found = sources(folder, 3, 1.0, READING)
     assert [each.name.split("/")[-1] for each in found] == ["a.png", "b.png"]
-    lines = [record.getMessage() for record in caplog.records]
+    hidden, *lines = [record.getMessage() for record in caplog.records]
+    assert hidden == f"hidden files of {folder} are left out: ._a.png"
     assert [line.split(" is skipped: ")[0] for line in lines] == [
         str(folder / "broken.png"), str(folder / "nan.npy"),
     ]  # fmt: skip

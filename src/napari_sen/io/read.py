@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import struct
@@ -32,6 +33,8 @@ __all__ = [
     "to_array",
 ]
 
+log = logging.getLogger("napari_sen")
+
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 # Slide scanners, microscopes and OME call TIFFs by names of their own.
 _TIFF = (
@@ -41,12 +44,12 @@ IMAGE_SUFFIXES = (*_PICTURES, *_TIFF, ".npy", ".zarr")
 
 
 def images_in(folder: Path) -> list[Path]:
-    """Return the image files of a folder, sorted by name, without hidden ones."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-    )
+    """Return the image files of a folder, sorted by name; hidden ones are left out, with a line."""
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    hidden = [path.name for path in found if path.name.startswith(".")]
+    if hidden:  # such as macOS puts beside every file of a copied folder
+        log.warning("hidden files of %s are left out: %s", folder, ", ".join(hidden[:3]))
+    return [path for path in found if not path.name.startswith(".")]
 
 
 def read_image(
