@@ -72,9 +72,9 @@ def world_lines(
         origin = origin + place * steps[axis]
     drawn = np.zeros((len(lines), 3), np.float32)
     for column, axis in enumerate(list(displayed)[::-1]):
-        place = np.full(len(lines), origin[axis])
-        for along, each in enumerate(axes):
-            if steps[each, axis]:  # nearly always along one axis alone
-                place += lines[:, along] * steps[each, axis]
-        drawn[:, column] = place
+        along = np.full(len(lines), origin[axis])
+        for k, each in enumerate(axes):
+            if steps[each, axis]:  # nearly always of one axis alone
+                along += lines[:, k] * steps[each, axis]
+        drawn[:, column] = along
     return drawn
