@@ -45,7 +45,9 @@ def test_the_dock_says_what_it_needs(module):
 
 
 def test_the_library_needs_no_gui():
-    code = code_without("napari", "npe2", "qtpy", "superqt", "magicgui", "sklearn", "imagecodecs")
+    code = code_without(
+        "napari", "npe2", "psygnal", "qtpy", "superqt", "magicgui", "sklearn", "imagecodecs"
+    )
     done = run(
         code + "import numpy as np, napari_sen\n"
         "labels = napari_sen.segment(np.eye(40), n_segments=9, model=None)\n"

@@ -45,6 +45,12 @@ def test_conda_gets_the_same_dependencies():
     assert found == wanted
 
 
+def test_conda_gets_the_terms_of_every_model():
+    recipe = text_of("packaging/recipe.yaml")
+    for card in (ROOT / "src" / "napari_sen" / "models").glob("*.md"):
+        assert f"- {card.relative_to(ROOT).as_posix()}\n" in recipe
+
+
 def test_the_plugin_shows_itself_to_napari():
     manifest = npe2_manifest()
     package, _, resource = manifest.icon.partition(":")
@@ -63,7 +69,8 @@ def npe2_manifest():
 
 def test_the_core_of_the_package_names_no_gui():
     names = {re.match(r"[\w-]+", line)[0].lower() for line in PROJECT["dependencies"]}
-    assert names.isdisjoint({"napari", "magicgui", "npe2", "qtpy", "superqt", "pyqt6", "pyside6"})
+    gui = {"napari", "magicgui", "npe2", "psygnal", "qtpy", "superqt", "pyqt6", "pyside6"}
+    assert names.isdisjoint(gui)
 
 
 def test_what_is_pinned_for_tests_lies_in_the_allowed_range():

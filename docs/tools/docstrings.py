@@ -1,7 +1,7 @@
 """A griffe extension: what Sphinx writes in docstrings, as the site's Markdown.
 
-Roles become links whose targets are checked, formulas become ``$...$``, and parameters that
-share one entry get an entry each, so that each shows its own type.
+Roles become links whose targets are checked, and formulas become ``$...$``. Parameters that share
+one entry get an entry each, with its own type. "As for segment." becomes what segment says.
 """
 
 from __future__ import annotations
@@ -26,11 +26,16 @@ INLINE_FORMULA = re.compile(r":math:`([^`]+)`")
 FORMULA = re.compile(
     r"^(?P<indent> *)\.\. math::(?P<body>.*(?:\n(?:(?P=indent) +\S.*| *$))*)", re.M
 )
-GROUP = re.compile(r"^(?P<names>\w+(?:, \w+)+)(?: : .*)?\n(?P<text>(?:(?: +.*)?\n)+)", re.M)
+ENTRY = re.compile(
+    r"^(?P<names>\w+(?:, \w+)*)(?: : (?P<type>.*))?\n(?P<text>(?:(?: +.*)?\n)+)", re.M
+)
+# What docstrings say of a parameter that another function describes.
+AS_THERE = re.compile(r" +As for :func:`~?(?P<path>\w+\.[\w.]+)`\.")
 # What docstrings say of a parameter that is described in napari_sen.params.
 ELSEWHERE = re.compile(
     r"See (?P<role>:class:`napari_sen\.params\.(?P<owner>\w+)`), whose defaults None stands for\.\n"
 )
+NAMED = re.compile(r"\w+: ")
 SECTION = re.compile(
     r"^(?:Parameters|Other Parameters)\n-+\n(?P<body>(?:.*\n)*?)(?=\n\S.*\n-+\n|\Z)", re.M
 )
@@ -100,10 +105,21 @@ def _separated(section: re.Match[str], owner: griffe.Function | griffe.Class) ->
         names = group["names"].split(", ")
         if not known.issuperset(names):
             return group[0]
-        return "".join(f"{name}\n{_described(name, group['text'])}" for name in names)
+        return "".join(_entry(name, group["type"], group["text"], owner) for name in names)
 
     start = section.start("body") - section.start()
-    return section[0][:start] + GROUP.sub(each, section["body"])
+    return section[0][:start] + ENTRY.sub(each, section["body"])
+
+
+def _entry(name: str, kind: str | None, text: str, owner: griffe.Object) -> str:
+    """Return the entry of one parameter, with what another function says of it put in."""
+    if reference := AS_THERE.match(text):
+        there = owner.modules_collection[reference["path"]].docstring.value
+        found = next(entry for entry in ENTRY.finditer(there) if name in entry["names"].split(", "))
+        kind = kind or found["type"]
+        rest = text[reference.end() :].strip()
+        text = "".join(f"{part}\n" for part in (found["text"].rstrip(), rest and f"    {rest}"))
+    return f"{name}{f' : {kind}' if kind else ''}\n{_described(name, text)}"
 
 
 def _described(name: str, text: str) -> str:
@@ -113,7 +129,10 @@ def _described(name: str, text: str) -> str:
         about = {each.name: each.metadata for each in fields(getattr(params, elsewhere["owner"]))}
         meaning, unit = about[name]["help"], about[name]["unit"]
         unit = f" ({unit})" if unit else ""
-        return f"{meaning[0].upper()}{meaning[1:]}{unit}. See {elsewhere['role']}.\n"
+        # "trees: ..." and "p: ..." name a value or a letter of a formula.
+        if not NAMED.match(meaning):
+            meaning = meaning[0].upper() + meaning[1:]
+        return f"{meaning}{unit}. See {elsewhere['role']}.\n"
 
     return ELSEWHERE.sub(own, text)
 

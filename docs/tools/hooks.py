@@ -18,8 +18,8 @@ __all__ = ["on_files", "on_page_content", "on_page_markdown"]
 
 DECISIONS = "explanation/decisions"
 BEHIND = (DECISIONS, "explanation/trials", "explanation/architecture")
-# A cell that is long enough to need several lines.
-SENTENCE = re.compile(r"<td>(?=.{60,}</td>$)", re.M)
+# A cell whose text is long enough to need several lines; a tag counts as one letter.
+SENTENCE = re.compile(r"<td>(?=(?:<[^<>\n]*>|[^<>\n]){60,}</td>$)", re.M)
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:

@@ -100,7 +100,10 @@ def legal(item: Field[Any]) -> str:
 def _short(limit: float | None) -> str:
     if limit is None:
         return "-∞"
-    return f"{limit:,g}" if abs(limit) < 1e6 else re.sub(r"e\+0?", "e", f"{limit:.0e}")
+    power = f"{limit:.0e}"
+    if abs(limit) >= 1e6 and float(power) == limit:
+        return re.sub(r"e\+0?", "e", power)
+    return f"{limit:,.0f}" if abs(limit) >= 1e6 else f"{limit:,g}"
 
 
 def _number(value: Any) -> str:

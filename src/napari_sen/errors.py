@@ -33,7 +33,7 @@ def said(error: BaseException) -> str:
 
 
 class SenError(ValueError):
-    """Base of all errors caused by input; the message is one sentence with its remedy."""
+    """The base of all errors that input causes; the message is one sentence with the remedy."""
 
 
 class ParameterError(SenError):
@@ -53,11 +53,11 @@ class DataError(SenError):
 
 
 class MissingPackageError(SenError, ImportError):
-    """A package that only some of the work needs is not installed."""
+    """A package is not installed that only some of the functions need."""
 
 
 class OutputError(SenError):
-    """A result cannot be written where it was asked for."""
+    """A result cannot be written to the place asked for."""
 
 
 class DeviceError(SenError):
@@ -69,12 +69,15 @@ class WorkError(SenError):
 
 
 class DiskError(OutputError, WorkError):
-    """A result could not be written once it was made: the disk is full, or gone by now."""
+    """A result could not be written after it was made: the disk is full, or has gone."""
 
 
 class DeviceMemoryError(WorkError):
-    """The device's memory does not hold what it was given."""
+    """The work does not fit in the device's memory."""
 
 
 class Cancelled(Exception):
-    """Raised by a progress callable to stop the work; nothing is left behind."""
+    """Raise this in a progress callable to stop the work.
+
+    Nothing is left behind, except that a run into a store keeps its finished part, to be resumed.
+    """

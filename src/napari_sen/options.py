@@ -16,27 +16,27 @@ __all__ = ["Execution", "Reading"]
 
 @dataclass(frozen=True)
 class Reading:
-    """How an image is to be understood; None leaves it to what the image says of itself.
+    """How an image is read. Where a value is None, what the image says about itself decides.
 
     Attributes
     ----------
     rgb : bool or None
-        Whether the last axis, 3 or 4 long, is colour.
+        Whether the last axis, of length 3 or 4, is colour.
     channel_axis : int or None
-        Axis that holds channels which are not colours.
+        Axis that holds channels other than colours.
     slices : {"each", "volume"} or None
-        For more than two spatial axes: every slice for itself, or 3-D.
+        Where there are more than two spatial axes: every slice on its own, or one volume.
     spacing : sequence of float or None
-        Pixel size along the spatial axes.
+        Pixel size along the spatial axes, above 0.
     kind : {"natural", "microscopy"} or None
-        What the image shows; decides the model and the parameters that suit it.
+        What the image shows; this decides the model and the parameters that suit it.
     mask : array, path, "nan" or None
-        Where 0, pixels stay outside; "nan": those that are NaN or infinite.
+        Pixels where it is 0 are outside; "nan" leaves out those that are NaN or infinite.
     nodata : float or None
-        The value of pixels without data, which stay outside: of any channel, or of all three
-        colours.
+        The value of pixels without data, which are outside. It counts where any channel has it,
+        or all three colours do.
     series : int or None
-        Which image, counted from 0, where a file holds several.
+        Which image to read, counted from 0, where a file holds several.
     """
 
     rgb: bool | None = None
@@ -72,20 +72,20 @@ def _is_number(value: object) -> bool:
 
 @dataclass(frozen=True)
 class Execution:
-    """How the work is done and where a result on disk goes.
+    """How the work is done, and where a result on disk goes.
 
     Attributes
     ----------
     device : str
-        Where the network runs: "auto" (CUDA where there is one), "cpu", "cuda", ...
+        Where the network runs: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", "mps".
     tile : int, sequence of int or None
-        Side of a tile.
+        Side of a tile in pixels, a multiple of 32; one number, or one per spatial axis.
     scheduler : int, str, dask.distributed.Client or None
-        Where tiles are worked on: so many threads, or the workers of a cluster.
+        Where tiles are processed: on this many threads, or on the workers of a dask cluster.
     out : path or None
-        Where a result on disk goes.
+        Where a result on disk goes: ``NAME.zarr``, or ``IMAGE.zarr/labels/NAME``.
     resume : bool
-        Go on with an unfinished run at ``out``.
+        Continue an unfinished run at ``out``.
     overwrite : bool
         Replace what is at ``out``.
     """
@@ -104,5 +104,5 @@ class Execution:
 
     @property
     def asks_for_tiles(self) -> bool:
-        """Whether an option says that the result goes to a store on disk, tile by tile."""
+        """Whether an option asks for a store on disk, made tile by tile."""
         return any(option is not None for option in (self.out, self.tile, self.scheduler))

@@ -58,7 +58,7 @@ def test_help_names_unit_range_and_default():
     parser = argparse.ArgumentParser()
     add_params(parser, params.PseudoLabelParams, title="x")
     text = " ".join(parser.format_help().split())
-    assert "px; at least 2; at most 4096; default 6 9 13 19 28 40" in text
+    assert "px; 2 to 4096; default 6 9 13 19 28 40" in text
 
 
 def test_help_shows_the_essentials_first():

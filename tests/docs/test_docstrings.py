@@ -35,12 +35,24 @@ def work(low: int, high: float = 2.0, *, mode: str = "b", how=None):
     how : array, path or list
         What.
     """
+
+def play(low: int, mode: str = "b", *, how=None):
+    """Play.
+
+    Parameters
+    ----------
+    low, mode
+        As for :func:`sample.work`.
+    how
+        As for :func:`sample.work`. Lists are
+        slow.
+    """
 '''
 
 
 @pytest.fixture
-def work(monkeypatch):
-    """Return a function as the site's extension leaves it."""
+def sample(monkeypatch):
+    """Return a package as the site's extension leaves it."""
     monkeypatch.syspath_prepend(TOOLS)
     sys.modules.pop("docstrings", None)
     import docstrings
@@ -49,7 +61,12 @@ def work(monkeypatch):
         "sample", {"__init__.py": SOURCE}, docstring_parser="numpy",
         extensions=griffe.load_extensions(docstrings.Docstrings),
     ) as package:  # fmt: skip
-        yield package["work"]
+        yield package
+
+
+@pytest.fixture
+def work(sample):
+    return sample["work"]
 
 
 def test_roles_and_formulas_become_markdown(work):
@@ -69,6 +86,15 @@ def test_parameters_show_their_own_types_and_defaults(work):
         "mode": ("'a' or 'b'", "'b'"),
         "how": ("array, path or list", "None"),
     }
+
+
+def test_parameters_described_by_another_function_say_what_it_says(sample):
+    [section] = [one for one in sample["play"].docstring.parsed if one.kind.value == "parameters"]
+    assert [(entry.name, str(entry.annotation), entry.description) for entry in section.value] == [
+        ("low", "int", "Limits."),
+        ("mode", "'a' or 'b'", "How."),
+        ("how", "array, path or list", "What.\nLists are\nslow."),
+    ]
 
 
 def test_parameters_described_elsewhere_say_what_they_mean(monkeypatch):

@@ -101,6 +101,16 @@ def test_every_parameter_is_in_its_table(pages, one):
         assert wanted in page.cells, f"{one.__name__}.{item.name}"
 
 
+@pytest.mark.parametrize("address", [API, "reference/blocks/index.html"])
+def test_the_names_of_parameter_sets_are_links(pages, address):
+    text = pages[address].path.read_text("utf-8")
+    named = re.findall(r"(.)<code>(napari_sen\.params\.\w+Params)</code>", text)
+    assert len(named) > 3 or address != API
+    assert all(before == ">" for before, _ in named)
+    for name in {name for _, name in named}:
+        assert f'href="../parameters/#{name}"' in text
+
+
 def expected(one, item):
     """Return the cells of a parameter, worked out from the parameter set alone."""
     by_kind = {kind: getattr(one().settled(kind), item.name) for kind in params.KINDS}
@@ -129,6 +139,8 @@ def limits(about):
     def short(limit):
         if abs(limit) < 1e6:
             return f"{limit:,g}"
+        if limit % 1000:
+            return f"{int(limit):,}"
         mantissa, exponent = f"{limit:.0e}".split("e")
         return f"{mantissa}e{int(exponent)}"
 

@@ -318,11 +318,11 @@ def test_labels_inside_the_image(tmp_path):
 
 
 def test_napari_reads_them_as_labels(tmp_path):
-    from napari_ome_zarr import napari_get_reader
+    reader = pytest.importorskip("napari_ome_zarr").napari_get_reader
 
     image = inputs(tmp_path, GREY)["ome5.zarr"]
     segment(image, size=9, model=None, tile=96, out=image / "labels" / "fine")
-    layers = napari_get_reader(str(image))(str(image))
+    layers = reader(str(image))(str(image))
     found = {about.get("name", ""): (data, kind) for data, about, kind in layers}
     name = next(name for name in found if name.endswith("fine"))
     levels, kind = found[name]

@@ -16,17 +16,17 @@ def evaluate(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Turn a data set into tables and plots."""
     if args.contours:
         return _contours(args, reporter)
-    from ..evaluation.evaluate import METHODS, tune
     from ..evaluation.evaluate import evaluate as run
+    from ..evaluation.evaluate import tune
     from ..evaluation.external import external
-    from ..evaluation.settings import SIZES
+    from ..evaluation.settings import DEFAULT_METHODS, SIZES
 
     if args.tune and args.external:
         raise ParameterError("--tune takes no --external: write its settings into the command")
     programs = [external(command, timeout=args.timeout) for command in args.external]
     folder = _folder(args)
     choice: dict[str, Any] = {
-        "methods": [*(args.methods or METHODS), *programs],
+        "methods": [*(args.methods or DEFAULT_METHODS), *programs],
         "half": args.half,
         "labels": args.labels,
         "images": args.images,

@@ -110,15 +110,28 @@ def _help(item: Field[Any]) -> str:
     about = item.metadata
     notes = [about["unit"]] if about["unit"] else []
     low, high, above = about["low"], about["high"], about["above"]
-    lower = (
-        f"at least {low:g}" if low is not None else f"above {above:g}" if above is not None else ""
-    )
-    notes += [text for text in (lower, f"at most {high:g}" if high is not None else "") if text]
+    if low is not None and high is not None:
+        notes.append(f"{_figure(low)} to {_figure(high)}")
+    else:
+        notes += [
+            f"{words} {_figure(limit)}"
+            for words, limit in (("at least", low), ("above", above), ("at most", high))
+            if limit is not None
+        ]
     if isinstance(item.default, tuple):
         notes.append("default " + " ".join(f"{entry:g}" for entry in item.default))
     elif item.default is not None and not isinstance(item.default, bool):
-        notes.append(f"default {item.default}")
+        notes.append(f"default {_figure(item.default)}")
     elif item.default is not None:
         notes.append("default " + ("yes" if item.default else "no"))
     text = str(about["help"]) + (f" ({'; '.join(notes)})" if notes else "")
     return text.replace("%", "%%")
+
+
+def _figure(value: Any) -> str:
+    """Return a number as people write it; anything else as it is."""
+    if not isinstance(value, int | float):
+        return str(value)
+    if abs(value) < 10_000:
+        return f"{value:g}"
+    return f"{value:,.0f}" if abs(value) < 1e10 else f"{value:.0e}".replace("e+", "e")

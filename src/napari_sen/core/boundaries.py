@@ -22,16 +22,16 @@ RIM_BRIGHTNESS = 0.7
 def find_boundaries(
     labels: Any, mode: str = "thick", *, axes: Sequence[int] | None = None
 ) -> NDArray[np.bool_]:
-    """Return where the label differs from that of a neighbour along an axis.
+    """Return the pixels whose label differs from that of a neighbour along an axis.
 
     Parameters
     ----------
     labels : (*spatial) array of int or bool
         Label map of any number of dimensions.
     mode : {"thick", "thin"}
-        ``"thick"``: differs from any of the 4 neighbours (6 in 3-D), so a border is two pixels
-        wide. ``"thin"``: differs from the next pixel along an axis (its right or lower
-        neighbour in 2-D), so a straight border is one pixel wide.
+        With ``"thick"`` all 4 neighbours count (6 in 3-D), so a border is two pixels wide. With
+        ``"thin"`` only the next pixel along each axis counts (in 2-D the right and the lower
+        neighbour), so a straight border is one pixel wide.
     axes : sequence of int, optional
         Axes along which neighbours count; all by default. ``(-2, -1)`` makes the boundaries of
         a stack slice by slice.
@@ -43,9 +43,9 @@ def find_boundaries(
     Raises
     ------
     ImageError
-        ``labels`` is no array of whole numbers, or has no dimension.
+        If ``labels`` is not an array of whole numbers, or has no dimension.
     ParameterError
-        ``mode`` or ``axes`` is unknown.
+        If ``mode`` or ``axes`` is unknown.
     """
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iub" or labels.ndim == 0:
@@ -85,13 +85,15 @@ def mark_boundaries(
     Parameters
     ----------
     image : (H, W), (H, W, 3) or (H, W, 4) array
-        uint8, or float in 0...1 (values beyond are clipped). Grey is repeated, alpha dropped.
+        uint8, or float in 0...1 (values beyond are clipped). Grey becomes colour, and alpha is
+        ignored.
     labels : (H, W) array of int
+        The label map.
     colour : 3 whole numbers in 0...255
         Red, green, blue of the line.
     scale : int
-        Every pixel becomes ``scale`` x ``scale`` pixels, while a line stays one pixel wide:
-        2 or 3 shows small superpixels with less clutter.
+        At least 1. Every pixel becomes ``scale`` x ``scale`` pixels, while a line stays one pixel
+        wide: 2 or 3 shows small superpixels with less clutter.
 
     Returns
     -------
@@ -100,9 +102,9 @@ def mark_boundaries(
     Raises
     ------
     ImageError
-        The image is no 2-D picture in uint8 or float, or the labels are of another shape.
+        If the image is not a 2-D picture in uint8 or float, or the labels have another shape.
     ParameterError
-        ``colour`` or ``scale`` is out of range.
+        If ``colour`` or ``scale`` is out of range.
     """
     picture, labels = _as_rgb(image), np.asarray(labels)
     if labels.shape != picture.shape[:2]:

@@ -22,13 +22,13 @@ __all__ = ["average_boundaries", "share_of_cuts", "suppress_non_maxima"]
 def average_boundaries(maps: Iterable[Any]) -> NDArray[np.float32]:
     """Return the share of label maps that have a boundary at each pixel.
 
-    The paper's contour strength before thinning (Fig. 11): a border that superpixels of many
-    sizes respect is strong, one that only a single size draws is weak.
+    This is the paper's contour strength before thinning (Fig. 11): a border that superpixels of
+    many sizes share is strong, and one that a single size draws is weak.
 
     Parameters
     ----------
     maps : iterable of (*spatial) arrays of int
-        Label maps of one image, at least one; taken one at a time.
+        Label maps of one image, at least one. They are used one at a time.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def average_boundaries(maps: Iterable[Any]) -> NDArray[np.float32]:
     Raises
     ------
     ImageError
-        No map was given, or their shapes differ.
+        If there is no map, or if their shapes differ.
     """
     total: NDArray[np.int32] | None = None
     count = 0
@@ -58,24 +58,26 @@ def average_boundaries(maps: Iterable[Any]) -> NDArray[np.float32]:
 def share_of_cuts(
     tree: Hierarchy, heights: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
-    r"""Return how many of a tree's cuts have a boundary at each pixel, counted over log K.
+    r"""Return the share of a tree's cuts that have a boundary at each pixel, over log K.
 
     .. math:: 1 - \log K / \log n
 
-    with K the fewest superpixels of a cut that still has the boundary and n those of the finest:
-    what :func:`average_boundaries` tends to with every cut as a label map, sizes in equal ratios.
-    It depends on the order of the merges alone, so images of any contrast are comparable.
+    Here K is the number of superpixels of the coarsest cut that still has the boundary, and n that
+    of the finest. This is the limit of :func:`average_boundaries` over cuts whose numbers of
+    superpixels grow in equal ratios. It depends only on the order of the merges, so images of any
+    contrast can be compared.
 
     Parameters
     ----------
     tree : Hierarchy
+        The merge tree.
     heights : float32 array, optional
-        Heights of borders; by default the ultrametric map.
+        Heights of borders; by default :meth:`Hierarchy.ultrametric` of the tree.
 
     Returns
     -------
     float32 array in [0, 1], of the shape of ``heights`` (of the labels)
-        Thin borders; 0 within the finest superpixels and outside.
+        Borders one pixel wide; 0 inside the finest superpixels and outside the mask.
     """
     if heights is None:
         heights = tree.ultrametric()
@@ -98,24 +100,25 @@ def suppress_non_maxima(
 ) -> NDArray[np.float32]:
     """Thin a boundary strength to lines one pixel wide.
 
-    A pixel stays if it is at least as strong as the map (bilinearly interpolated) at distances
-    1...radius on both sides along the normal of its contour, taken from first and second
-    derivatives of the smoothed map. What is still two pixels wide, such as stairs of equal
-    strength, is thinned to its skeleton.
+    A pixel stays if it is at least as strong as the map (bilinearly interpolated) at the distances
+    1...radius on both sides, along the normal of its contour. The normal comes from first and
+    second derivatives of the smoothed map. Lines that are still two pixels wide, such as stairs of
+    equal strength, are thinned to their skeletons.
 
     Parameters
     ----------
     strength : (H, W) array in [0, 1]
+        The boundary strength of an image; finite.
     threshold : float in [0, 1]
         Strengths below this are set to 0 first.
     smoothing : int
-        Radius in pixels of the triangle filter before the orientation is taken; 0: none.
+        Radius in pixels of the triangle filter before the orientation is computed; 0 for none.
     radius : int
         Distance in pixels within which only the strongest line survives; at least 1.
     border : int
-        Width in pixels of the frame in which strengths fade towards the edge of the image,
-        where the orientation is uncertain; 0: none. An axis too short to have an inside
-        (2 border or less) does not fade.
+        Width in pixels of the frame in which strengths fade towards the edge of the image, because
+        the orientation is uncertain there; 0 for none. An axis that is not longer than twice the
+        frame does not fade.
 
     Returns
     -------
@@ -124,9 +127,9 @@ def suppress_non_maxima(
     Raises
     ------
     ImageError
-        ``strength`` is not 2-D, is empty, not finite or leaves [0, 1].
+        If ``strength`` is not 2-D, is empty, is not finite or lies outside [0, 1].
     ParameterError
-        Another argument is out of range.
+        If another argument is out of range.
     """
     strength = np.asarray(strength)
     if strength.ndim != 2 or strength.size == 0 or strength.dtype.kind not in "fiub":

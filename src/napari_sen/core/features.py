@@ -1,7 +1,7 @@
-"""Images to numbers: statistics of the whole image, colour features, network input.
+"""From images to numbers: statistics of the whole image, colour features, network input.
 
 Statistics are computed once per image and travel with it, so that every part of an image is
-treated as the whole is.
+treated like the whole.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ _SAMPLE = 200_000  # pixels that are enough for the principal components
 
 @dataclass(frozen=True)
 class Statistics:
-    """What of the whole image its parts need to know.
+    """What the parts of an image need to know about the whole.
 
     Attributes
     ----------
     low, high : (C,) float64 arrays
-        Percentiles 1 and 99.8 of each channel, its extremes where these are equal: mapped to 0 and
-        1. Of colour: 0, and white as a share of what the dtype can hold.
+        What is mapped to 0 and to 1: percentiles 1 and 99.8 of each channel, or its extremes where
+        these are equal. For colour: 0, and white as a share of what the dtype can hold.
     mean, components, span : arrays or None
         For more than three channels: the projection of the normalised channels to three,
         (C,), (C, 3), and the (2, 3) percentiles that map it to 0...1.
@@ -77,7 +77,8 @@ def statistics(
     mask : (...) bool array, optional
         Only values inside count. Values that are not finite never do.
     rgb : bool
-        Of colour only white is told, by the largest value; see :func:`white_of`.
+        Whether the image is colour: then only its white is found, from the largest value; see
+        :func:`white_of`.
 
     Returns
     -------
@@ -124,12 +125,12 @@ def white_of(dtype: np.dtype[Any], largest: float) -> float:
 
 
 def sample_step(pixels: int) -> int:
-    """Return which share of the pixels, one in so many, the principal components are made of."""
+    """Return n: one in n pixels is used to compute the principal components."""
     return max(1, pixels // _SAMPLE)
 
 
 def with_projection(stats: Statistics, values: NDArray[Any]) -> Statistics:
-    """Return statistics with the projection to three of a sample of pixels, (n, C) with C > 3."""
+    """Return statistics with the projection to three channels, from a sample (n, C) with C > 3."""
     sample = normalise(values, stats).astype(np.float64)
     mean = sample.mean(axis=0)
     _, vectors = np.linalg.eigh(np.cov(sample.T))
@@ -142,12 +143,12 @@ def with_projection(stats: Statistics, values: NDArray[Any]) -> Statistics:
 
 
 def normalise(data: NDArray[Any], stats: Statistics) -> NDArray[np.float32]:
-    """Map each channel's percentiles to 0...1, clipped to [-0.5, 1.5]; constants become 0.
+    """Map each channel's percentiles to 0...1, and clip to -0.5...1.5; constants become 0.
 
     Parameters
     ----------
     data : (..., C) array
-        Values; those that are not finite become 0.
+        Values; NaN and infinite ones become 0.
     stats : Statistics
         Of the whole image.
 
@@ -185,9 +186,9 @@ def colour_features(
     data : (*spatial, C) array
         One slice or volume, channels last.
     rgb : bool
-        Colour (uint8, uint16 or float in 0...1) becomes CIELAB (D65), L in 0...100.
-        Anything else: percentiles to 0...100, divided by sqrt(C), so that a compactness means
-        the same for one channel and for forty.
+        Colour (uint8, uint16 or float in 0...1) becomes CIELAB (D65) with L in 0...100. In
+        anything else, percentiles are mapped to 0...100 and divided by sqrt(C), so that a
+        compactness means the same for one channel and for forty.
     stats : Statistics
         Of the whole image.
     smoothing : float
@@ -219,14 +220,14 @@ def smooth(
     spacing: Sequence[float] | None = None,
     mask: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float32]:
-    """Return features smoothed by a Gaussian of sigma px of the finest axis.
+    """Return features smoothed by a Gaussian.
 
     Parameters
     ----------
     features : (*spatial, C) float32 array
-        Left as they are.
+        They are not changed.
     sigma : float
-        Above 0.
+        Its deviation in pixels of the finest axis, above 0.
     spacing : sequence of float, optional
         Pixel size along each axis.
     mask : (*spatial) bool array, optional
@@ -238,7 +239,7 @@ def smooth(
 def smoothing_reach(
     smoothing: float, n_spatial: int, spacing: Sequence[float] | None = None
 ) -> tuple[int, ...]:
-    """Return how many pixels further, along each axis, the Gaussian of colour features sees."""
+    """Return how far, in pixels along each axis, the Gaussian of the colour features reaches."""
     return tuple(int(4.0 * sigma + 0.5) for sigma in _sigmas(smoothing, n_spatial, spacing))
 
 
@@ -292,13 +293,13 @@ def network_planes(
     data : (*spatial, C) array
         One slice or volume, channels last.
     rgb : bool
-        Colour is used as it is.
+        Whether the channels are colour, which is used as it is.
     stats : Statistics
         Of the whole image.
     planes : int
-        Planes that the model takes. A model for exactly C planes gets the C channels; one for
-        three gets: 1 channel, three times; 2 channels, and their mean; more than 3, their first
-        three principal components.
+        Number of planes that the model takes. A model for exactly C planes gets the C channels. A
+        model for three planes gets one channel three times, two channels and their mean, or the
+        first three principal components of more.
 
     Returns
     -------
@@ -307,7 +308,7 @@ def network_planes(
     Raises
     ------
     ImageError
-        If C channels cannot be shown to a model of so many planes.
+        If the model cannot take C channels.
     """
     channels = data.shape[-1]
     check_planes(channels, planes)
@@ -328,7 +329,7 @@ def network_planes(
 
 
 def check_planes(channels: int, planes: int) -> None:
-    """Raise ImageError if so many channels cannot be shown to a model of so many planes."""
+    """Raise ImageError if a model with this number of planes cannot take these channels."""
     if planes not in (3, channels):
         raise ImageError(
             f"the model takes {planes} planes, the image has {channels} channels: use a model "
@@ -339,7 +340,7 @@ def check_planes(channels: int, planes: int) -> None:
 def unit_rgb(data: NDArray[Any], white: float = 1.0) -> NDArray[np.float32]:
     """Return colour as float32 in 0...1, or raise ImageError where float values exceed it.
 
-    ``white`` is the share of what whole numbers can hold that becomes 1.
+    In whole numbers, the share ``white`` of the dtype's largest value becomes 1.
     """
     if data.dtype.kind == "u":
         scaled: NDArray[np.float32] = data.astype(np.float32) / np.float32(

@@ -20,7 +20,7 @@ from .walk import WalkScale, walked_strength
 __all__ = ["Hierarchy", "build", "merge_regions"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Hierarchy:
     """A merge tree over the superpixels of a label image.
 
@@ -32,7 +32,7 @@ class Hierarchy:
     labels : (Y, X) or (Z, Y, X) int32 array
         The finest superpixels, 1...n; 0 outside. Read-only.
     linkage : (n - 1, 4) float64 array
-        For each merge its two nodes (smaller first), its height and its number of leaves.
+        One row per merge: its two nodes (the smaller first), its height, and its number of leaves.
         Heights never fall: each is the largest cost so far. Parts of a mask that do not touch
         are joined last, in the order of their nodes' numbers, at height inf. Read-only.
     """
@@ -50,24 +50,29 @@ class Hierarchy:
             view.flags.writeable = False
             object.__setattr__(self, name, view)
 
+    def __repr__(self) -> str:
+        """Return what it is of, not all of its numbers."""
+        size = " x ".join(map(str, self.labels.shape))
+        return f"<Hierarchy of {size} pixels, {self.n_leaves} finest superpixels>"
+
     @property
     def n_leaves(self) -> int:
-        """Number n of finest superpixels."""
+        """The number n of finest superpixels."""
         return len(self.linkage) + 1
 
     @cached_property
     def n_parts(self) -> int:
-        """Number of parts that do not touch: the fewest superpixels that a cut can have."""
+        """The number of parts that do not touch: no cut can have fewer superpixels."""
         return 1 + int(np.isinf(self.levels).sum())
 
     @property
     def levels(self) -> NDArray[np.float64]:
-        """Heights of the merges, (n - 1,), never falling."""
+        """The heights of the n - 1 merges, which never fall."""
         return self.linkage[:, 2]
 
     @cached_property
     def parents(self) -> NDArray[np.int64]:
-        """Parent of every node, (2n - 1,); the root is its own."""
+        """The parent of each of the 2n - 1 nodes; the root is its own parent."""
         n = self.n_leaves
         parents = np.empty(2 * n - 1, np.int64)
         parents[-1] = 2 * n - 2
@@ -83,20 +88,21 @@ class Hierarchy:
         Parameters
         ----------
         n_segments : int, optional
-            Number of superpixels, ``n_parts`` to ``n_leaves``; exactly so many are returned.
+            Number of superpixels, from ``n_parts`` to ``n_leaves``; you get exactly this many.
         level : float, optional
-            Instead: do all merges up to this height (those of parts that touch).
+            Instead of a number: do all merges up to this height, at least 0. Parts that do not
+            touch stay apart.
 
         Returns
         -------
         (Y, X) or (Z, Y, X) int32 array
-            Labels 1, 2, ... in the order of the smallest fine label that each holds; 0 outside.
-            Each is one connected piece.
+            Labels 1, 2, ..., each one connected piece, in the order of the smallest leaf that each
+            holds; 0 outside.
 
         Raises
         ------
         ParameterError
-            If not exactly one of both is given, or it is out of range.
+            If you give both or neither, or if the one that you give is out of range.
         """
         table = np.concatenate([[0], self.groups(n_segments, level=level) + 1])
         volume = as_volume(self.labels, self.labels.ndim)
@@ -104,13 +110,13 @@ class Hierarchy:
         return labels.reshape(self.labels.shape)
 
     def ultrametric(self) -> NDArray[np.float32]:
-        """Return the ultrametric boundary map: at which height each border disappears.
+        """Return the ultrametric boundary map: the height at which each border disappears.
 
         Returns
         -------
         (Y, X) or (Z, Y, X) float32 array
-            The largest height at which a pixel joins its next pixel along any axis (thin
-            borders); 0 within the finest superpixels and outside.
+            For each pixel, the largest height at which it joins the next pixel along any axis, so
+            borders are one pixel wide. It is 0 inside the finest superpixels and outside the mask.
         """
         if self.n_leaves == 1:
             return np.zeros(self.labels.shape, np.float32)
@@ -122,17 +128,17 @@ class Hierarchy:
         return heights.reshape(self.labels.shape)
 
     def heights_between(self, pairs: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
-        """Return at which height the border between two of the finest superpixels disappears.
+        """Return the heights at which borders between two of the finest superpixels disappear.
 
         Parameters
         ----------
         pairs : (E, 2) array of int
-            Labels, each pair of two different ones.
+            Labels, two different ones in each pair.
 
         Returns
         -------
         (E,) float32 array
-            As :meth:`ultrametric` has them on the border.
+            The values that :meth:`ultrametric` has on these borders.
         """
         if not len(pairs):
             return np.zeros(0, np.float32)
@@ -165,12 +171,17 @@ class Hierarchy:
     def groups(
         self, n_segments: int | None = None, *, level: float | None = None
     ) -> NDArray[np.int64]:
-        """Return to which superpixel of a cut every leaf belongs: 0, 1, ... by smallest leaf.
+        """Return the superpixel of a cut that each leaf belongs to.
 
         Parameters
         ----------
         n_segments, level
             As for :meth:`cut`.
+
+        Returns
+        -------
+        (n,) int64 array
+            Numbers 0, 1, ..., one less than the labels of the cut.
         """
         n = self.n_leaves
         nodes = n + self._merges(n_segments, level)

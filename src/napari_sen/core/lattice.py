@@ -29,18 +29,19 @@ def seed_lattice(
 ) -> NDArray[np.int64]:
     """Return exactly ``n_segments`` seed pixels, spread evenly over a grid.
 
-    The first axis is cut into slabs about as thick as the seed spacing, the seeds are dealt to
-    the slabs as evenly as whole numbers allow, and each slab is filled likewise along its other
-    axes; so rows may differ by one seed, and every number from 1 to all pixels can be met.
+    The first axis is cut into slabs about as thick as the seed spacing. The seeds are dealt to
+    the slabs as evenly as whole numbers allow, and each slab is filled in the same way along its
+    other axes. So rows may differ by one seed, and any number from 1 to that of the pixels is
+    possible.
 
     Parameters
     ----------
     shape : sequence of int
-        Image shape, one to three axes.
+        Shape of the image, one to three axes.
     n_segments : int
-        Number of seeds, 1 to the number of pixels.
+        Number of seeds, from 1 to the number of pixels.
     spacing : sequence of float, optional
-        Pixel size along each axis; all 1 by default.
+        Pixel size along each axis, above 0; all 1 by default.
 
     Returns
     -------

@@ -50,16 +50,16 @@ def snic(
     features : (Y, X, C) or (Z, Y, X, C) array
         Finite features, channels last; used as float32.
     n_segments : int, optional
-        Number of superpixels, 1 to the number of (unmasked) pixels. Without a mask exactly so
-        many are made; with one, about so many. Exclusive with ``seeds``.
+        Number of superpixels, from 1 to the number of (unmasked) pixels. Without a mask you get
+        exactly this many; with one, about this many. Give either this or ``seeds``.
     seeds : (K, 2) or (K, 3) int array, optional
         Seed pixels, in the order of their labels.
     compactness : float
-        m, above 0. Larger: rounder. In the unit of the features.
+        m, above 0, in the unit of the features. Larger values make superpixels rounder.
     spacing : sequence of float, optional
         Pixel size along each axis; all 1 by default.
     mask : (Y, X) or (Z, Y, X) array, optional
-        Pixels that are 0 stay outside. Islands without a seed get one of their own.
+        Pixels where it is 0 are outside. Islands without a seed get one of their own.
     connectivity : {1, 2}
         1: neighbours by faces (4 or 6); 2: also by edges and corners (8 or 26).
     boundary : (Y, X) or (Z, Y, X) array, optional
@@ -67,21 +67,22 @@ def snic(
     boundary_weight : float
         Weight w_b of ``boundary``, at least 0.
     step : float, optional
-        Seed spacing s in units of ``spacing``; by default the d-th root of area (or volume)
-        over number of seeds. A tile passes that of the whole image.
+        Seed spacing s in units of ``spacing``. By default it is the d-th root of the area (or
+        volume) divided by the number of seeds. A tile passes the value of the whole image.
     progress : callable, optional
-        Called as ``progress(done, total, "superpixels")``; may raise Cancelled.
+        Called as ``progress(done, total, "superpixels")``; it may raise
+        :class:`~napari_sen.Cancelled` to stop the work.
 
     Returns
     -------
     (Y, X) or (Z, Y, X) int32 array
-        Labels 1, 2, ... in the order of the seeds (islands follow), 0 outside the mask. Every
+        Labels 1, 2, ... in the order of the seeds, then of the islands; 0 outside the mask. Every
         label is one connected piece.
 
     Raises
     ------
     ImageError, ParameterError
-        If an array or a parameter cannot be used; the message names the remedy.
+        If an array or a parameter cannot be used. The message names the remedy.
     """
     values = _checked_features(features)
     shape = values.shape[:-1]

@@ -116,43 +116,46 @@ def half_disc_difference(
     limits: NDArray[Any] | None = None,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
-    """Return how much the histograms on both sides of a line differ, texture included.
+    """Return how much the two sides of each pixel differ, in colour and in texture.
 
-    Around each pixel a disc is halved along each of 8 orientations; the chi-square distance
-    ``1/2 sum (u - v)^2 / (u + v)`` of the halves' histograms (12 soft bins between percentiles 1
-    and 99 of each channel) is averaged over channels and radii, smoothed, and the largest over
-    the orientations is kept: the first stage of Pb (Martin, Fowlkes & Malik 2004), with nothing
-    fitted to labels. Fine texture has equal histograms on both sides, so it is no boundary.
+    A disc around each pixel is halved along each of 8 orientations. The histograms of the halves
+    (12 soft bins between percentiles 1 and 99 of each channel) have the chi-square distance
+    ``1/2 sum (u - v)^2 / (u + v)``, which is averaged over channels and radii and smoothed. The
+    largest value over the orientations is kept. This is the first stage of Pb (Martin, Fowlkes &
+    Malik 2004), with nothing fitted to labels. Fine texture has equal histograms on both sides, so
+    it does not count as a boundary.
 
     Parameters
     ----------
     features : (Y, X, C) or (Z, Y, X, C) array
-        Finite features, such as CIELAB; volumes are taken plane by plane.
+        Finite features, such as CIELAB; volumes are processed plane by plane.
     radii : sequence of int
         Radii of the discs in pixels, 1 to 100.
     weights : sequence of float, optional
-        One for each channel; equal by default.
+        One weight for each channel; equal by default.
     smoothing : float
         Sigma in pixels of a Gaussian on the distances of each orientation; 0 for none.
     step : int
-        Discs are compared at every so many pixels; between them the result is interpolated.
+        Distance in pixels between the places where discs are compared; in between, the result is
+        interpolated.
     mask : (*spatial) bool array, optional
-        Pixels outside enter no histogram; there the result is 0.
+        Pixels where it is False enter no histogram, and their result is 0.
     limits : (2, C) array, optional
         Where the histograms begin and end. A part of an image, which begins at a multiple of
         ``step`` and reaches :func:`half_disc_reach` further, passes the percentiles of the whole.
     progress : callable, optional
-        Called as ``progress(done, total, "boundaries")``; may raise Cancelled.
+        Called as ``progress(done, total, "boundaries")``; it may raise
+        :class:`~napari_sen.Cancelled` to stop the work.
 
     Returns
     -------
     (*spatial) float32 array
-        0 (the same on both sides) to 1 (nothing in common).
+        From 0 (the same on both sides) to 1 (nothing in common).
 
     Raises
     ------
     ImageError
-        If ``features`` and ``weights`` differ in their channels.
+        If there are not as many ``weights`` as channels.
     """
     values = np.asarray(features, dtype=np.float32)
     channels = values.shape[-1]

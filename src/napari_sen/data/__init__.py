@@ -39,7 +39,7 @@ def sample_path(name: str) -> Path:
 
 
 def load_sample(name: str) -> tuple[np.ndarray, dict[str, Any]]:
-    """Return a sample image and what is known of it.
+    """Return a sample image, and what is known about it.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def load_sample(name: str) -> tuple[np.ndarray, dict[str, Any]]:
     Raises
     ------
     ImageError
-        For an unknown name.
+        If there is no such sample.
     """
     from ..io.read import read_image
 

@@ -79,18 +79,20 @@ class ContourRow:
 
 @dataclass(frozen=True)
 class ContourEvaluation:
-    """What was measured.
+    """What :func:`napari_sen.evaluate_contours` measured.
 
     Attributes
     ----------
     dataset : str
+        Name of the data set.
     n_images : int
+        Number of its images that were used.
     rows : list of ContourRow
-        Every method on every image.
+        One per method and image.
     scores : dict from str to ContourScores
-        Methods in the order asked for.
+        The scores of each method, in the order asked for.
     seconds : dict from str to float
-        Mean over the images, from an image to its contours.
+        Time from an image to its contours, the mean over the images.
     """
 
     dataset: str
@@ -132,7 +134,7 @@ class ContourEvaluation:
         return "\n\n".join(parts) + "\n"
 
     def to_csv(self) -> str:
-        """Return the precision-recall curves, one line a method and threshold."""
+        """Return the precision-recall curves, one line per method and threshold."""
         lines = [
             [name, threshold, recall, precision]
             for name, score in self.scores.items()
@@ -180,23 +182,23 @@ def evaluate_contours(
         As for :func:`napari_sen.evaluate`.
     methods : sequence of str
         Names of :data:`napari_sen.evaluation.detectors.DETECTORS`, each with settings that were
-        chosen once on validation images; ``human`` is each annotator against the others.
+        chosen once on validation images. ``human`` measures each annotator against the others.
     model : name or path
-        Of the methods with an embedding; "auto" is the bundled model ``natural``.
+        The model of methods with an embedding; "auto" is the bundled model ``natural``.
     out : path, optional
-        Folder for the table and the curves, made if needed. Its ``contours.jsonl`` keeps every
-        finished image, so a run that was stopped goes on where it was.
+        Folder for the table and the curves, created if it does not exist. Its ``contours.jsonl``
+        keeps every finished image, so a run that was stopped continues where it was.
 
     Returns
     -------
     ContourEvaluation
-        ``scores``, ``rows``, ``to_markdown()``, ``to_csv()``, ``write(folder)``.
+        It has ``scores``, ``rows``, ``to_markdown()``, ``to_csv()``, ``write(folder)``.
 
     Raises
     ------
     SenError
-        Before any work, if an argument cannot be used; DataError where the images are volumes,
-        or where ``human`` finds a single annotator.
+        Before any work, if an argument cannot be used: DataError if the images are volumes, or
+        if ``human`` finds only one annotator.
     """
     data, _ = open_dataset(dataset, split=split, half=half, labels=labels, images=images)
     folder = folder_of(out, plots=plots)

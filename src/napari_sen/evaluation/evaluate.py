@@ -19,7 +19,7 @@ from .compare import PROTOCOL, measure
 from .datasets import Dataset, open_dataset
 from .journal import Row
 from .plots import check_matplotlib, write_plots
-from .settings import SIZES, Contender, contender, grid
+from .settings import BASELINE, DEFAULT_METHODS, SIZES, Contender, contender, grid
 from .summary import Curve, curves
 from .tables import (
     differences_markdown,
@@ -31,8 +31,6 @@ from .tables import (
 
 __all__ = ["Evaluation", "evaluate", "tune"]
 
-BASELINE = "snic-smooth"
-METHODS = ("snic", BASELINE, "slic", "tree")
 READING = (
     "K made = mean number of superpixels; within 3 % = share of the images on which it is that "
     "near to K; read: made = as measured, interpolated = read off the method's curve over "
@@ -43,20 +41,22 @@ READING = (
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured.
+    """What :func:`napari_sen.evaluate` measured.
 
     Attributes
     ----------
     dataset : str
+        Name of the data set.
     n_images : int
+        Number of its images that were used.
     rows : list of Row
-        Every method on every image at every size.
+        One per method, image and number of superpixels.
     curves : list of Curve
-        Methods over sizes, with the scores of every image.
+        One per method: its scores on every image, over the numbers of superpixels.
     baseline : str or None
-        The method that differences are taken against.
+        The method that the others are compared with.
     published : bool
-        Whether the paper's values may stand beside: BSDS test.
+        Whether the paper's values can stand beside these, as they can for BSDS500's test set.
     """
 
     dataset: str
@@ -67,7 +67,7 @@ class Evaluation:
     published: bool = False
 
     def to_csv(self) -> str:
-        """Return means over images with intervals, one line a method and size."""
+        """Return means over images with intervals, one line per method and size."""
         return scores_csv(self.curves)
 
     def to_markdown(self) -> str:
@@ -120,7 +120,7 @@ class Evaluation:
 def evaluate(
     dataset: str | PathLike[str] | Dataset,
     *,
-    methods: Sequence[str | Contender] = METHODS,
+    methods: Sequence[str | Contender] = DEFAULT_METHODS,
     n_segments: Sequence[int] = SIZES,
     split: str | None = None,
     half: str | None = None,
@@ -139,48 +139,50 @@ def evaluate(
     ----------
     dataset : path or Dataset
         A folder in the BSDS layout (``images/<split>``, ``groundTruth/<split>``), or one with
-        ``images`` and ``labels`` of the same stems.
+        the folders ``images`` and ``labels``, whose files have the same names but for the suffix.
     methods : sequence of str or Contender
         Names of :data:`napari_sen.evaluation.methods.METHODS`, each with settings that were
         chosen once on validation images (:mod:`napari_sen.evaluation.settings`); or external
         programs (:func:`napari_sen.evaluation.external.external`).
     n_segments : sequence of int
-        Numbers of superpixels. Methods that make another number are asked again.
+        Numbers of superpixels, each at least 1. A method that makes another number is asked
+        again.
     split : str, optional
         For the BSDS layout: "train", "val" or "test" (the default).
     half : {"tune", "report"}, optional
-        For a plain folder: every other image; by default all.
+        For a plain folder: which half of its images, every other one; by default all.
     labels : sequence of str
-        For a plain folder: the folders of label maps, one for each annotator.
+        For a plain folder: the names of its folders of label maps, one for each annotator.
     images : int, optional
-        Use only this many, evenly spaced over the sorted names.
+        Use only this many images, evenly spaced over the sorted names.
     model : name or path
-        For the ``sen`` methods; "auto" is the bundled model ``natural``.
+        The model of the ``sen`` methods; "auto" is the bundled model ``natural``.
     baseline : str, optional
-        The method that differences are taken against; by default ``snic-smooth`` if it takes
+        The method that the others are compared with; by default ``snic-smooth`` if it takes
         part, else none.
     out : path, optional
-        Folder for tables and plots, made if needed. Its ``journal.jsonl`` keeps every finished
-        image, so a run that was stopped continues where it was, and more methods, sizes or
-        images cost only their own time.
+        Folder for tables and plots, created if it does not exist. Its ``journal.jsonl`` keeps
+        every finished image. So a run that was stopped continues where it was, and adding
+        methods, sizes or images takes only the time for these.
     plots : bool
         Whether plots are written to ``out``; they need matplotlib (extra ``bench``).
     workers : int
         Number of processes. A script that uses more than one must guard its body with
         ``if __name__ == "__main__":``.
     progress : callable, optional
-        Called as ``progress(done, total, stage)``; may raise Cancelled to stop the work.
+        Called as ``progress(done, total, stage)``; it may raise
+        :class:`~napari_sen.Cancelled` to stop the work.
 
     Returns
     -------
     Evaluation
-        ``rows``, ``curves``, ``to_markdown()``, ``to_csv()``, ``write(folder)``.
+        It has ``rows``, ``curves``, ``to_markdown()``, ``to_csv()``, ``write(folder)``.
 
     Raises
     ------
     SenError
-        Before any work, if an argument cannot be used: DataError for a data set that does not
-        fit, ParameterError for a method that is unknown or lacks its package or model.
+        Before any work, if an argument cannot be used: DataError if the parts of a data set do
+        not match, ParameterError if a method is unknown or lacks its package or model.
     """
     names = [which if isinstance(which, str) else which.label for which in methods]
     if baseline is not None and baseline not in names:

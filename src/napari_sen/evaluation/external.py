@@ -94,35 +94,35 @@ class ExternalSettings(Params):
 
 
 def external(command: str, *, timeout: float = SECONDS) -> Contender:
-    """Return a program as a method that can be compared.
+    """Return an external program as a method to compare.
 
     Parameters
     ----------
     command : str
-        Its command line, with ``NAME=`` in front where tables shall have another name than the
-        program's: ``"sicle=./RunSICLE --img {image} --nf {n_segments} --out {labels.pgm}"``. In
-        braces stand
+        Its command line, such as
+        ``"sicle=./RunSICLE --img {image} --nf {n_segments} --out {labels.pgm}"``. ``NAME=`` in
+        front gives tables another name than the program's. Replaced are
 
         - ``{image}``: the image, as PNG; ``{image.ppm}``, ``.bmp`` or ``.tif`` in another format;
         - ``{images}``: a folder that holds nothing but the image;
-        - ``{n_segments}``: the number of superpixels asked for;
+        - ``{n_segments}``: the number of superpixels to make;
         - ``{labels}``: the label map to write, as PNG; ``{labels.pgm}``, ``.tif``, ``.npy`` or
           ``.csv`` in another format;
         - ``{output}``: an empty folder, for programs that name the label map themselves.
 
-        It is split into words as a shell would do it, but no shell runs it.
+        The line is split into words as a shell would split it, but no shell runs it.
     timeout : float
-        Seconds after which a run is ended.
+        Seconds, above 0, after which a run is stopped.
 
     Returns
     -------
     Contender
-        For the ``methods`` of :func:`napari_sen.evaluate`.
+        A method for the argument ``methods`` of :func:`napari_sen.evaluate`.
 
     Raises
     ------
     ParameterError
-        The template lacks something, or there is no such program.
+        If the command lacks a placeholder, or there is no such program.
     """
     named = NAMED.fullmatch(command.strip())
     settings = ExternalSettings(named["command"] if named else command, timeout)

@@ -10,7 +10,9 @@ from ..errors import ParameterError
 from ..params import HierarchyParams, Params, SegmentParams, param, shown
 
 __all__ = [
+    "BASELINE",
     "CHOSEN",
+    "DEFAULT_METHODS",
     "GRIDS",
     "SIZES",
     "Contender",
@@ -90,6 +92,10 @@ class OpencvSlicSettings(Params):
     iterations: int = param(10, "rounds of clustering", low=1)
     smoothing: float = param(1.0, "sigma of the Gaussian on the colour features", low=0, unit="px")
 
+
+# What is compared where no method is named, and what the others are compared with.
+BASELINE = "snic-smooth"
+DEFAULT_METHODS = ("snic", BASELINE, "slic", "tree", "sen-tree")
 
 # Numbers of superpixels at which methods are compared.
 SIZES = (25, 50, 100, 200, 300, 400, 500, 1000)

@@ -36,22 +36,23 @@ _OTHERS = ("Point", "MultiPoint", "LineString", "MultiLineString")
 
 @dataclass(frozen=True)
 class Shape:
-    """One object: where it is and what is known of it.
+    """One object: where it is, and what is known about it.
 
     Attributes
     ----------
     polygons : list of rings
-        Each: the exterior, then the holes, as (k, 2) arrays of (y, x) in pixels, corner at 0; not
-        closed by a repeated point.
+        For each polygon its outline, then its holes, as (k, 2) arrays of (y, x) in pixels. The
+        corner of the first pixel is at 0, and the first point is not repeated at the end.
     class_name : str
-        Empty where it has none.
+        Name of its class; empty where it has none.
     colour : tuple of int or None
-        Red, green, blue of the class, 0...255.
+        Red, green and blue of the class, 0...255.
     name : str
-        Of the object.
+        Name of the object.
     plane : (int, int)
-        Slice (z) and time that it lies in.
+        The slice (z) and the time that it lies in.
     measurements : dict of str to float
+        Values by name, such as "area (px)".
     """
 
     polygons: list[list[NDArray[Any]]]

@@ -19,9 +19,9 @@ class Grid:
     axes : str
         One letter per axis of a label map: up to ``tzyx``, never ``c``.
     spacing : tuple of float
-        Pixel size per axis (1 where it means nothing, as for ``t``).
+        Pixel size per axis in its unit; 1 where it means nothing, as for ``t``.
     units : tuple of str
-        Unit per axis, an OME name or an empty string.
+        Unit per axis: an OME name such as "micrometer", or an empty string.
     translation : tuple of float
         Position of the first pixel per axis, in ``units``.
     """
@@ -43,8 +43,8 @@ class Grid:
     ) -> Grid:
         """Return the grid of a label map with ``ndim`` axes.
 
-        ``spacing``, ``units`` and ``translation`` may speak of the last axes only; missing
-        leading entries become 1, no unit, and 0.
+        ``spacing``, ``units`` and ``translation`` may be given for the last axes only; the leading
+        ones then get 1, no unit, and 0.
         """
         if not 2 <= ndim <= 4:
             raise OutputError(f"label maps of 2 to 4 axes are written, this one has {ndim}")

@@ -26,13 +26,23 @@ _LONGEST_NAME = 1000  # bytes of the part that names the format
 
 
 class Hierarchy(core.Hierarchy):
-    """The merge tree of an image, with the way to its file and back.
+    """The merge tree of an image: superpixels of every granularity, to cut, save and load.
 
-    See :class:`napari_sen.core.hierarchy.Hierarchy`, which knows no files, for all the rest.
+    Leaf r is label r + 1, and merge k makes node n + k (the layout of
+    :func:`scipy.cluster.hierarchy.linkage`).
+
+    Attributes
+    ----------
+    labels : (Y, X) or (Z, Y, X) int32 array
+        The finest superpixels, 1...n; 0 outside. Read-only.
+    linkage : (n - 1, 4) float64 array
+        One row per merge: its two nodes (the smaller first), its height, and its number of leaves.
+        Heights never fall: each is the largest cost so far. Parts of a mask that do not touch
+        are joined last, in the order of their nodes' numbers, at height inf. Read-only.
     """
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
-        """Write labels and linkage to an ``.npz`` file, under a temporary name until complete.
+        """Write labels and linkage to an ``.npz`` file, which appears only once it is complete.
 
         Parameters
         ----------
@@ -61,7 +71,7 @@ class Hierarchy(core.Hierarchy):
         Raises
         ------
         ImageError
-            If the file is missing, damaged, or no hierarchy.
+            If the file is missing, damaged, or not a hierarchy.
         """
         try:
             return cls(*_read(Path(path)))

@@ -33,19 +33,20 @@ class Objects:
     Attributes
     ----------
     labels : int32 array
-        The object of every pixel; 0 is none.
+        The object of every pixel, in the shape of the superpixels; 0 for none.
     table : dict of str to array
-        One row per object: "index" (its label), "class" (by name), "superpixels" (in it), size,
-        centroid and bounding box in pixels of the full image, means of the channels.
+        Columns with one row per object: "index" (its label), "class" (its name), "superpixels"
+        (how many it has), its size, centroid and bounding box in pixels of the full image, and
+        the means of the channels.
     class_names : tuple of str
         Names of the classes 1, 2, ...
     grid : Grid
-        Axes and pixel size.
+        Axes and pixel size of the labels.
     offset : tuple of int
         Where the first pixel lies in the full image, along the axes of ``labels``.
     beside : tuple
         The image, its axis of channels (or None) and whether these are colours, for formats that
-        hold the labels beside their image; empty where there is none.
+        hold the labels beside their image. Empty where there is no image.
     """
 
     labels: NDArray[np.int32]
@@ -64,14 +65,14 @@ class Objects:
         return {name: int((self.table["class"] == name).sum()) for name in self.class_names}
 
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the objects; the suffix says as what.
+        """Write the objects in the format that the suffix names.
 
         Parameters
         ----------
         path : path
-            ``.csv``: the table. ``.geojson``: outlines with classes and measurements, as QuPath
-            reads them. ``.zip``: a set of ImageJ ROIs, which needs roifile. ``.tif``, ``.png``,
-            ``.npy``, ``.zarr``: the label image.
+            ``.csv`` holds the table. ``.geojson`` holds outlines with classes and measurements, as
+            QuPath reads them. ``.zip`` is a set of ImageJ ROIs, which needs roifile. ``.tif``,
+            ``.png``, ``.npy`` and ``.zarr`` hold the label image. The folder must exist.
         overwrite : bool
             Replace an existing file.
 
@@ -99,9 +100,9 @@ class Objects:
             )  # fmt: skip
 
     def shapes(self) -> Iterator[Shape]:
-        """Yield the outlines of every object; of a stack, one by one for each plane.
+        """Yield the outlines of every object; in a stack, separately for each plane.
 
-        Places are in pixels of the full image, with the corner of the first one at 0.
+        Coordinates are in pixels of the full image; the corner of the first pixel is at 0.
         """
         row = {label: k for k, label in enumerate(self.table["index"].tolist())}
         corner = np.array(self.offset[-2:])

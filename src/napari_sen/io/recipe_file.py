@@ -35,7 +35,7 @@ _PARTS = {"format", "superpixels", "model", "image", "classes"}
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that turns an image into objects; :func:`napari_sen.apply` follows it.
+    """Everything that turns an image into objects; :func:`napari_sen.apply` follows it.
 
     Attributes
     ----------
@@ -46,12 +46,12 @@ class Recipe:
     sha256 : str
         Checksum of the model's weights; empty where any will do.
     reading : Reading
-        How images are to be understood: colour, channels, slices, pixel size, kind. What is None
-        is as each file says.
+        How images are read: colour, channels, slices, pixel size, kind. Where it says None, each
+        file decides.
     class_names : tuple of str
         Names of the classes 1, 2, ...
     examples : Examples
-        Superpixels whose class is known; without any, objects are the superpixels themselves.
+        Superpixels whose class is known. Without any, every superpixel is an object.
     """
 
     superpixels: SegmentParams = field(default_factory=SegmentParams)
@@ -108,10 +108,17 @@ class Recipe:
     def save(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
         """Write the recipe to a ``.json`` file.
 
+        Parameters
+        ----------
+        path : path
+            Must end in ``.json``; the folder must exist.
+        overwrite : bool
+            Replace an existing file.
+
         Raises
         ------
         OutputError
-            If the file exists (unless ``overwrite``) or cannot be written there.
+            If the file exists or cannot be written there.
         """
         check_output(path, suffixes=(".json",), overwrite=overwrite)
         content = self.to_dict()
@@ -134,7 +141,7 @@ class Recipe:
         Raises
         ------
         ParameterError
-            If the file is missing, damaged, or no recipe.
+            If the file is missing, damaged, or not a recipe.
         """
         if not isinstance(path, str | PathLike):
             raise ParameterError(f"a recipe is given by its path, got {shown(path)}")

@@ -29,9 +29,9 @@ class Examples:
     features : (m, F) float64 array
         Finite features, one row per superpixel.
     classes : (m,) int array
-        Their classes, 1, 2, ...
+        The class of each, from 1 up.
     names : tuple of str
-        What the F columns are; features of other names do not fit these.
+        What the F columns are. Features with other names cannot be compared with these.
     """
 
     features: NDArray[np.float64]
@@ -48,7 +48,7 @@ class Examples:
 
     @classmethod
     def none(cls) -> Examples:
-        """Return no examples."""
+        """Return an empty set of examples."""
         return cls(np.empty((0, 0)), np.empty(0, np.int64), ())
 
     def __add__(self, other: Examples) -> Examples:

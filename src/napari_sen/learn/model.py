@@ -66,14 +66,19 @@ def describe(
 
 
 class Model:
-    """Network, mean shift and what is known about them.
+    """A trained network with its mean shift, and what is known about them.
+
+    :func:`napari_sen.load_model` and :func:`napari_sen.train` return models.
 
     Attributes
     ----------
     network : SENet
+        The network, a ``torch.nn.Module``.
     mean_shift : MeanShift
+        The mean shift on its embeddings, a ``torch.nn.Module`` too.
     metadata : dict
-        See :mod:`napari_sen.learn.model_file`; JSON values only.
+        JSON values only: parameters, data sets, licences and figures, as the model's card shows
+        them; see :mod:`napari_sen.learn.model_file`.
     """
 
     def __init__(self, network: SENet, mean_shift: MeanShift, metadata: dict[str, Any]) -> None:
@@ -87,22 +92,22 @@ class Model:
 
     @property
     def name(self) -> str:
-        """Name of the model."""
+        """The name of the model."""
         return str(self.metadata["name"])
 
     @property
     def planes(self) -> int:
-        """Number of input planes."""
+        """The number of input planes."""
         return self.network.params.planes
 
     @property
     def dim(self) -> int:
-        """Length D of a pixel's embedding."""
+        """The length D of a pixel's embedding."""
         return self.network.params.dim
 
     @property
     def sha256(self) -> str:
-        """Checksum (hex) of the weights, as they are computed with."""
+        """The SHA-256 checksum of the weights in use, in hexadecimal."""
         return checksum(stored_tensors(self._learner()))
 
     @property
@@ -112,12 +117,12 @@ class Model:
 
     @property
     def mean_shift_trained(self) -> bool:
-        """Whether the bandwidth was learnt; else clustered embeddings are of little use."""
+        """Whether the bandwidth was learnt; if not, clustered embeddings are of little use."""
         return bool(self.metadata.get("training", {}).get("mean_shift_trained", True))
 
     @property
     def receptive_field(self) -> int:
-        """Radius, px, beyond which the image has no influence on a pixel's raw embedding."""
+        """The radius in pixels beyond which the image cannot change a pixel's raw embedding."""
         return receptive_field_radius(self.network.params)
 
     def save(self, path: str | Path, *, half: bool = False, overwrite: bool = False) -> Path:
@@ -128,7 +133,7 @@ class Model:
         path : path
             Must end in ``.safetensors``; the folder must exist.
         half : bool
-            Store the weights as float16, half the size; they are always computed as float32.
+            Store the weights as float16, in half the space; computations always use float32.
         overwrite : bool
             Replace an existing file.
 
@@ -140,7 +145,7 @@ class Model:
         Raises
         ------
         OutputError
-            The file exists or cannot be written there.
+            If the file exists or cannot be written there.
         """
         learner = self._learner()
         if half:
@@ -164,28 +169,30 @@ class Model:
     ) -> np.ndarray:
         """Return the embedding of an image, (H, W, D) float32 with rows of unit length.
 
-        The whole image is held in memory: about 0.6 kB per pixel at the default width. Larger
-        images go in tiles (:mod:`napari_sen.tiles`).
+        The whole image is held in memory, which takes about 0.6 kB per pixel at the default width.
+        :func:`napari_sen.embed` reads images of any kind, and works on large ones in tiles.
 
         Parameters
         ----------
         planes : (H, W, P) array
-            Finite, nominally 0..1, before the model's own normalisation; any size from 1 x 1.
+            Finite values, nominally 0...1, before the model's own normalisation; any size from
+            1 x 1. P is the number of ``planes``.
         clustered : bool
             Apply the mean shift, with landmarks on a fixed lattice of the image.
         device : str
-            See :func:`resolve_device`.
+            Where to compute: "cpu", "cuda", "cuda:1", "mps", or "auto" (CUDA where there is one).
         progress : callable, optional
-            Called before every convolution and every block of pixels.
+            Called as ``progress(done, total, "embedding")`` before every convolution and every
+            block of pixels.
 
         Raises
         ------
         ImageError
-            The planes are not the model's, or not finite.
+            If the planes do not fit the model, or are not finite.
         DeviceError
-            The device is not there.
+            If the device is not there.
         DeviceMemoryError
-            The device's memory does not hold the image.
+            If the image does not fit in the device's memory.
         """
         planes = np.asarray(planes, np.float32)
         if planes.ndim != 3 or planes.shape[2] != self.planes or planes.size == 0:
@@ -220,9 +227,21 @@ class Model:
         return result
 
     def landmark_series(self, landmarks: np.ndarray, *, device: str = "cpu") -> np.ndarray:
-        """Return Y_0 ... Y_(T-1), (T, L, D) float32, of landmark embeddings (L, D).
+        """Return where landmarks lie in each of the T iterations of the mean shift.
 
-        Computed once for a whole image, it lets :meth:`shift` treat any part of it.
+        Compute this once for a whole image; :meth:`shift` can then treat any part of it.
+
+        Parameters
+        ----------
+        landmarks : (L, D) array
+            Raw embeddings of the landmarks.
+        device : str
+            As for :meth:`embed`.
+
+        Returns
+        -------
+        (T, L, D) float32 array
+            Y_0, ..., Y_(T-1).
         """
         target = resolve_device(device)
         with torch.inference_mode():
@@ -238,7 +257,24 @@ class Model:
         device: str = "cpu",
         progress: Progress | None = None,
     ) -> np.ndarray:
-        """Return raw embeddings (..., D) after the mean shift under :meth:`landmark_series`."""
+        """Return embeddings after the mean shift.
+
+        Parameters
+        ----------
+        embedding : (..., D) array
+            Raw embeddings.
+        series : (T, L, D) array
+            What :meth:`landmark_series` returned for the image.
+        device : str
+            As for :meth:`embed`.
+        progress : callable, optional
+            Called as ``progress(done, total, "mean shift")`` before every block of pixels.
+
+        Returns
+        -------
+        (..., D) float32 array
+            Rows of unit length.
+        """
         target = resolve_device(device)
         with torch.inference_mode(), few_threads():
             rows = torch.tensor(np.asarray(embedding, np.float32)).to(target)
@@ -272,12 +308,22 @@ def _counter(progress: Progress | None, total: int, stage: str) -> Callable[[], 
 
 
 def load_model(name_or_path: str | PathLike[str]) -> Model:
-    """Load a model by name (yours first, then the bundled ones) or from a file.
+    """Load a model by its name or from a file.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        A name, which is looked up among your own models first and then among the bundled ones,
+        or the path of a ``.safetensors`` file.
+
+    Returns
+    -------
+    Model
 
     Raises
     ------
     ModelError
-        The name is unknown, or the file is missing, damaged or of another version.
+        If the name is unknown, or the file is missing, damaged or of another version.
     """
     path = find_model(name_or_path)
     log.debug("model: %s", path)

@@ -29,7 +29,22 @@ SUFFIX = ".safetensors"
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """A model that can be loaded by name; ``problem`` tells why it can not, if so."""
+    """A model that :func:`napari_sen.load_model` knows by name.
+
+    Attributes
+    ----------
+    name : str
+    path : Path
+        The model file.
+    bundled : bool
+        Whether it came with the package.
+    planes : int
+        Number of input planes.
+    dim : int
+        Length D of a pixel's embedding.
+    problem : str
+        Why the file cannot be loaded; empty if it can.
+    """
 
     name: str
     path: Path

@@ -30,31 +30,32 @@ _MOST_CLASSES = 255
 def read_classes(
     labels: Any, annotation: Any, *, share: float = 0.5
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return which classes an annotation gives to superpixels.
+    """Return the classes that an annotation gives to superpixels.
 
     Parameters
     ----------
     labels : int array or path
-        Superpixels from 1 up, 0 is none.
+        Superpixels from 1 up, 0 for none; 2 to 4 axes.
     annotation : int array or path
-        Outlines in pixels of this image (``.geojson``, as QuPath writes them; of several that
-        overlap the later counts), a label image of its shape (its values are the classes, 0 is
-        none), or an annotation of the dock (``.sen.json``) of these very superpixels.
+        Outlines in pixels of this image (``.geojson``, as QuPath writes them; where several
+        overlap, the later one counts). Or a label image of the same shape, whose values are the
+        classes, 0 for none. Or an annotation that the dock saved (``.sen.json``) for exactly these
+        superpixels.
     share : float
-        A superpixel has a class if more than this share of its pixels is annotated; it is then
-        the class of most of them. 0: a single pixel is enough.
+        From 0 to 1. A superpixel gets a class if more than this share of its pixels is annotated:
+        the class that most of these have. With 0, a single pixel is enough.
 
     Returns
     -------
     classes : (n + 1,) int64 array
-        The class of every label, that of label 0 first; 0 is none.
+        The class of every label, beginning with label 0; class 0 is none.
     class_names : tuple of str
         Names of the classes 1, 2, ...
 
     Raises
     ------
     SenError
-        If the annotation cannot be read or is of another image.
+        If the annotation cannot be read, or belongs to another image.
 
     Examples
     --------

@@ -45,16 +45,16 @@ log = logging.getLogger("napari_sen")
 
 @dataclass(frozen=True)
 class Applied:
-    """What came of a folder.
+    """What became of the images of a folder.
 
     Attributes
     ----------
     rows : list of dict
-        One an image: "image", "status" ("done", "failed"), numbers and areas of its objects.
+        One per image: "image", "status" ("done" or "failed"), numbers and areas of its objects.
     failures : dict of str to str
-        Why, by the name of the image.
+        Why images failed, by their names.
     resumed : int
-        Images that were done already.
+        Number of images that an earlier run had done.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -114,35 +114,40 @@ def apply(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Applied:
-    """Follow a recipe on a folder of images; a run that was stopped goes on where it was.
+    """Follow a recipe on a folder of images; a run that was stopped continues where it was.
 
-    An image that fails is noted, and the others go on. ``summary.csv`` in the folder of results
-    has one line for each.
+    If an image fails, the reason is noted and the others are still processed. ``summary.csv`` in
+    the folder of results has one line per image.
 
     Parameters
     ----------
     recipe : Recipe or path
+        What to do with each image, or the ``.json`` file that says it.
     images : path or iterable of paths
-        A folder, whose image files are taken by name, or the files.
+        A folder, whose image files are taken in the order of their names, or the files
+        themselves. Folders inside it are not searched.
     out : path
-        Folder for ``NAME.objects.csv``, ...; made new, or that of a run with the same recipe:
-        images that are done and unchanged are passed over.
+        Folder for ``NAME.objects.csv`` and the other results. It is created if it does not exist.
+        If it holds an earlier run with the same recipe, images that are done and unchanged are
+        skipped.
     formats : sequence of str
-        Of "csv", "geojson", "zip" (ImageJ ROIs), "tif", "png", "npy", "zarr".
+        Any of "csv", "geojson", "zip" (ImageJ ROIs), "tif", "png", "npy", "zarr".
     device : str
+        As for :func:`napari_sen.segment`.
     overwrite : bool
-        Do all images again.
+        Process all images again.
     progress : callable, optional
-        Called as ``progress(done, total, "images")``; may raise Cancelled to stop the work.
+        As for :func:`napari_sen.segment`.
 
     Returns
     -------
     Applied
+        What became of each image: ``rows``, ``failures``, ``resumed``, ``table``.
 
     Raises
     ------
     SenError
-        Before any work, if an argument cannot be used; the message names the remedy.
+        Before any work, if an argument cannot be used. The message names the remedy.
     """
     check_progress(progress)
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)

@@ -49,37 +49,39 @@ def contours(
 ) -> Any:
     r"""Return the strength of contours: how many granularities have a boundary at a pixel.
 
-    Method "trees" averages over all cuts of merge trees (evenly over log K), which grow from
-    several finest partitions of the image, and weights the mean by the square root of the
-    boundary strength (gradient and half-disc difference). Method "sizes" is the paper's
-    (Fig. 11): flat superpixels of ``n_sizes`` sizes, from ``smallest`` to ``largest`` many in
-    equal ratios. Weak contours are dropped, and the rest is thinned by oriented non-maximum
-    suppression.
+    Method "trees" builds several merge trees, from finest superpixels of different sizes. It
+    averages the boundaries of all their cuts, evenly over the logarithm of the number of
+    superpixels, and weights the mean by the square root of the boundary strength (gradient and
+    half-disc difference). Method "sizes" is the paper's (Fig. 11): it averages flat superpixels
+    of ``n_sizes`` sizes, whose numbers run from ``smallest`` to ``largest`` in equal ratios. Both
+    drop weak contours and thin the rest by oriented non-maximum suppression.
 
     Parameters
     ----------
     image : array, path or list
-        As for :func:`napari_sen.segment`; stacks slice by slice.
+        As for :func:`napari_sen.segment`. Stacks are processed slice by slice; alpha is ignored.
     method, n_sizes, smallest, largest, threshold, thin, compactness
         See :class:`napari_sen.params.ContourParams`, whose defaults None stands for.
     fine_sizes, evenness, texture
         See :class:`napari_sen.params.ContourParams`, whose defaults None stands for.
-    model, spacing, channel_axis, rgb, slices, kind, series, device, progress
-        As for :func:`napari_sen.segment`, but there is no mask, and alpha is ignored.
-    tile, out, scheduler, resume, overwrite
-        As for :func:`napari_sen.segment`, with method "trees" only. Its trees are merged in
-        memory, which takes half a kilobyte per finest superpixel.
+    model, spacing, channel_axis, rgb, kind, series, device, resume, overwrite, progress
+        As for :func:`napari_sen.segment`.
+    slices : "each", optional
+        Stacks are processed slice by slice.
+    tile, out, scheduler
+        As for :func:`napari_sen.segment`.
 
     Returns
     -------
     float32 array
-        The image's shape without its channels; from 0 to 1. A NumPy array; in tiles a dask
-        array over an OME-Zarr store.
+        Strengths from 0 to 1, in the image's shape without its channels. You get a NumPy array;
+        in tiles, a dask array over an OME-Zarr store. Only method "trees" works in tiles; it merges
+        its trees in memory, which takes half a kilobyte per finest superpixel.
 
     Raises
     ------
     SenError
-        Before any work, if an argument cannot be used; the message names the remedy.
+        Before any work, if an argument cannot be used. The message names the remedy.
     """
     params = ContourParams.among(locals())
     reading = Reading(rgb, channel_axis, slices, spacing, kind, series=series)

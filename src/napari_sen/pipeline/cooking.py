@@ -137,15 +137,22 @@ def apply_to(
     Parameters
     ----------
     recipe : Recipe
+        What to do; :meth:`napari_sen.Recipe.load` reads one from a file.
     image : array or path
-    device : str
-    progress : callable, optional
-        Called as ``progress(done, total, stage)``; may raise Cancelled.
+        As for :func:`napari_sen.segment`.
+    device, progress
+        As for :func:`napari_sen.segment`.
 
     Returns
     -------
     Objects
-        Without a classifier, the superpixels.
+        The objects of the image. Where the recipe has no examples of classes, every superpixel
+        is an object.
+
+    Raises
+    ------
+    SenError
+        If the image cannot be used, or does not fit the recipe. The message names the remedy.
     """
     check_progress(progress)
     return Cook(recipe, device).objects(image, progress)[0]
@@ -160,30 +167,32 @@ def teach(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Recipe:
-    """Return a recipe with the superpixels of an annotated image as further examples.
+    """Return a recipe that also learns from the superpixels of an annotated image.
 
     Parameters
     ----------
     recipe : Recipe
-        Its model is settled with the first image.
+        The recipe to begin with; it stays as it is. The first image that a recipe learns from
+        decides its model.
     image : array or path
+        As for :func:`napari_sen.segment`.
     annotation : array or path
         Outlines (``.geojson``) or a label image of classes, on that image; see
-        :func:`napari_sen.read_classes`. Classes of the same name are the same.
+        :func:`napari_sen.read_classes`. Classes of the same name are the same class.
     share : float
-        The share of a superpixel that has to be annotated.
-    device : str
-    progress : callable, optional
-        Called as ``progress(done, total, stage)``; may raise Cancelled.
+        From 0 to 1: superpixels of which more than this share is annotated become examples.
+    device, progress
+        As for :func:`napari_sen.segment`.
 
     Returns
     -------
     Recipe
+        A new recipe with the further examples.
 
     Raises
     ------
     SenError
-        If an argument cannot be used; the message names the remedy.
+        If an argument cannot be used. The message names the remedy.
 
     Examples
     --------

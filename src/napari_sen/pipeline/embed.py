@@ -43,32 +43,34 @@ def embed(
     Parameters
     ----------
     image : array, path or list
-        NumPy, dask, zarr or xarray array, a napari multiscale list, or a file.
+        As for :func:`napari_sen.segment`.
     model : Model, name or path
-        "auto" chooses as :func:`napari_sen.segment` does.
+        "auto" chooses the bundled model that suits the kind of image.
     clustered : bool
         Whether to apply the mean shift (eq. 5, 6). It is useful with models whose mean shift
-        was trained, such as the bundled ones; with others a warning is logged.
-    mask, channel_axis, rgb, slices, spacing, kind, nodata, series
-        As for :func:`napari_sen.segment`. Pixels outside the mask get an embedding too, but do
-        not enter the image's statistics.
+        was trained, such as the bundled ones; others log a warning.
+    mask
+        As for :func:`napari_sen.segment`. Pixels outside get an embedding too, but do not enter
+        the image's statistics.
+    channel_axis, rgb, slices, spacing, kind, nodata, series
+        As for :func:`napari_sen.segment`.
     device : str
-        "auto" (CUDA where there is one), "cpu", "cuda", ...
+        As for :func:`napari_sen.segment`.
     tile, out, scheduler, resume, overwrite
         As for :func:`napari_sen.segment`.
     progress : callable, optional
-        Called as ``progress(done, total, "embedding")``; may raise Cancelled.
+        As for :func:`napari_sen.segment`.
 
     Returns
     -------
     (..., D) float32 array
-        The image's shape without its channels, and D; rows of length 1. A NumPy array; in tiles
-        a dask array over an OME-Zarr store, the same as without tiles up to rounding (1e-5).
+        Vectors of length 1, D numbers each, in the image's shape without its channels. You get a
+        NumPy array; in tiles, a dask array over an OME-Zarr store, equal up to rounding (1e-5).
 
     Raises
     ------
     SenError
-        If an argument cannot be used; the message names the remedy.
+        If an argument cannot be used. The message names the remedy.
     """
     run = embedding_run(
         image,

@@ -58,61 +58,63 @@ def hierarchy(
 ) -> Hierarchy | StoredTree:
     r"""Build a tree that holds superpixels of every granularity.
 
-    Fine superpixels (SNIC on the same features) merge, cheapest pair of neighbours first, until
-    one is left. Merging a pair costs
+    Fine superpixels (SNIC on the same features as in :func:`napari_sen.segment`) merge, the
+    cheapest pair of neighbours first, until one is left. Merging a pair costs
 
     .. math:: w_{ab} = (2 n_a n_b / (n_a + n_b))^p
               (\sqrt{w_c |Lab_a - Lab_b|^2 + w_e \Psi_{ab}} + w_b B_{ab} + x_{ab})
               (\min(l_a, l_b) / l_{ab})^q
 
-    with the sizes n, mean colours, mean embeddings (eq. 2), the lengths l of borders, the mean
-    boundary strength B along the common border (gradient and half-disc histogram difference of
-    the colour), and x, what still differs after a walk on the region graph. This is an addition
-    to the method of Gaur & Manjunath (2020).
+    Here n are the sizes, Lab the mean colours, Psi is the distance of the mean embeddings (eq. 2),
+    and l are the lengths of borders. B is the mean boundary strength along the common border
+    (gradient and half-disc histogram difference of the colour), and x is what still differs after
+    a walk on the region graph. This is an addition to the method of Gaur & Manjunath (2020).
 
     Parameters
     ----------
     image : array, path or list
-        As for :func:`napari_sen.segment`; one image or volume.
+        As for :func:`napari_sen.segment`. It is one image or one volume.
     n_fine : int, optional
-        Number of finest superpixels; about five times the largest number that you will cut at
-        is a good choice. By default it follows from ``fine_size``.
+        Number of finest superpixels, at least 1; about five times the largest number that you
+        will cut at is a good choice. By default it follows from ``fine_size``.
     model : Model, name, path or None
-        As for :func:`napari_sen.segment`; None uses colour alone.
-    mask, spacing, channel_axis, rgb, slices, kind, nodata, series
-        As for :func:`napari_sen.segment`; a stack needs ``slices="volume"``.
+        As for :func:`napari_sen.segment`.
+    mask, spacing, channel_axis, rgb, kind, nodata, series
+        As for :func:`napari_sen.segment`.
+    slices : "volume", optional
+        Needed where there are three spatial axes, which make one 3-D tree.
     fine_size : float, optional
-        Diameter of the finest superpixels in pixels (of the finest axis), 10 by default.
+        Diameter of the finest superpixels in pixels of the finest axis, above 1; by default 10.
     evenness : float, optional
-        p: 1 gives superpixels of about equal size, 0.25 follows objects whatever their size.
-        By default 0.4 for photographs (the model ``natural``, or a colour image without a pixel
-        size), 0.7 for microscopy.
+        The exponent p, from 0 to 2: 1 gives superpixels of about equal size, 0.25 follows
+        objects whatever their size. By default 0.4 for photographs, 0.7 for microscopy.
     texture : float, optional
         Weight of the half-disc histogram difference
-        (:func:`napari_sen.core.strength.half_disc_difference`) beside the gradient: larger
-        keeps fine texture whole. By default 30 for photographs, 0 for microscopy.
+        (:func:`napari_sen.core.strength.half_disc_difference`) beside the gradient, at least 0.
+        Larger values keep fine texture whole. By default 30 for photographs, 0 for microscopy.
     fine_compactness, smoothing, colour_weight, embedding_weight
         See :class:`napari_sen.params.HierarchyParams`, whose defaults None stands for.
     boundary_weight, boundary_smoothing, border_exponent, walk_weight, walk_sigma, walk_steps
         See :class:`napari_sen.params.HierarchyParams`, whose defaults None stands for.
     device : str
-        "auto" (CUDA where there is one), "cpu", "cuda", ...
+        As for :func:`napari_sen.segment`.
     tile, out, scheduler, resume, overwrite
-        As for :func:`napari_sen.segment`. In tiles the leaves go to a store, with the tree
-        beside them; it is merged in memory, which takes half a kilobyte per leaf.
+        As for :func:`napari_sen.segment`.
     progress : callable, optional
-        Called as ``progress(done, total, stage)``; may raise Cancelled to stop the work.
+        As for :func:`napari_sen.segment`.
 
     Returns
     -------
     Hierarchy
-        Its ``cut(n)`` gives exactly n superpixels, each one connected piece. In tiles a
-        :class:`~napari_sen.pipeline.stored.StoredTree`, whose cuts are dask arrays.
+        Its ``cut(n)`` gives exactly n superpixels, each one connected piece. In tiles you get a
+        :class:`~napari_sen.pipeline.stored.StoredTree`: its leaves are in a store on disk, with
+        the tree beside them, and its cuts are dask arrays. The tree is merged in memory, which
+        takes half a kilobyte per leaf.
 
     Raises
     ------
     SenError
-        Before any work, if an argument cannot be used; the message names the remedy.
+        Before any work, if an argument cannot be used. The message names the remedy.
 
     Examples
     --------

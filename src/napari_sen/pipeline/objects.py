@@ -60,37 +60,39 @@ def objects(
     Parameters
     ----------
     labels : int array or path
-        Superpixels from 1 up, 0 is none, as of :func:`napari_sen.segment`.
+        Superpixels from 1 up, 0 for none, as :func:`napari_sen.segment` makes them; 2 to 4 axes.
     classes : array of int or mapping, optional
-        The class of every label, that of label 0 first, as :func:`napari_sen.read_classes` gives
-        it; or a dictionary from labels to classes. Superpixels of class 0 are left out. Without
-        classes every superpixel is an object of its own.
+        The class of every label, beginning with label 0, as :func:`napari_sen.read_classes`
+        returns it; or a dictionary from labels to classes. Superpixels of class 0 are left out.
+        Without classes every superpixel is an object of its own.
     class_names : sequence of str
         Names of the classes 1, 2, ...; by default "class 1", ...
     image : array or path, optional
-        Gives the pixel size, and the mean of each channel in every object.
+        The image to measure on: it gives the pixel size, and the mean of each channel in every
+        object. It has the shape of the labels, besides its channels.
     channel_names : sequence of str
         What the channels are called; by default "intensity", "red", ..., "channel 0", ...
     channel_axis, rgb, slices
-        How the image (or, without one, a stack of labels) is to be read, as for
-        :func:`napari_sen.segment`. With ``slices="each"`` objects end with their slice.
+        As for :func:`napari_sen.segment`. They say how the image is read or, without one, a stack
+        of labels. With ``slices="each"`` no object extends over several slices.
     spacing : sequence of float, optional
-        Pixel size along the spatial axes; by default what the image or the labels' file says.
+        Pixel size along the spatial axes, above 0; by default what the image or the labels' file
+        says.
     unit : str, optional
-        Its unit, such as "micrometer"; with it sizes are given in that as well.
+        Unit of ``spacing``, such as "micrometer"; the table then gives sizes in this unit too.
     offset : sequence of int, optional
-        Where the first pixel lies in the full image, along the axes of ``labels``, if they are
-        of a part of it.
+        Where the first pixel lies in the full image, along the axes of ``labels``, if these are
+        part of a larger image.
 
     Returns
     -------
     Objects
-        ``.table`` has one row for each, ``.save(path)`` writes them.
+        ``.table`` has one row for each object, and ``.save(path)`` writes them.
 
     Raises
     ------
     SenError
-        If an argument cannot be used; the message names the remedy.
+        If an argument cannot be used. The message names the remedy.
 
     Examples
     --------

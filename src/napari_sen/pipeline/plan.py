@@ -70,35 +70,41 @@ def superpixel_run(
     halo: float | None = None,
     reach: float | None = None,
 ) -> Run:
-    """Return a run of :func:`napari_sen.segment`, checked, that has not begun yet.
+    """Return a run of :func:`napari_sen.segment`: its arguments are checked, its work not begun.
 
-    This is what a viewer works with: it iterates over :meth:`Run.steps` in a thread of its own,
-    opens :attr:`Run.path` with :func:`~napari_sen.pipeline.stored.open_result` once it is there,
-    shows each ``Step.box`` as it comes, closes the iterator to stop, and makes the same run with
-    ``resume=True`` to go on, even after a restart.
+    A viewer can work with it like this: iterate over :meth:`Run.steps` in a thread of its own;
+    open :attr:`Run.path` with :func:`~napari_sen.pipeline.stored.open_result` once it exists; show
+    each ``Step.box`` as it arrives; close the iterator to stop; make the same run with
+    ``resume=True`` to continue, even after a restart.
 
     Parameters
     ----------
     image : array, path or list
+        As for :func:`napari_sen.segment`.
     params : SegmentParams or sequence of SegmentParams
-        How superpixels are made; several differ in number, size or level alone.
+        How superpixels are made. Several may differ only in number, size or level.
     model : Model, name, path or None
+        As for :func:`napari_sen.segment`.
     reading : Reading
-        How the image is to be understood.
+        How the image is read.
     execution : Execution
-        How the work is done; whether it goes to a store.
+        How the work is done, and whether the result goes to a store.
     tree : HierarchyParams, optional
-        How the tree is made that superpixels of ``method="tree"`` are cut from; by default as
+        How to make the tree that superpixels of ``method="tree"`` are cut from; by default as
         ``params`` say.
     halo : float, optional
-        Seed spacings that a tile sees around its core.
+        How far a tile sees around its core, in seed spacings.
     reach : float, optional
-        Pixels around a tile in which leaves are merged with its own.
+        How far around a tile leaves are merged with its own, in pixels.
+
+    Returns
+    -------
+    Run
 
     Raises
     ------
     SenError
-        If an argument cannot be used; the message names the remedy.
+        If an argument cannot be used. The message names the remedy.
 
     Examples
     --------

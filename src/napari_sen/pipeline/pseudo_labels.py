@@ -33,28 +33,30 @@ def pseudo_labels(
     Parameters
     ----------
     image : array, path or list
-        As for :func:`napari_sen.segment`; stacks slice by slice.
-    spacings : sequence of float, optional
-        Seed spacings in pixels.
-    compactnesses : sequence of float, optional
-        Compactness values.
-    smoothing : float, optional
-        Sigma of the Gaussian on the colour features, in pixels.
-    channel_axis, rgb, slices
         As for :func:`napari_sen.segment`.
+    spacings : sequence of float, optional
+        Seed spacings in pixels, at least 2. By default 6, 9, 13, 19, 28 and 40.
+    compactnesses : sequence of float, optional
+        Compactness values, above 0. By default 5, 10, 20 and 40.
+    smoothing : float, optional
+        Sigma of the Gaussian on the colour features, in pixels, at least 0. By default 1.
+    channel_axis, rgb
+        As for :func:`napari_sen.segment`.
+    slices : {"each", "volume"}, optional
+        Whether a stack is processed slice by slice, as by default, or as one volume.
     progress : callable, optional
-        Called as ``progress(done, total, stage)``; may raise Cancelled.
+        As for :func:`napari_sen.segment`.
 
     Returns
     -------
     dict
-        (spacing, compactness) to an int32 label map of the image's shape without channels;
-        labels of a stack are unique over its slices.
+        An int32 label map for each (spacing, compactness), in the image's shape without its
+        channels. The labels of a stack are unique over its slices.
 
     Raises
     ------
     SenError
-        If an argument cannot be used; the message names the remedy.
+        If an argument cannot be used. The message names the remedy.
     """
     params = PseudoLabelParams.given(
         spacings=spacings, compactnesses=compactnesses, smoothing=smoothing

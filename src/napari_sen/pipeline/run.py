@@ -42,33 +42,38 @@ def never() -> bool:
 
 @dataclass
 class Run:
-    """A product of an image, checked, ready to be executed.
+    """A product of an image: checked, and ready to be made.
 
-    A run works only while :meth:`steps` is iterated, in the caller's thread. Stopping the
-    iteration (``close()`` of the generator, or an exception thrown in) stops the work within a
-    fraction of a second. Of a run into a store (``place``), what is finished stays on the disk,
-    and a run with the same arguments and ``resume=True`` goes on with it.
+    A run works only while :meth:`steps` is iterated, in the caller's thread. To stop the work
+    within a fraction of a second, close the generator or throw an exception into it. If the run
+    writes to a store (``place``), the finished part stays on the disk, and a run with the same
+    arguments and ``resume=True`` continues from there.
 
     Attributes
     ----------
     product : Product
+        What is made.
     image : Image
+        The image that it is made from.
     model : Model or None
+        The network; None for colour alone.
     device : str
+        Where the network runs.
     place : Place or None
-        Where a result on disk grows and goes; None: the result is an array in memory.
+        Where a result on disk grows and goes; None for an array in memory.
     scheduler
         See :func:`napari_sen.tiles.pool.open_pool`.
     overwrite : bool
         Whether what is at the place may be replaced.
     is_unwanted : callable
-        Asked a few times a second whether to stop, also in the middle of a tile.
+        Called a few times a second, even in the middle of a tile; if it returns True, the work
+        stops.
     overheard : callable
-        Called as ``overheard(done, total, stage)``, in the thread that works on a tile, with what
-        the work on that tile reports; for estimates before the first tile is done.
+        Called as ``overheard(done, total, stage)`` with the progress of a tile, in the thread that
+        works on it, so that the time can be estimated before the first tile is done.
     growing : Pyramid or None
-        The store that tiles are written to, as soon as it is there: of the result, or of a label
-        map on the way to it.
+        The store that tiles are written to, once it exists: that of the result, or of a label map
+        on the way to it.
     """
 
     product: Product
@@ -86,17 +91,17 @@ class Run:
 
     @property
     def growing(self) -> Pyramid | None:
-        """The store of labels, or of the result, that tiles are written to by now."""
+        """The store that tiles are written to now: of the result, or of labels on the way to it."""
         return None if self._store is None else self._store.growing
 
     @property
     def path(self) -> str:
-        """The growing store (an OME-Zarr from its creation on), later the finished one."""
+        """The path of the growing store, an OME-Zarr from the start; later of the finished one."""
         assert self.place is not None
         return str(self.place.store if self.place.store.exists() else self.place.goal)
 
     def run(self, progress: Progress | None = None) -> None:
-        """Do all of the work, reporting to a progress callable that may raise to stop it."""
+        """Do all of the work, and report to a progress callable, which may raise to stop it."""
         check_progress(progress)
         self._progress = progress
         with closing(self.steps()) as steps:
@@ -110,7 +115,7 @@ class Run:
         return self.product.opened(self.path)
 
     def found(self) -> dict[str, Any]:
-        """Return what there is to tell of the result of a run that has ended."""
+        """Return facts about the result of a run that has ended, such as its number of labels."""
         if self.place is None:
             return self.product.found(self._result)
         import zarr  # an array in memory needs none
@@ -123,8 +128,8 @@ class Run:
         Raises
         ------
         SenError
-            If the image cannot be used, or the work failed (:class:`WorkError`: what is
-            finished is kept).
+            If the image cannot be used, or if the work failed (:class:`WorkError`: the finished
+            part is kept).
         """
         if self.place is None:
             work = Memory(self.image, self.model, self.device)
@@ -135,7 +140,7 @@ class Run:
             yield from self._stored(self.place)
 
     def identity(self) -> dict[str, Any]:
-        """Return all that the result depends on, as JSON values."""
+        """Return everything that the result depends on, as JSON values."""
         raster, mask = self.image.raster, self.image.mask
         return {
             "format": FORMAT,

@@ -55,97 +55,103 @@ def segment(
     """Cut an image into superpixels that follow its objects.
 
     By default they are a cut of the merge tree (:func:`napari_sen.hierarchy`): fine superpixels
-    merge, cheapest pair of neighbours first, until as many are left as were asked for.
+    merge, the cheapest pair of neighbours first, until as many are left as you asked for.
 
     With ``method="snic"`` they are flat: SNIC on smoothed colour and the learnt embedding (eq. 7
-    of Gaur & Manjunath 2020, with colour kept and a boundary term added), by the distance
+    of Gaur & Manjunath 2020, with colour kept and a boundary term added). The distance is
     ``d = w_c |Lab|^2 + w_e Psi + |x|^2 m^2 / s^2 + w_b h``. Here h, from 0 to 1, is the half-disc
-    difference (:func:`napari_sen.core.strength.half_disc_difference`), so pixels where a colour
-    or texture ends are added last.
+    difference (:func:`napari_sen.core.strength.half_disc_difference`), so the pixels where a
+    colour or texture ends are added last.
 
     Parameters
     ----------
     image : array, path or list
-        NumPy, dask, zarr or xarray array, a napari layer or a list of levels (the finest is
-        taken), or the path of an image file. Any real dtype; (Y, X) grey, (Y, X, 3 or 4) uint8
-        colour; more axes with ``channel_axis`` and ``slices``.
+        A NumPy, dask, zarr or xarray array, a napari layer, a list of levels (the finest is
+        taken), or the path of an image file. Any real dtype. (Y, X) is grey, (Y, X, 3 or 4) in
+        uint8 is colour; further axes need ``channel_axis`` or ``slices``.
     n_segments : int or sequence of int, optional
-        Number of superpixels of each slice (or volume), 500 by default. Without a mask exactly
-        this many are made. Several numbers (or sizes, or levels) give several granularities of
-        one tree: every border of a coarser one is also a border of the finer ones.
+        Number of superpixels in each slice (or volume), at least 1; 500 by default. Without a
+        mask you get exactly this many. Several numbers (or sizes, or levels) give several
+        granularities of one tree: every border of a coarser one is also a border of the finer
+        ones.
     size : float or sequence of float, optional
-        Superpixel diameter in units of ``spacing``, instead of a number.
+        Diameter of a superpixel in units of ``spacing``, above 0; instead of a number.
     level : float or sequence of float, optional
-        Instead of a number, for method "tree": merge while the cheapest pair costs at most
-        this, as :meth:`napari_sen.core.hierarchy.Hierarchy.cut` does.
+        For method "tree", instead of a number: merge while the cheapest pair costs at most
+        this (at least 0), as :meth:`napari_sen.Hierarchy.cut` does.
     method : {"tree", "snic"}
-        "tree": a cut of the merge tree (:func:`napari_sen.hierarchy`), large where the image is
-        smooth, small where it is not. "snic": flat superpixels, all of about one size.
+        "tree": a cut of the merge tree (:func:`napari_sen.hierarchy`), whose superpixels are
+        large where the image is smooth and small where it is not. "snic": flat superpixels, all
+        of about the same size.
     compactness : float, optional
-        For method "snic": larger values make superpixels rounder, smaller ones let them follow
-        edges; try 1 to 100. 5 by default; 10 in microscopy for superpixels below 22 px, which
-        are then made without the boundary term.
+        For method "snic", above 0: larger values make superpixels rounder, smaller ones let
+        them follow edges; try 1 to 100. By default 5, but 10 in microscopy for superpixels
+        below 22 px, which are then made without the boundary term.
     evenness : float, optional
-        For method "tree": 1 gives superpixels of about equal size, 0.25 follows objects
-        whatever their size. By default 0.4 for photographs, 0.7 for microscopy.
+        For method "tree", from 0 to 2: 1 gives superpixels of about equal size, 0.25 follows
+        objects whatever their size. By default 0.4 for photographs, 0.7 for microscopy.
     model : Model, name, path or None
-        "auto" chooses the bundled model for the kind of image; None uses colour alone.
+        "auto" chooses the bundled model that suits the kind of image; None uses colour alone.
     mask : array, path or "nan", optional
-        Pixels where it is 0 are outside (label 0). It has the shape of the image without
+        Pixels where it is 0 are outside. It has the shape of the image without
         channels, or of one slice; "nan" leaves out pixels that are NaN or infinite. A masked
         array brings its own mask, and fully transparent pixels (alpha 0) are outside.
     spacing : sequence of float, optional
-        Pixel size along the spatial axes; by default what the file says, or 1.
+        Pixel size along the spatial axes, (y, x) or (z, y, x), above 0. By default what the
+        file or layer says, else 1.
     channel_axis : int, optional
-        Axis that holds channels which are not colours.
+        Axis that holds channels other than colours.
     rgb : bool, optional
-        Whether the last axis, 3 or 4 long, is colour; needed where the dtype is not uint8.
+        Whether the last axis, of length 3 or 4, is colour; needed where the dtype is not uint8.
     slices : {"each", "volume"}, optional
-        For more than two spatial axes: every slice on its own (labels are unique over the
-        stack), or 3-D superpixels.
+        Needed where there are more than two spatial axes. "each" treats every slice on its own
+        (labels are unique over the stack), and "volume" treats the stack as one volume.
     kind : {"natural", "microscopy"}, optional
-        What the image shows, which decides the model and the parameters that suit it. By default
+        What the image shows; this decides the model and the parameters that suit it. By default
         "natural" for colour images without a pixel size, "microscopy" for all others.
     nodata : float, optional
-        The value of pixels without data, which are outside: in any channel, or in all three
-        colours. By default the value that a GeoTIFF names.
+        The value of pixels without data, which are outside. It counts where any channel has it,
+        or all three colours do. By default the value that a GeoTIFF names.
     series : int, optional
-        Which image of a file that holds several, counted from 0; by default the first.
+        Which image to read, counted from 0, where a file holds several; by default the first.
     connectivity, smoothing, colour_weight, embedding_weight, boundary_weight
         See :class:`napari_sen.params.SegmentParams`, whose defaults None stands for.
     device : str
-        "auto" (CUDA where there is one), "cpu", "cuda", ...
+        Where the network runs: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", "mps".
     tile : int or sequence of int, optional
-        Side of the tiles (a multiple of 32). Given, or for lazy arrays, the work is done in
-        tiles: at least 99.9 % of the pixels get the same label as without tiles.
+        Side of the tiles in pixels, a multiple of 32; one number, or one per spatial axis. With
+        it, the work is done in tiles, as it is for lazy arrays.
     out : path, optional
         Where a tiled result goes: a new ``NAME.zarr``, or ``IMAGE.zarr/labels/NAME`` inside an
         OME-Zarr 0.5 image. By default a temporary store, logged and removed when Python ends.
     scheduler : int, str or dask.distributed.Client, optional
         Where tiles are processed: on this many threads (one per core by default), or on the
-        workers of a dask cluster, given by client or address, which must see the same files.
+        workers of a dask cluster, given by its client or address. The workers must see the same
+        files.
     resume : bool
-        Continue an unfinished run at ``out``, if there is one with the same arguments.
+        Continue an unfinished run at ``out`` if there is one with the same arguments.
     overwrite : bool
         Replace what is at ``out``.
     progress : callable, optional
-        Called as ``progress(done, total, stage)``; may raise Cancelled to stop the work.
+        Called as ``progress(done, total, stage)``; it may raise
+        :class:`~napari_sen.Cancelled` to stop the work.
 
     Returns
     -------
     int32 array
-        The image's shape without its channels: labels 1, 2, ..., each one connected piece;
-        0 outside the mask. Several granularities are stacked along a first axis, each with its
-        own labels. The same input gives the same labels, on any number of threads.
-        A NumPy array; in tiles a dask array over an OME-Zarr store (int64 beyond 2^31 labels).
-        Images are processed in tiles if they are lazy arrays (dask, zarr), or if ``tile``,
-        ``out`` or ``scheduler`` is given; without ``out``, what is too large for the memory is
-        refused.
+        Labels 1, 2, ..., each one connected piece, and 0 outside the mask, in the image's shape
+        without its channels. Several granularities are stacked along a first axis, each with
+        its own labels. The same input gives the same labels on any number of threads.
+        You get a NumPy array; in tiles, a dask array over an OME-Zarr store (int64 beyond 2^31
+        labels). The work is done in tiles if the image is a lazy array (dask, zarr), or if you
+        give ``tile``, ``out`` or ``scheduler``; at least 99.9 % of the pixels then get the same
+        label, on images like those tested. An image that is too large for the memory is refused
+        unless it is processed in tiles.
 
     Raises
     ------
     SenError
-        Before any work, if an argument cannot be used; the message names the remedy.
+        Before any work, if an argument cannot be used. The message names the remedy.
 
     Examples
     --------

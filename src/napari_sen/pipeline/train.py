@@ -61,49 +61,52 @@ def train(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Model:
-    """Train a network on images, without any label.
+    """Train a network on images, without any labels.
 
     Parameters
     ----------
     images : array, path, folder, or list of these
-        Every slice of a stack counts as an image of its own.
+        The images to learn from. Every slice of a stack counts as an image of its own.
     start : Model, name or path, optional
-        A model to start from, for example ``"natural"``: a few hundred steps then adapt it to
-        your own images.
+        A model to start from, such as ``"natural"``: a few hundred steps then adapt it to your
+        own images.
     name : str
-        Name of the model.
+        Name of the new model.
     steps : int, optional
-        Number of optimiser steps, in place of ``schedule.steps``.
+        Number of optimiser steps, at least 1, in place of ``schedule.steps``.
     network, mean_shift, schedule : parameter sets, optional
-        See :mod:`napari_sen.params`. ``schedule.recipe`` is "pairs", the paper's, or "regions":
-        a contrast of regions between two views of an image, which leaves the mean shift alone.
+        Classes of :mod:`napari_sen.params`. ``schedule.recipe`` is "pairs", as in the paper, or
+        "regions": a contrast of regions between two views of an image, which does not train the
+        mean shift.
     loss, pseudo_labels : parameter sets, optional
-        For the recipe "pairs".
+        Settings of the recipe "pairs".
     contrast, regions : parameter sets, optional
-        For the recipe "regions".
+        Settings of the recipe "regions".
     checkpoint : path, optional
-        Folder that keeps the state and the log; a training can go on from it.
+        Folder that keeps the state and the log, so that a training can be resumed.
     resume : bool
-        Go on from ``checkpoint``; ends with the weights of an uninterrupted training.
+        Continue from ``checkpoint``. The weights will be those of an uninterrupted training.
     data_sets : sequence of mappings, optional
-        Name, licence and number of the images, for the model card.
-    channel_axis, rgb, slices
-        How the images are to be read; as for :func:`napari_sen.segment`.
+        Name, licence and number of images of each data set, for the model card.
+    channel_axis, rgb
+        As for :func:`napari_sen.segment`.
+    slices : {"each", "volume"}, optional
+        Stacks are read slice by slice.
     device : str
-        "auto" (CUDA where there is one), "cpu", "cuda", ...
+        As for :func:`napari_sen.segment`.
     progress : callable, optional
-        Called as ``progress(done, total, stage)``. If it raises Cancelled the state is saved to
-        ``checkpoint`` first.
+        Called as ``progress(done, total, stage)``. If it raises
+        :class:`~napari_sen.Cancelled`, the state is saved to ``checkpoint`` first.
 
     Returns
     -------
     Model
-        ``model.save(path)`` keeps it; every function takes it as ``model=``.
+        Keep it with ``model.save(path)``, or pass it to any function as ``model=``.
 
     Raises
     ------
     SenError
-        If an argument cannot be used; the message names the remedy.
+        If an argument cannot be used. The message names the remedy.
     """
     asked = locals()
     steps_made = training_steps(**asked)

@@ -42,13 +42,14 @@ class Step:
     Attributes
     ----------
     done, total : int
-        Pieces of this stage.
+        Pieces of this stage: how many are finished, and how many there are.
     stage : str
-        "statistics", "superpixels", "seams", "pyramid", ...
+        Its name: "statistics", "superpixels", "seams", "pyramid", ...
     index : tuple of int
-        Slice of the tile just written; () where the piece is no tile.
+        Slice of the tile just written; () where the piece is not a tile.
     box : Box or None
-        The tile just written: these pixels of the growing store are new.
+        The tile just written: these pixels of the growing store are new; None where the piece is
+        not a tile.
     """
 
     done: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ...data import DEMO, sample_names
 from .base import command
 from .shared import add_device, add_overwrite
 
@@ -23,9 +24,15 @@ def demo(commands: Any) -> argparse.ArgumentParser:
         usage="[options]",
     )
     parser.add_argument(
-        "-o", "--output", default="demo_output", metavar="DIR", help="folder (default demo_output)"
+        "-o",
+        "--output",
+        default="demo_output",
+        metavar="DIR",
+        help="folder for labels and pictures (default demo_output)",
     )
-    parser.add_argument("--sample", metavar="NAME", help="a sample image other than the default")
+    parser.add_argument(
+        "--sample", metavar="NAME", help=f"{', '.join(sample_names())} (default {DEMO})"
+    )
     add_overwrite(parser)
     add_device(parser)
     return parser

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from ...evaluation.detector_settings import DETECTORS
-from ...evaluation.settings import CHOSEN, SIZES
+from ...evaluation.settings import BASELINE, CHOSEN, DEFAULT_METHODS, SIZES
 from .base import command
 from .shared import comma_names
 
@@ -27,20 +27,23 @@ def evaluate(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "dataset",
         metavar="DATASET",
-        help="folder in the BSDS layout, or with folders images and labels of the same stems",
+        help="a folder in the BSDS layout, or one with the folders images and labels, whose files "
+        "have the same names but for the suffix",
     )
     parser.add_argument(
         "-o",
         "--output",
         required=True,
         metavar="DIR",
-        help="folder for tables and plots; a stopped run continues there",
+        help="folder for tables and plots; a run that was stopped continues there",
     )
     parser.add_argument(
         "--methods",
         type=comma_names,
         metavar="A,B",
-        help=f"any of {', '.join(CHOSEN)}; with --contours, of {', '.join(DETECTORS)}",
+        help=f"methods to compare, any of {', '.join(CHOSEN)} (default "
+        f"{','.join(DEFAULT_METHODS)}); with --contours, any of {', '.join(DETECTORS)} (default "
+        "all)",
     )
     parser.add_argument(
         "--external",
@@ -56,12 +59,12 @@ def evaluate(commands: Any) -> argparse.ArgumentParser:
         type=float,
         default=300.0,
         metavar="SECONDS",
-        help="the longest time for one label map of --external (default 300)",
+        help="the longest time that --external may take for one label map (default 300)",
     )
     parser.add_argument(
         "--contours",
         action="store_true",
-        help="measure boundary detectors instead, by the benchmark of BSDS500 (ODS, OIS, AP)",
+        help="compare boundary detectors instead, by the benchmark of BSDS500 (ODS, OIS, AP)",
     )
     parser.add_argument(
         "--n-segments",
@@ -75,28 +78,32 @@ def evaluate(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--half",
         choices=("tune", "report"),
-        help="which half of a plain folder (default: all images)",
+        help="only one half of a plain folder: every other image (default: all images)",
     )
     parser.add_argument(
         "--labels",
         nargs="+",
         default=["labels"],
         metavar="DIR",
-        help="label folders of a plain folder, one per annotator (default labels)",
+        help="folders of label maps in a plain folder, one per annotator (default labels)",
     )
-    parser.add_argument("--images", type=int, metavar="N", help="only N images, evenly spaced")
+    parser.add_argument(
+        "--images", type=int, metavar="N", help="only N images, evenly spaced over the sorted names"
+    )
     parser.add_argument(
         "--baseline",
         metavar="METHOD",
-        help="the method to take differences from (default snic-smooth)",
+        help=f"the method to compare the others with (default {BASELINE})",
     )
     parser.add_argument(
         "--model",
         default="auto",
         metavar="NAME|PATH",
-        help="model of the sen methods (default auto: the bundled natural)",
+        help="model of the sen methods (default auto: the bundled model natural)",
     )
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes (default 1)")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="number of processes (default 1)"
+    )
     parser.add_argument(
         "--plots",
         action=argparse.BooleanOptionalAction,

@@ -38,7 +38,7 @@ def segment(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--overlay",
         metavar="PNG",
-        help="also draw the boundaries on the image (the middle slice of a stack)",
+        help="also draw the boundaries on the image (of a stack, the middle slice)",
     )
     _add_making(
         parser, SegmentParams, "superpixels", slices="needed for a stack", is_measured=True,
@@ -65,8 +65,8 @@ def hierarchy(commands: Any) -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="OUT",
-        help="the tree: .npz, for napari_sen.Hierarchy; in tiles .zarr, the finest superpixels "
-        "with the tree beside them",
+        help="the tree: .npz, which napari_sen.Hierarchy.load reads; in tiles .zarr, which holds "
+        "the finest superpixels with the tree beside them",
     )
     parser.add_argument(
         "--cut",
@@ -87,7 +87,7 @@ def hierarchy(commands: Any) -> argparse.ArgumentParser:
         "--n-fine",
         type=int,
         metavar="N",
-        help="number of finest superpixels, instead of their size",
+        help="number of finest superpixels, instead of --fine-size",
     )
     _add_making(parser, HierarchyParams, "tree", slices="a tree needs volume", is_measured=True)
     return parser
@@ -99,7 +99,7 @@ def embed(commands: Any) -> argparse.ArgumentParser:
         commands,
         "embed",
         "commands:embed",
-        "compute a vector for every pixel, alike where pixels belong together",
+        "compute a vector for every pixel, similar where pixels belong together",
         "image.tif -o embedding.npy --pca embedding.png",
         usage="IMAGE -o OUT [options]",
     )
@@ -108,11 +108,11 @@ def embed(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--pca",
         metavar="PNG",
-        help="also show the three main directions as colours (the middle slice of a stack; in "
+        help="also write the three main directions as colours (of a stack, the middle slice; in "
         "tiles all of it, as .zarr)",
     )
     add_params(parser, EmbedParams, title="embedding")
-    add_model(parser)
+    add_model(parser, required=True)
     add_image_reading(parser, slices="needed for a stack")
     add_large(parser)
     return parser
@@ -134,10 +134,13 @@ def pseudo_labels(commands: Any) -> argparse.ArgumentParser:
         "--output",
         required=True,
         metavar="DIR",
-        help="folder for the label maps, created if missing",
+        help="folder for the label maps; it is created if it does not exist",
     )
     parser.add_argument(
-        "--suffix", choices=(".tif", ".png", ".npy"), default=".tif", help="format (default .tif)"
+        "--suffix",
+        choices=(".tif", ".png", ".npy"),
+        default=".tif",
+        help="format of the label maps (default .tif)",
     )
     add_overwrite(parser)
     add_params(parser, PseudoLabelParams, title="pseudo-labels")
@@ -151,7 +154,7 @@ def contours(commands: Any) -> argparse.ArgumentParser:
         commands,
         "contours",
         "commands:contours",
-        "find the contours in an image: 0 where there is none, up to 1",
+        "find the contours in an image: their strength, from 0 to 1",
         "image.tif -o contours.tif --picture contours.png",
         usage="IMAGE -o OUT [options]",
     )

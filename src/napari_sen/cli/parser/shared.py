@@ -22,7 +22,7 @@ __all__ = [
     "comma_names",
 ]
 
-INPUTS = "TIFF (also of slide scanners), PNG, JPEG, BMP, .npy, zarr or OME-Zarr"
+INPUTS = "TIFF (slide scanners' included), PNG, JPEG, BMP, .npy, zarr or OME-Zarr"
 
 
 def add_image(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +36,10 @@ def add_image_reading(
     """Add how the one image is read; ``is_measured``: with a pixel size and a mask."""
     group = add_reading(parser, slices=slices)
     group.add_argument(
-        "--series", type=int, metavar="N", help="which image of a file that holds several (from 0)"
+        "--series",
+        type=int,
+        metavar="N",
+        help="which image of a file that holds several, counted from 0",
     )
     if is_measured:
         add_spacing(group)
@@ -50,15 +53,15 @@ def add_reading(parser: argparse.ArgumentParser, *, slices: str) -> argparse._Ar
         "--rgb",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="the last axis holds red, green and blue (default: as the file says)",
+        help="whether the last axis holds red, green and blue (default: as the file says)",
     )
     group.add_argument(
-        "--channel-axis", type=int, metavar="N", help="the axis of channels (from 0)"
+        "--channel-axis", type=int, metavar="N", help="the axis of channels, counted from 0"
     )
     group.add_argument(
         "--slices",
         choices=("each", "volume"),
-        help=f"a stack: slice by slice, or as one volume ({slices})",
+        help=f"how to treat a stack: slice by slice, or as one volume ({slices})",
     )
     return group
 
@@ -79,25 +82,27 @@ def add_mask(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--mask",
         metavar="FILE|nan",
-        help="work only where this image is not 0; nan: where the image itself is finite",
+        help="leave out pixels where this image is 0; nan: those that are NaN or infinite",
     )
     group.add_argument(
         "--nodata",
         type=float,
         metavar="X",
-        help="the value of pixels without data, which stay outside (default: as a GeoTIFF says)",
+        help="the value of pixels without data, which are left out (default: as a GeoTIFF says)",
     )
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add what decides the model, and where it runs."""
+def add_model(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """Add what decides the model, and where it runs; ``required``: colour alone is not enough."""
     group = parser.add_argument_group("model")
     add_kind(group)
     group.add_argument(
         "--model",
         default="auto",
-        metavar="NAME|PATH|none",
-        help="a model's name (see 'napari-sen models') or file; none: colour alone (default auto)",
+        metavar="NAME|PATH" if required else "NAME|PATH|none",
+        help="name (see 'napari-sen models') or file of a model"
+        + ("" if required else "; none: colour alone")
+        + " (default auto: the one that suits the kind of image)",
     )
     add_device(group)
 
@@ -107,7 +112,7 @@ def add_kind(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--kind",
         choices=KINDS,
-        help="what the image shows, which decides the model and the parameters that suit it "
+        help="what the image shows; this decides the model and the parameters that suit it "
         "(default: natural for a colour image without a pixel size, microscopy for all others)",
     )
 
@@ -115,7 +120,10 @@ def add_kind(group: argparse._ArgumentGroup) -> None:
 def add_device(group: argparse._ActionsContainer) -> None:
     """Add where a model runs."""
     group.add_argument(
-        "--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default auto)"
+        "--device",
+        default="auto",
+        help="where the model runs: cpu, cuda, cuda:1, mps, or auto, which is cuda where there is "
+        "one (default auto)",
     )
 
 
@@ -124,8 +132,8 @@ def add_large(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "large images",
         "With any of these options the image is processed in tiles and need not fit in memory. "
-        "The output is then one OME-Zarr: OUT.zarr, or for labels IMAGE.zarr/labels/NAME (which "
-        "is made in tiles even without these options).",
+        "The output is then a single OME-Zarr: OUT.zarr or, for labels, IMAGE.zarr/labels/NAME, "
+        "which is made in tiles even without these options.",
     )
     group.add_argument(
         "--tile",
@@ -141,7 +149,7 @@ def add_large(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--scheduler",
         metavar="ADDRESS|N",
-        help="work on a dask cluster, or on N threads (default: one per core)",
+        help="address of a dask cluster, or a number of threads (default: one per core)",
     )
 
 
