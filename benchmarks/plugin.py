@@ -204,6 +204,7 @@ def walk(side: int, steps: int) -> None:
     pick(viewer, dock, clock)
     run("classes", "predict")
     run("classes", "predict again")
+    follow_strokes(dock, clock)
     dock.choices.model.setCurrentText("none (colour only)")
     run("contours", "contours, colour only")
     for form in dock.panels["pseudo_labels"].forms.values():
@@ -247,6 +248,31 @@ def pick(viewer: object, dock: object, clock: Clock) -> None:
         QApplication.processEvents()
         clock.turn("idle")
         row(name, time.perf_counter() - begin, clock)
+
+
+def follow_strokes(dock: object, clock: Clock) -> None:
+    """Paint with a prediction at each stroke: from its end to what is predicted, drawn."""
+    from qtpy.QtWidgets import QApplication
+
+    panel, picking = dock.panels["classes"], dock.session.picking
+    panel.live.setChecked(True)
+    ended: list[str] = []
+    dock.idle.connect(ended.append)
+    seconds = []
+    clock.start()
+    for stroke in range(5):
+        wait(lambda: not dock.outlines.is_waiting)
+        clock.turn("layers")
+        begin, place = time.perf_counter(), 400 + 20 * stroke
+        ended.clear()
+        picking.paint(picking.along((place, 50), (place, 90)), 1 + stroke % 2)
+        wait(lambda: bool(ended))
+        QApplication.processEvents()
+        seconds.append(time.perf_counter() - begin)
+        clock.turn("idle")
+    dock.idle.disconnect(ended.append)
+    panel.live.setChecked(False)
+    row("prediction after a stroke", float(np.median(seconds)), clock)
 
 
 def main() -> None:

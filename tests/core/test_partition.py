@@ -232,3 +232,22 @@ def test_pieces_merged_by_hand_stay_in_another_cut_of_the_same_leaves():
     np.testing.assert_array_equal(forgotten.table(), np.arange(13))
     with pytest.raises(ImageError, match="another label image"):
         Partition(columns[:, ::2]).take_over(leaves)
+
+
+def test_what_was_merged_by_hand_is_put_back_on_another_cut_in_one_step():
+    columns = np.kron(np.arange(1, 13).reshape(3, 4), np.ones((2, 2), int))
+    before = Partition(columns)
+    before.merge([1, 2])
+    before.paint([1, 7], 3)
+    again = Partition(columns)
+    changed = again.put_back(before.by_hand(), before.class_table()[1:])
+    np.testing.assert_array_equal(again.table(), before.table())
+    assert again.classes() == {1: 3, 7: 3}
+    assert sorted(changed.tolist()) == [0, 1, 6]
+    assert [each.tolist() for each in again.by_hand()] == [[0, 1]]
+    again.undo()
+    np.testing.assert_array_equal(again.table(), np.arange(13))
+    assert again.classes() == {}
+    assert again.by_hand() == []
+    with pytest.raises(ImageError, match="another label image"):
+        again.put_back([], np.zeros(3, int))

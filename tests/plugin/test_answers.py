@@ -45,9 +45,11 @@ def paint(dock):
 
 
 @pytest.mark.usefixtures("one_torch_thread")
-@pytest.mark.parametrize("key", STEPS)
+@pytest.mark.parametrize("key", [*STEPS, "boundary_map"])
 def test_no_step_works_in_the_thread_of_the_window(dock, key, monkeypatch):
     """How long the window stands still is measured by benchmarks/plugin.py."""
+    if key == "boundary_map":
+        dock.click("superpixels")
     step, seen = STEPS_OF_DOCK[key], []
 
     def perform(source, settings, control):

@@ -9,7 +9,7 @@ from napari.layers import Image
 
 from napari_sen.errors import DataError, ImageError, ParameterError
 from napari_sen.learn.classes import Examples, propagate
-from napari_sen.pipeline.describe import describe
+from napari_sen.pipeline.describe import Description, describe
 from napari_sen.plugin.state.control import Control
 from napari_sen.plugin.steps.classing import least_certain
 from napari_sen.plugin.steps.session import Session
@@ -87,6 +87,33 @@ def test_two_painted_superpixels_find_the_disc(session):
     session.run("classes")
     assert len(session.layers) == count
     assert layer(session, "predicted") is found
+
+
+def test_only_other_pieces_are_looked_at_anew(session, monkeypatch):
+    looked = []
+    features = Description.features
+
+    def counted(self, *arguments):
+        looked.append(arguments[1])
+        return features(self, *arguments)
+
+    monkeypatch.setattr(Description, "features", counted)
+    paint_two(session)
+    session.run("classes")
+    session.picking.paint(session.picking.along((30, 25), (30, 32)), 2)
+    session.run("classes")
+    pieces = len(session.picking.pieces.pieces)
+    assert looked == [pieces]
+    session.picking.select(session.picking.along((30, 25), (30, 32)))
+    session.picking.merge()
+    session.run("classes")
+    assert looked == [pieces, len(session.picking.pieces.pieces)]
+    assert looked[1] < pieces
+    merged = session.picking.layer.data == piece_at(session, 30, 25)
+    assert len(np.unique(layer(session, "confidence").data[merged])) == 1
+    session.picking.undo()
+    session.run("classes")
+    assert looked == [pieces, looked[1], pieces]
 
 
 def test_the_embedding_is_used_and_described_once(session, monkeypatch):

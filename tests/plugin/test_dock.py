@@ -129,6 +129,28 @@ def test_contours(dock):
     assert dock.dock.session.layer.name == "photo"
 
 
+def test_pictures_hide_each_other_and_do_not_pile_up(dock):
+    assert "Not done: there are no superpixels yet" in dock.click("boundary_map")
+    dock.click("contours")
+    dock.dock.session.ask(60)
+    dock.click("superpixels")
+    assert dock.click("boundary_map") == "Done: boundary map of the superpixels of photo."
+    contours, borders = (
+        dock.viewer.layers[f"photo {name}"] for name in ("contours", "boundary map")
+    )
+    assert (contours.visible, borders.visible) == (False, True)
+    assert_same_place(borders, dock.viewer.layers["photo"])
+    before = borders.data
+    dock.dock.session.granularity.even(1.0)
+    dock.click("boundary_map")
+    assert len(dock.viewer.layers) == 4
+    assert not np.array_equal(borders.data, before)
+    assert borders.contrast_limits[1] == borders.data.max()
+    dock.click("contours")
+    assert (contours.visible, borders.visible) == (True, False)
+    assert len(dock.viewer.layers) == 4
+
+
 @pytest.mark.usefixtures("one_torch_thread")
 def test_train_then_embed_then_superpixels(dock, artifacts, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
@@ -193,17 +215,32 @@ def test_cancel_adds_nothing_and_the_dock_is_usable_again(dock, fake_step):
     assert not dock.dock.panels["superpixels"].button.isEnabled()
     dock.qtbot.waitUntil(begun.is_set)
     dock.qtbot.waitUntil(lambda: "Waiting" in dock.dock.status.text.text())
-    dock.qtbot.waitUntil(lambda: any(bar.n for bar in activity()))
-    (bar,) = activity()
-    assert (bar.desc, bar.n, bar.total) == ("Contours: waiting: ", 1, 10)
     with dock.qtbot.waitSignal(dock.dock.idle, timeout=60_000):
         dock.dock.status.button.click()
     assert dock.dock.status.text.text() == "Cancelled; nothing was kept."
-    dock.qtbot.waitUntil(lambda: activity() == [])
     assert len(dock.viewer.layers) == 1
     others = [panel for key, panel in dock.dock.panels.items() if key != "classes"]
     assert all(panel.button.isEnabled() for panel in others)
     assert dock.click("superpixels").startswith("Done")
+
+
+def test_a_dock_out_of_sight_tells_its_progress_in_the_activity_of_napari(dock, fake_step):
+    begun = threading.Event()
+    fake_step("contours", waiting(begun))
+    dock.press("contours")
+    dock.qtbot.waitUntil(lambda: "Waiting" in dock.dock.status.text.text())
+    assert activity() == []  # its wheel draws the whole window anew, all the time
+    dock.dock.parentWidget().hide()
+    dock.qtbot.waitUntil(lambda: any(bar.n for bar in activity()))
+    (bar,) = activity()
+    assert (bar.desc, bar.n, bar.total) == ("Contours: waiting: ", 1, 10)
+    dock.dock.parentWidget().show()
+    dock.qtbot.waitUntil(lambda: activity() == [])
+    dock.dock.parentWidget().hide()
+    dock.qtbot.waitUntil(lambda: len(activity()) == 1)
+    with dock.qtbot.waitSignal(dock.dock.idle, timeout=60_000):
+        dock.dock.status.button.click()
+    dock.qtbot.waitUntil(lambda: activity() == [])
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from napari_sen.plugin.layers.cuts import stops
 from napari_sen.plugin.layers.granularity import Granularity
 from napari_sen.plugin.layers.made import made_of
 from napari_sen.plugin.layers.picking import Picking
+from napari_sen.plugin.state.control import Control
+from napari_sen.plugin.steps.remarks import remark
 from napari_sen.plugin.steps.session import Session
 
 PLACE = {"scale": (0.5, 0.5), "translate": (3, 4), "units": "um"}
@@ -107,7 +109,13 @@ def test_the_table_follows_the_cut(session, granularity):
     place = np.argwhere(third).mean(axis=0)
     assert table["centroid-0"][row] == pytest.approx(place[0])
     # The status bar of napari shows what is in `features`: no more than a person can read.
-    assert list(granularity.layer.features) == ["index", "area (px)", "area (µm²)"]
+    features = granularity.layer.features
+    assert list(features) == ["index", "area (px)", "area (µm²)"]
+    assert np.issubdtype(features["area (px)"].dtype, np.integer)
+    granularity.show(1)
+    status = granularity.layer.get_status((40, 40), world=False)
+    area = 96 * 128 * 0.25
+    assert f"area (px): {96 * 128}, area (µm²): {area:.0f}" in status["coordinates"]
 
 
 def test_running_again_replaces_and_the_earlier_result_comes_back(session, granularity):
@@ -158,8 +166,9 @@ def test_kept_levels_are_copies_named_by_what_they_are(granularity):
     assert kept.name == "photo, 33 superpixels"
 
 
-def test_the_boundary_map_lies_on_the_image(granularity):
-    image = granularity.boundary_map()
+def test_the_boundary_map_lies_on_the_image(session, granularity):
+    (result,) = session.run("boundary_map")
+    image = result.to_layer()
     assert isinstance(image, Image)
     assert image.name == "photo boundary map"
     tree = granularity.trees.forest.hierarchy
@@ -191,26 +200,75 @@ def test_what_was_painted_stays_painted(session, granularity):
     assert (table[painted[0]] == 1).mean() > 0.7
 
 
-def test_what_was_painted_is_saved_by_itself_and_comes_back(session, granularity):
+def test_what_was_painted_and_merged_is_saved_by_itself_and_comes_back(session, granularity):
     session.pick(granularity.layer)
-    session.picking.rename_class(2, "cup")
+    picking = session.picking
+    picking.rename_class(2, "cup")
+    picking.select(picking.along((20, 20), (20, 60)))
+    merged = picking.selected
+    picking.merge()
+    picking.paint([3, 9], 2)
+    assert session.classifying.keep(picking) == ""
+    expected, shown = picking.pieces.classes(), picking.layer.data.copy()
+    again = restarted(session)
+    again.pick(again.granularity.layer)
+    assert again.picking.pieces.classes() == expected
+    assert again.picking.class_names == ["background", "cup"]
+    np.testing.assert_array_equal(again.picking.layer.data, shown)
+    assert len(merged) > 1
+
+    # What was merged comes back on another cut, and what was taken back stays away.
+    finer = restarted(session)
+    finer.granularity.show(60)
+    finer.pick(finer.granularity.layer)
+    found = finer.picking.layer.data
+    assert len(np.unique(found)) < 60
+    forest = granularity.trees.forest
+    plain = forest.groups(60)[forest.leaves]
+    assert len(np.unique(found[20, 25:55])) < len(np.unique(plain[20, 25:55]))
+    finer.picking.undo()
+    assert len(np.unique(finer.picking.layer.data)) == 60
+    assert finer.classifying.keep(finer.picking) == ""
+    last = restarted(session)
+    last.pick(last.granularity.layer)
+    assert not last.picking.can_undo
+
+
+def test_a_file_is_put_back_while_nothing_is_refined(session, granularity, tmp_path):
+    session.pick(granularity.layer)
     session.picking.paint([3, 9], 2)
-    session.classifying.keep(session.picking)
+    session.saving(tmp_path / "cup.sen.json")(Control())
     expected = session.picking.pieces.classes()
+    again = restarted(session)
+    assert again.picking.partition is None
+    told = again.load_annotation(tmp_path / "cup.sen.json")
+    assert told == "Pieces and classes of cup.sen.json are put back."
+    assert again.picking.pieces.classes() == expected
+
+
+def restarted(session):
+    """The same image, cut anew, after napari was begun anew."""
     again = Session()
     again.model = None
     again.show_in(LayerList())
     again.choose(session.layer)
     again.size_by, again.number = "number", 40
     again.run("superpixels")
-    again.pick(again.granularity.layer)
-    assert again.picking.pieces.classes() == expected
-    assert again.picking.class_names == ["background", "cup"]
+    return again
+
+
+def test_what_cannot_be_saved_by_itself_is_said(session, granularity, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file" / "below"))
+    (tmp_path / "file").write_text("no folder")
+    session.pick(granularity.layer)
+    session.picking.paint([3, 9], 2)
+    problem = session.classifying.keep(session.picking)
+    assert problem.endswith("cannot be saved by itself (Not a directory): press Save ...")
 
 
 def test_without_superpixels_there_is_nothing_to_show():
     granularity = Granularity(Picking())
-    for action in (lambda: granularity.show(2), granularity.keep, granularity.boundary_map):
+    for action in (lambda: granularity.show(2), granularity.keep):
         with pytest.raises(ParameterError, match="no superpixels yet"):
             action()
     with pytest.raises(ParameterError, match="no earlier result"):
@@ -253,6 +311,19 @@ def test_stacks_by_slice_one_by_one_and_as_a_volume(session, rng):
     session.granularity.show(2)
     assert layer.data.shape == (6, 30, 40)
     assert layer.data.max() == 2
+
+
+def test_superpixels_of_another_slice_say_so(session, rng):
+    session.choose(Image(rng.integers(0, 255, (4, 30, 40), np.uint8), name="stack"))
+    session.run("superpixels", point=(1, 0, 0))
+    assert session.granularity.layer.name == "stack superpixels, slice 1"
+    told = [remark(session, "superpixels", session.source((z, 0, 0))) for z in (1, 3)]
+    assert told == ["", "These superpixels are of slice 1. Press the button for slice 3."]
+    session.stack = "each"
+    session.run("superpixels")
+    session.stack = "slice"
+    text = remark(session, "superpixels", session.source((3, 0, 0)))
+    assert text.startswith("These superpixels are of the whole stack")
 
 
 def test_a_mask_leaves_out_what_is_outside(session):

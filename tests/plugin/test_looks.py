@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from napari.components import LayerList
-from napari.layers import Image
+from napari.layers import Image, Labels
 
 from napari_sen.plugin.layers.borders import plane_borders, world_lines
 from napari_sen.plugin.layers.looks import LINE, clearest, lacks_means, line_width
@@ -39,6 +39,35 @@ def test_contours_of_napari_are_as_wide_as_the_zoom_needs(session):
     session.granularity.looks.follow_zoom(session.granularity.layers, 0.2)
     assert layer.contour == line_width(layer, 0.2) > 1
     assert line_width(layer, 1e-9) <= 12
+
+
+def test_a_colour_is_set_where_it_is_another(session):
+    layer, looks = session.granularity.layer, session.granularity.looks
+    told = []
+    layer.events.colormap.connect(lambda _: told.append(True))
+    looks.apply(layer)
+    session.run("superpixels")
+    assert told == []
+    looks.colour = "#123456"
+    assert len(told) == 1
+    shown = layer.colormap.map(np.array([5]))[0]
+    np.testing.assert_allclose(shown[:3], np.array([0x12, 0x34, 0x56]) / 255, atol=0.01)
+    looks.look = "random"
+    looks.look = "outline"
+    assert len(told) == 3
+
+
+def test_lines_of_a_slice_lie_where_the_layer_does():
+    data = np.zeros((4, 3, 5), np.uint8)
+    data[2, 1:, 2:] = 1
+    layer = Labels(data, scale=(2, 0.5, 0.25), translate=(7, 8, 9), rotate=np.eye(3)[[0, 2, 1]])
+    expected = plane_borders(data[2]).reshape(-1, 2)
+    points = world_lines(layer, (1, 2), {0: 2}, (0, 1, 2))
+    world = [layer.data_to_world((2, *end))[::-1] for end in expected]
+    np.testing.assert_allclose(points, world, rtol=1e-5)
+    flat = world_lines(layer, (1, 2), {0: 2}, (1, 2))
+    np.testing.assert_allclose(flat[:, :2], points[:, :2])
+    assert not flat[:, 2].any()
 
 
 def test_the_switch_between_looks(session):

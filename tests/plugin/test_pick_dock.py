@@ -187,6 +187,13 @@ def test_painting_survives_the_switch(dock):
     assert dock.picking.pieces.classes() == {}
 
 
+def test_a_stroke_that_cannot_be_saved_by_itself_is_told(dock, errors, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
+    drag(dock, labels(dock), (3, 3), (3, 40))
+    dock.qtbot.waitUntil(lambda: "cannot be saved by itself" in " ".join(errors))
+
+
 def test_prediction_follows_the_strokes(dock):
     layer, panel = labels(dock), dock.panel
     panel.live.setChecked(True)

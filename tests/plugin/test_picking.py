@@ -57,6 +57,18 @@ def test_merge_split_and_undo_show_in_the_layer(picking):
     np.testing.assert_array_equal(shown, MAP)
 
 
+def test_outlines_are_drawn_anew_for_other_pieces_alone(picking):
+    told = []
+    picking.reshaped.connect(lambda: told.append(True))
+    picking.select([2, 3])
+    picking.paint()
+    picking.undo()
+    assert told == []
+    picking.merge()
+    picking.undo()
+    assert len(told) == 2
+
+
 def test_helpers_lie_where_the_layer_lies(picking):
     picking.select([5])
     picking.paint()

@@ -1,8 +1,11 @@
 """The dock, Python and the shell give the same arrays, step by step.
 
 Each step is compared with and without a mask where it takes one. Two things have no counterpart in
-the shell: the embedding under a mask, and the table of superpixels.
+the shell: the embedding under a mask, and the table of superpixels. Classes are predicted in the
+shell by what the dock has saved as a recipe.
 """
+
+import csv
 
 import imageio.v3 as iio
 import numpy as np
@@ -13,8 +16,16 @@ from napari.layers import Image, Labels
 import napari_sen
 from napari_sen.cli import main
 from napari_sen.core.regions import region_table
-from napari_sen.params import ContourParams, PseudoLabelParams, SegmentParams
+from napari_sen.params import (
+    ContourParams,
+    MeanShiftParams,
+    NetworkParams,
+    PseudoLabelParams,
+    SegmentParams,
+    TrainParams,
+)
 from napari_sen.plugin.layers.made import made_of
+from napari_sen.plugin.state.control import Control
 from napari_sen.plugin.steps.session import Session
 
 MODEL = "natural"
@@ -135,7 +146,7 @@ def test_contours_by_sizes(whole):
 
 def test_boundary_map(three):
     three.session.run("superpixels")
-    dock = three.session.granularity.boundary_map().data
+    dock = three.dock("boundary_map")
     leaves = three.session.granularity.limits[1]
     tree = napari_sen.hierarchy(three.photo, n_fine=leaves, **three.arguments)
     path = three.folder / "heights.tif"
@@ -150,7 +161,18 @@ def test_pseudo_labels(whole):
     dock = whole.dock("pseudo_labels")
     python = napari_sen.pseudo_labels(whole.photo, spacings=(9, 19), compactnesses=(10,))
     folder = whole.shell(
-        "pseudo-labels", "--spacings", 9, 19, "--compactnesses", 10, out="labels", model=False
+        "pseudo-labels",
+        "--spacings",
+        9,
+        19,
+        "--mean-shift-landmarks",
+        16,
+        "--labels-spacings",
+        9,
+        "--labels-compactnesses",
+        10,
+        out="labels",
+        model=False,
     )
     shell = [tifffile.imread(path) for path in sorted(folder.glob("*.tif"))]
     assert len(dock) == len(python) == len(shell) == 2
@@ -169,3 +191,61 @@ def test_the_table(three):
     assert list(found) == list(expected)
     for name, column in expected.items():
         np.testing.assert_allclose(found[name], column, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_classes(whole):
+    session, folder = whole.session, whole.folder
+    session.run("superpixels")
+    session.pick(session.granularity.layer)
+    session.picking.paint(session.picking.along((5, 5), (5, 40)), 1)
+    session.picking.paint(session.picking.along((50, 60), (60, 70)), 2)
+    session.run("classes")
+    (dock,) = (each.data for each in session.picking.layers if each.name.endswith("predicted"))
+    session.saving_recipe(folder / "recipe.json")(Control())
+    images = folder / "images"
+    images.mkdir()
+    iio.imwrite(images / "in.png", whole.photo)
+    python, shell = folder / "python", folder / "shell"
+    napari_sen.apply(folder / "recipe.json", images, python)
+    given = ["apply", folder / "recipe.json", images, "-o", shell, "--quiet"]
+    assert main([str(each) for each in given]) == 0
+    names = np.array(["", *session.picking.class_names])
+    for out in (python, shell):
+        with (out / "in.objects.csv").open(encoding="utf-8", newline="") as file:
+            class_of = {int(row["index"]): row["class"] for row in csv.DictReader(file)}
+        objects = tifffile.imread(out / "in.objects.tif")
+        found = np.array(["", *(class_of[k + 1] for k in range(len(class_of)))])[objects]
+        np.testing.assert_array_equal(found, names[dock])
+
+
+def test_a_training(whole, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    schedule = TrainParams(steps=3, batch=1, crop=32)
+    network = NetworkParams(dim=4, base_width=4, width_cap=8)
+    mean_shift = MeanShiftParams(iterations=1, landmarks=16)
+    pseudo_labels = PseudoLabelParams(spacings=(9.0,), compactnesses=(10.0,))
+    session = whole.session
+    session.set(schedule, network, mean_shift, pseudo_labels)
+    session.new_model = "same"
+    session.run("train")
+    python = napari_sen.train(
+        [whole.photo], network=network, mean_shift=mean_shift, pseudo_labels=pseudo_labels,
+        schedule=schedule,
+    )  # fmt: skip
+    shell = whole.shell(
+        "train", "--steps", 3, "--batch", 1, "--crop", 32, "--network-dim", 4,
+        "--network-base-width", 4, "--network-width-cap", 8, "--mean-shift-iterations", 1,
+        "--mean-shift-landmarks", 16, "--labels-spacings", 9, "--labels-compactnesses", 10,
+        out="same.safetensors", model=False,
+    )  # fmt: skip
+    python.save(tmp_path / "python.safetensors")
+    found = [
+        napari_sen.load_model(each) for each in ("same", shell, tmp_path / "python.safetensors")
+    ]
+    weights = [each.network.state_dict() for each in found]
+    for other in weights[:2]:
+        assert other.keys() == weights[2].keys()
+        for name, values in weights[2].items():
+            np.testing.assert_array_equal(other[name], values, err_msg=name)
+    settings = [{**each.metadata["training"], **each.metadata["network"]} for each in found]
+    assert settings[0] == settings[1] == settings[2]

@@ -305,3 +305,26 @@ def test_outlines_are_as_wide_at_every_zoom_and_seen_in_planes(person):
         middle = changed[changed.shape[0] // 2]
         widths.append(int(middle.sum()))
     assert all(1 <= width <= 3 for width in widths), widths
+
+
+def test_in_space_the_outlines_lie_in_the_plane_of_the_slice(person):
+    """Not bricks that hide each other: with outlines alone, what lies behind stays in sight."""
+    viewer = person.viewer
+    halves = np.zeros((8, 48, 48), np.uint8)
+    halves[:, :, 24:] = 200
+    viewer.add_image(halves, name="halves", contrast_limits=(0, 255), scale=(2, 1, 1))
+    person.dock.session.model = None
+    person.dock.session.stack = "volume"
+    person.dock.session.ask(2)
+    person.wait(person.panels["superpixels"].button)
+    layer = viewer.layers["halves superpixels"]
+    viewer.dims.ndisplay = 3
+    viewer.reset_view()
+    seen = []
+    for depth in (1, 12):
+        viewer.dims.set_point(0, depth)
+        viewer.scene.camera.angles = (0, 0, 60)
+        person.settle()
+        assert 0 < person.sees(layer) < 0.03
+        seen.append(person.look())
+    assert differs(*seen) > 0.001  # the plane moves with the slider

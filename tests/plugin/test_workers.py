@@ -1,5 +1,6 @@
 """Jobs in threads: every way to end frees the runner, and nothing is swallowed."""
 
+import gc
 import threading
 
 import pytest
@@ -68,6 +69,15 @@ def test_the_result_and_messages_arrive_on_the_gui_thread(qtbot, runner):
     assert False in seen  # the job itself, in another thread; the messages may come first
     assert True not in seen
     assert ("MainThread", (1, 2, "halfway")) in seen
+
+
+def test_no_long_collection_of_garbage_keeps_a_result_waiting(qtbot, runner):
+    frozen = []
+    runner.succeeded.connect(lambda _: frozen.append(gc.get_freeze_count()))
+    with qtbot.waitSignal(runner.succeeded):
+        runner.start(lambda control: 1)
+    assert frozen[0] > 1000
+    assert gc.get_freeze_count() == 0
 
 
 def test_cancel_runs_finally_and_keeps_no_result(qtbot, runner):

@@ -20,7 +20,7 @@ from .walk import WalkScale, walked_strength
 __all__ = ["Hierarchy", "build", "merge_regions"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Hierarchy:
     """A merge tree over the superpixels of a label image.
 
@@ -49,6 +49,11 @@ class Hierarchy:
             view = array.view()
             view.flags.writeable = False
             object.__setattr__(self, name, view)
+
+    def __repr__(self) -> str:
+        """Return what it is of, not all of its numbers."""
+        size = " x ".join(map(str, self.labels.shape))
+        return f"<Hierarchy of {size} pixels, {self.n_leaves} finest superpixels>"
 
     @property
     def n_leaves(self) -> int:

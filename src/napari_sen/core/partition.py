@@ -333,10 +333,33 @@ class Partition:
             raise ImageError("these pieces belong to another label image")
         self._class[:] = other._class
         self._edges = other._edges
-        there = set(np.unique(other._node).tolist())
-        merged = [leaves for node, leaves in other._by_hand.items() if node in there]
+        self._merge_again(other.by_hand())
+
+    def by_hand(self) -> list[NDArray[np.intp]]:
+        """Return the leaves of each piece that was merged by hand, on this cut or on another."""
+        there = set(np.unique(self._node).tolist())
+        return self._waiting + [leaves for node, leaves in self._by_hand.items() if node in there]
+
+    def put_back(
+        self, merged: Sequence[NDArray[np.intp]], classes: NDArray[np.integer]
+    ) -> NDArray[np.intp]:
+        """Merge leaves again, as :meth:`by_hand` has them, and paint; return changed leaves.
+
+        Raises
+        ------
+        ImageError
+            If they are not of this many leaves, or a class is out of range.
+        """
+        if classes.shape != (self.n_leaves,) or classes.min() < 0 or classes.max() > 255:
+            raise ImageError("these pieces belong to another label image")
+        before = self._node.copy()
+        self._merge_again(merged)
+        after, self._node = self._node, before
+        return self._do(np.arange(self.n_leaves), after, classes.astype(np.uint8))
+
+    def _merge_again(self, merged: Sequence[NDArray[np.intp]]) -> None:
         sizes = np.bincount(self.base.ravel(), minlength=self.n_leaves + 1)[1:]
-        for leaves in other._waiting + merged:
+        for leaves in merged:
             found = self._joined(self._mostly_in(leaves, sizes))
             for parent, below in found.items():
                 self._node[below] = parent

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError
+from .graph import region_sums
 
 __all__ = [
     "BINS", "Borders", "Histograms", "Moments", "histograms", "moments", "region_table",
@@ -232,6 +233,9 @@ def region_table(
     for name, channel in (intensity or {}).items():
         table[f"mean {name}"] = mean(channel)
     if embedding is not None:
-        for k in range(embedding.shape[-1]):
-            table[f"embedding-{k}"] = mean(embedding[..., k])
+        # All at once: one by one takes ten times as long.
+        rows = np.asarray(embedding).reshape(flat.size, 1, -1)
+        sums = region_sums(flat[:, None], rows)[1][index - 1] if len(index) else rows[:0, 0]
+        for k in range(rows.shape[-1]):
+            table[f"embedding-{k}"] = sums[:, k] / count[index]
     return table

@@ -95,7 +95,7 @@ class OpencvSlicSettings(Params):
 
 # What is compared where no method is named, and what the others are compared with.
 BASELINE = "snic-smooth"
-DEFAULT_METHODS = ("snic", BASELINE, "slic", "tree")
+DEFAULT_METHODS = ("snic", BASELINE, "slic", "tree", "sen-tree")
 
 # Numbers of superpixels at which methods are compared.
 SIZES = (25, 50, 100, 200, 300, 400, 500, 1000)

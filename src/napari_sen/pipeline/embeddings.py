@@ -17,7 +17,7 @@ from ..tiles.geometry import TILE, TileGrid, tile_sides
 from ..tiles.image import Image
 from ..tiles.raster import Raster
 from ..tiles.shelf import Shelf
-from ..tiles.target import Target
+from ..tiles.target import ArrayTarget, Target
 from .tasks import Common
 from .work import Product, Steps, Work, measure
 
@@ -174,7 +174,9 @@ def _embed_tile(
     """Write the embedding of one tile."""
     which, core = common.place(item)
     scene = common.scene(which)
-    rows = scene.embedding(core, clustered=clustered and not in_tiles, progress=poll)
+    # In memory nothing is made beside the result: it is as large as all else together.
+    out = target.read(scene.index, core) if isinstance(target, ArrayTarget) else None
+    rows = scene.embedding(core, clustered=clustered and not in_tiles, out=out, progress=poll)
     if in_tiles:
         from ..learn.threads import few_threads  # with torch: only where there is a model
 
@@ -186,7 +188,8 @@ def _embed_tile(
             series = common.shelf.kept_array(_series_name(which * per_slice + z))
             with few_threads(common.threads):
                 plane[...] = model.shift(plane, series, device=common.device, progress=poll)
-    target.write(scene.index, core, rows)
+    if out is None:
+        target.write(scene.index, core, rows)
 
 
 @dataclass(frozen=True)

@@ -117,14 +117,19 @@ class Scene:
         return network_planes(raster.read(self.index, box), raster.rgb, self.stats, planes)
 
     def embedding(
-        self, box: Box, *, clustered: bool = False, progress: Progress | None = None
+        self,
+        box: Box,
+        *,
+        clustered: bool = False,
+        out: NDArray[np.float32] | None = None,
+        progress: Progress | None = None,
     ) -> NDArray[np.float32]:
-        """Return the embedding of a box, of a volume plane by plane.
+        """Return the embedding of a box, of a volume plane by plane; written into ``out`` if given.
 
         After the mean shift (``clustered``) it is that of the box alone: for whole slices.
         """
         assert self.model is not None
-        result = np.empty((*box_shape(box), self.model.dim), np.float32)
+        result = np.empty((*box_shape(box), self.model.dim), np.float32) if out is None else out
         self._embed(box, result, clustered, progress)
         return result
 

@@ -30,14 +30,16 @@ def plane_borders(plane: NDArray[Any]) -> NDArray[np.float32]:
 
 def _runs(differ: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return the runs of True along the rows, each at the lower edge of its row."""
-    edge = np.zeros((differ.shape[0], 1), bool)
-    before = np.concatenate([edge, differ[:, :-1]], axis=1)
-    after = np.concatenate([differ[:, 1:], edge], axis=1)
-    starts, ends = np.argwhere(differ & ~before), np.argwhere(differ & ~after)
-    lines = np.stack([starts, ends], axis=1).astype(np.float32)
-    lines[:, :, 0] += 0.5
-    lines[:, 0, 1] -= 0.5
-    lines[:, 1, 1] += 0.5
+    height, width = differ.shape
+    # In one line, with a False before all and after each row: so a run ends where its row does.
+    line = np.zeros(1 + height * (width + 1), bool)
+    line[1:].reshape(height, width + 1)[:, :width] = differ
+    changes = np.flatnonzero(line[1:] != line[:-1])
+    (row, first), after = np.divmod(changes[::2], width + 1), changes[1::2]
+    lines = np.empty((len(row), 2, 2), np.float32)
+    lines[:, :, 0] = row[:, None] + 0.5
+    lines[:, 0, 1] = first - 0.5
+    lines[:, 1, 1] = after - row * (width + 1) - 0.5
     return lines
 
 
@@ -62,15 +64,17 @@ def world_lines(
     key = tuple(index.get(axis, slice(None)) for axis in range(layer.ndim))
     plane = np.asarray(layer.data[key])
     lines = plane_borders(plane if axes[0] < axes[1] else plane.T).reshape(-1, 2)
-    points = np.zeros((len(lines), layer.ndim))
-    points[:, list(axes)] = lines
-    for axis, place in index.items():
-        points[:, axis] = place
     origin = np.asarray(layer.data_to_world((0,) * layer.ndim))
     steps = np.stack(
         [np.asarray(layer.data_to_world(unit)) - origin for unit in np.eye(layer.ndim)]
     )
-    world = points @ steps + origin
-    drawn = np.zeros((len(points), 3), np.float32)
-    drawn[:, : len(displayed)] = world[:, list(displayed)[::-1]]
+    for axis, place in index.items():
+        origin = origin + place * steps[axis]
+    drawn = np.zeros((len(lines), 3), np.float32)
+    for column, axis in enumerate(list(displayed)[::-1]):
+        along = np.full(len(lines), origin[axis])
+        for k, each in enumerate(axes):
+            if steps[each, axis]:  # nearly always of one axis alone
+                along += lines[:, k] * steps[each, axis]
+        drawn[:, column] = along
     return drawn

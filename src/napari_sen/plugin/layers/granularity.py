@@ -20,7 +20,6 @@ from psygnal import Signal
 
 from ...core.partition import Partition
 from ...errors import ParameterError
-from .boundary_map import boundary_map
 from .cuts import cut_of, kept_name, named, shown
 from .kept_objects import objects_of
 from .looks import Looks
@@ -176,12 +175,6 @@ class Granularity:
         new.number, new.source = about.number, about.source
         new.extra["shown"], layer.features = about.extra.get("shown"), self.layer.features
         self._insert_under(self.layer, layer)
-        return layer
-
-    def boundary_map(self) -> Any:
-        """Add, as an image, at which height each border disappears; return that layer."""
-        layer = boundary_map(self._there()).to_layer()
-        self.layers.append(layer)
         return layer
 
     def clear(self) -> None:

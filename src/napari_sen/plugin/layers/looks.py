@@ -100,10 +100,10 @@ class Looks:
             return
         if self.is_lined(layer):
             _set(layer, "contour", 0)
-            _set(layer, "colormap", _one_colour("transparent"))
+            _set_one_colour(layer, "transparent")
             return
         if look == "outline":
-            _set(layer, "colormap", _one_colour(self.colour_on(layer)))
+            _set_one_colour(layer, self.colour_on(layer))
             _set(layer, "contour", line_width(layer, self.zoom))
             _set(layer, "opacity", 1.0 if is_finished(layer) else _UNFINISHED_OPACITY)
             return
@@ -225,10 +225,21 @@ def _seen(image: Any) -> NDArray[np.floating] | None:
     return _as_seen(np.nan_to_num(values), image)
 
 
-def _one_colour(colour: str) -> Any:
+def _set_one_colour(layer: Any, colour: str) -> None:
+    """Draw all labels in one colour.
+
+    Not again if they are: of a colormap napari makes a texture of all labels that there could be,
+    which takes a fifth of a second.
+    """
     from napari.utils.colormaps import DirectLabelColormap
 
-    return DirectLabelColormap(color_dict={None: colour, 0: "transparent"})
+    wanted = DirectLabelColormap(color_dict={None: colour, 0: "transparent"})
+    now = layer.colormap
+    if isinstance(now, DirectLabelColormap) and now.color_dict.keys() == wanted.color_dict.keys():
+        pairs = ((now.color_dict[key], wanted.color_dict[key]) for key in wanted.color_dict)
+        if all(np.array_equal(*pair) for pair in pairs):
+            return
+    layer.colormap = wanted
 
 
 def _random() -> Any:

@@ -29,6 +29,7 @@ class PaintBox:
 
     changed = Signal()
     edited = Signal()  # merged, split, painted, named
+    reshaped = Signal()  # merged, split
 
     def __init__(self) -> None:
         self._tool: Tool = "paint"

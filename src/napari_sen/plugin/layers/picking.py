@@ -187,6 +187,17 @@ class Picking(PaintBox, PickPlace):
         self.class_names, self.current = list(class_names), 1
         self._edit(changed)
 
+    def put_back(
+        self,
+        merged: Sequence[NDArray[np.intp]],
+        classes: NDArray[np.integer],
+        class_names: Sequence[str],
+    ) -> None:
+        """Merge and paint leaves again, on whatever cut is shown."""
+        changed = self.pieces.put_back(merged, classes)
+        self.class_names, self.current = list(class_names), 1
+        self._edit(changed)
+
     def picked(self) -> Picked:
         """Return a copy of what is known, for work in another thread."""
         pieces = self.pieces
@@ -261,6 +272,7 @@ class Picking(PaintBox, PickPlace):
         assert self.overlays is not None
         box = self.pieces.box(leaves)
         self.overlays.repaint(self.layer, self._pieces.astype(dtype), self.pieces.base, box)
+        self.reshaped.emit()
 
     def _show_classes(self, leaves: NDArray[np.intp]) -> None:
         table = self.pieces.class_table()

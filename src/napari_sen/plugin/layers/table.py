@@ -37,7 +37,8 @@ def add_up(table: Mapping[str, NDArray[Any]], group: NDArray[np.integer[Any]]) -
             continue
         values = np.asarray(column, float)
         if name.startswith(("area", "volume")):
-            found[name] = np.bincount(group, values, count)[index]
+            total = np.bincount(group, values, count)[index]
+            found[name] = total.astype(np.int64) if name.endswith("(px)") else total
         else:
             found[name] = np.bincount(group, values * weight, count)[index] / sizes
     return found
@@ -45,11 +46,16 @@ def add_up(table: Mapping[str, NDArray[Any]], group: NDArray[np.integer[Any]]) -
 
 def brief(table: Mapping[str, NDArray[Any]]) -> Table:
     """Return what the status bar shows: the label, its size, its class."""
-    return {
-        name: np.asarray(column)
-        for name, column in table.items()
-        if name in ("index", "class") or name.startswith(("area", "volume"))
-    }
+    found = {name: np.asarray(table[name]) for name in table if name in ("index", "class")}
+    for name, column in table.items():
+        if name.startswith(("area", "volume")):
+            found[name] = _readable(np.asarray(column))
+    return {name: found[name] for name in table if name in found}
+
+
+def _readable(sizes: NDArray[Any]) -> NDArray[Any]:
+    """Return sizes as whole numbers if all have digits enough: napari writes others as 8.12e+03."""
+    return np.rint(sizes).astype(np.int64) if (sizes >= 10).all() else sizes
 
 
 class PieceTable:

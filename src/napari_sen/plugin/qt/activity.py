@@ -1,4 +1,8 @@
-"""The running step in napari's activity dock.
+"""The running step in napari's activity dock, while the dock of the plugin is out of sight.
+
+Not while it is in sight: it says the same, and napari turns a wheel for as long as there is a bar.
+Each turn draws the whole window anew, canvas and all. Without a graphics card that takes more
+time of the processor than the work itself.
 
 napari lets Qt's events through (``processEvents``) whenever it makes, moves or closes a bar. In
 the middle of a signal of ours that would let anything happen, the end of the dock too. So a
@@ -9,7 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QWidget
 
 from .status import in_words
 
@@ -18,16 +23,16 @@ __all__ = ["Activity"]
 INTERVAL = 150  # ms
 
 
-class Activity(QObject):
-    """One bar while a step runs; steps that end at once have none."""
+class Activity:
+    """One bar while a step runs and ``dock`` is out of sight; steps that end at once have none."""
 
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
+    def __init__(self, dock: QWidget) -> None:
+        self._dock = dock
         self._bar: Any = None
         self._title = ""
         self._latest = (0, 0, "")
         self._busy = False
-        self._timer = QTimer(self)
+        self._timer = QTimer(dock)
         self._timer.setInterval(INTERVAL)
         self._timer.timeout.connect(self._follow)
 
@@ -47,6 +52,9 @@ class Activity(QObject):
     def close(self) -> None:
         """Take the bar away now."""
         self._timer.stop()
+        self._drop()
+
+    def _drop(self) -> None:
         bar, self._bar = self._bar, None
         if bar is not None:
             bar.close()
@@ -58,6 +66,8 @@ class Activity(QObject):
         try:
             if not self._title:
                 self.close()
+            elif self._dock.isVisible():
+                self._drop()
             elif self._bar is None:
                 from napari.utils import progress
 

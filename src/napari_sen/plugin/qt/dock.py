@@ -12,6 +12,7 @@ from ...errors import SenError
 from ..layers.preferences import preferences
 from ..layers.results import Finished
 from ..state.catalogue import Found, catalogue, look_up
+from ..state.collecting import short_collections
 from ..state.control import Control
 from ..state.observed import follow
 from ..state.words import in_words
@@ -28,7 +29,7 @@ from .panels import panel_of
 from .part_chooser import PartChooser
 from .pick_panel import PickPanel
 from .scroll import VerticalScroll
-from .sections import folds, large_images, map_button
+from .sections import folds, large_images
 from .shown_results import ShownResults
 from .status import StatusPanel
 from .train_panel import TrainPanel
@@ -99,14 +100,13 @@ class SenDock(QWidget):
         self.options = folded("Kind, model, region, mask", options)
         column.addWidget(self.image)
         column.addWidget(self.options)
-        self.map = map_button(self.session.granularity)
         if len(self.panels) == 1:
             for panel in self.panels.values():
                 column.addWidget(panel)
             self.folds = {}
         else:
             column.addWidget(self.panels["superpixels"])
-            self.folds = folds(self.panels, {"Other outputs": self.map})
+            self.folds = folds(self.panels)
             self.folds["Large images"] = large_images(self.panels["superpixels"])
             for fold in self.folds.values():
                 column.addWidget(fold)
@@ -237,7 +237,9 @@ class SenDock(QWidget):
 
     def _add_next(self) -> None:
         """Add one layer and let the window breathe before the next."""
-        if self.results.add_one():
+        with short_collections():
+            was_one = self.results.add_one()
+        if was_one:
             self._adder.start(0)
         else:
             self._end(f"Done: {self._message}.")

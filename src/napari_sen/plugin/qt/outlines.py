@@ -44,7 +44,7 @@ class Outlines(QObject):
         for event in self._events():
             event.connect(self._later)
         follow(self, session.granularity.changed, self._later)
-        follow(self, session.picking.edited, self._later)
+        follow(self, session.picking.reshaped, self._later)
         looks.changed.emit()
 
     def _events(self) -> tuple[Any, ...]:
@@ -62,7 +62,7 @@ class Outlines(QObject):
         for event in self._events():
             event.disconnect(self._later)
         self._session.granularity.changed.disconnect(self._later, missing_ok=True)
-        self._session.picking.edited.disconnect(self._later, missing_ok=True)
+        self._session.picking.reshaped.disconnect(self._later, missing_ok=True)
         self._watch([])
         for visual in [*(visual for _, visual in self._lines.values()), *self._spare]:
             visual.parent = None
@@ -98,7 +98,7 @@ class Outlines(QObject):
             points = self._points(layer) if layer.visible else np.zeros((0, 3), np.float32)
             visual.visible = len(points) > 0
             if len(points):
-                visual.set_data(pos=points, color=looks.colour_on(layer))
+                visual.set_data(pos=points, color=_rgba(looks.colour_on(layer)))
 
     def _visual(self, layer: Any) -> Any:
         from vispy.scene.visuals import Line
@@ -131,6 +131,14 @@ class Outlines(QObject):
         depth, first, second = displayed
         middle = int(np.clip(at[depth], 0, shape[depth] - 1))
         return world_lines(layer, (first, second), fixed | {depth: middle}, displayed)
+
+
+def _rgba(colour: str) -> NDArray[np.float32]:
+    """Return a colour as numbers: for the name of a colormap vispy would import matplotlib."""
+    from vispy.color import Color
+
+    rgba: NDArray[np.float32] = Color(colour).rgba
+    return rgba
 
 
 def _scene_of(viewer: Any) -> Any:

@@ -65,8 +65,9 @@ class PickPanel(StepPanel):
         self._picking.remove = self._remove_later
         # Children: they do not outlive the panel, as static single shots would.
         self._stopper = self._timer(0, self._stop)
-        self._saver = self._timer(SAVE_AFTER, self._save_now)
+        self._saver = self._timer(SAVE_AFTER, self._save_and_tell)
         self._predictor = self._timer(PREDICT_AFTER, self.predict.emit)
+        self._problem = ""
         self._tools = PickTools(self._picking, self.failed.emit)
         self.toggle = push_button(
             "Refine", "Work on superpixels with mouse and keys; press again to stop"
@@ -224,6 +225,12 @@ class PickPanel(StepPanel):
         painted = set(self._picking.pieces.class_table().tolist()) - {0}
         if self.live.isChecked() and len(painted) > 1:
             self._predictor.start()
+
+    def _save_and_tell(self) -> None:
+        """Save; say at once if that cannot be, while there is time to do something about it."""
+        before, self._problem = self._problem, self._session.classifying.keep(self._picking)
+        if self._problem not in ("", before):  # once, and not after every stroke
+            self.failed.emit(self._problem)
 
     def _save_now(self) -> None:
         if self._saver.isActive():

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from .folding import folded
@@ -15,7 +13,7 @@ __all__ = ["SECTIONS", "folds", "large_images"]
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Refine and classify": ("classes",),
-    "Other outputs": ("embed", "contours", "flat", "pseudo_labels"),
+    "Other outputs": ("embed", "contours", "boundary_map", "flat", "pseudo_labels"),
     "Teach a model": ("train",),
 }
 LARGE = (
@@ -24,22 +22,12 @@ LARGE = (
 )
 
 
-def folds(panels: dict[str, StepPanel], extra: dict[str, QWidget]) -> dict[str, QCollapsible]:
-    """Return each section, folded, with the panels of its steps.
-
-    Parameters
-    ----------
-    panels : dict
-        By the keys of their steps.
-    extra : dict
-        A widget more for the top of a section, by its title.
-    """
-    found = {}
-    for title, keys in SECTIONS.items():
-        widgets = [extra[title]] if title in extra else []
-        widgets += [panels[key] for key in keys]
-        found[title] = folded(title, _stacked(widgets))
-    return found
+def folds(panels: dict[str, StepPanel]) -> dict[str, QCollapsible]:
+    """Return each section, folded, with the panels of its steps, which come by their keys."""
+    return {
+        title: folded(title, _stacked([panels[key] for key in keys]))
+        for title, keys in SECTIONS.items()
+    }
 
 
 def large_images(panel: StepPanel) -> QCollapsible:
@@ -48,16 +36,6 @@ def large_images(panel: StepPanel) -> QCollapsible:
     panel.store.always = True
     panel.store.refresh()
     return folded("Large images", _stacked([hint(LARGE), panel.store]))
-
-
-def map_button(granularity: Any) -> QPushButton:
-    """Return the button of the boundary map."""
-    button = QPushButton("Boundary map")
-    button.setToolTip(
-        "How long each border lasts while superpixels merge: the longer, the brighter"
-    )
-    button.clicked.connect(lambda: granularity.boundary_map())
-    return button
 
 
 def _stacked(widgets: list[QWidget]) -> QWidget:

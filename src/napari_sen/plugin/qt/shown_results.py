@@ -165,3 +165,5 @@ def _replace(old: Any, new: Any) -> None:
     old.metadata.update(new.metadata)
     if hasattr(new, "features"):
         old.features = new.features
+    elif not new.rgb:
+        old.contrast_limits = new.contrast_limits

@@ -38,6 +38,7 @@ STAGES = {
     "joining": "Merging superpixels",
     "cut": "Merging superpixels",
     "labels": "Writing superpixels",
+    "borders": "Measuring borders",
     "measuring": "Measuring superpixels",
     "describing": "Measuring superpixels",
     "classifying": "Predicting classes",
@@ -96,7 +97,7 @@ class StatusPanel(QWidget):
         """Show that ``title`` has begun."""
         self._stage, self._is_stopping = ("", 0.0, 0), False
         self.offered.hide()
-        self.bar.setRange(0, 0)
+        self._move(0, 0)
         self.button.setEnabled(True)
         self.text.setText(f"{title}: getting ready ...")
 
@@ -107,13 +108,19 @@ class StatusPanel(QWidget):
         now = time.monotonic()
         if stage != self._stage[0]:
             self._stage = (stage, now, done)
-        self.bar.setRange(0, max(total, 0))
-        self.bar.setValue(done)
+        self._move(done, max(total, 0))
         count = f", step {done} of {total}" if stage == "training" and total else ""
         if stage == "images" and total:
             count = f" {done} of {total}"
         left = self._left(done, total, now)
         self.text.setText(f"{in_words(stage)}{count} ...{left}")
+
+    def _move(self, done: int, total: int) -> None:
+        """Move the bar. It is drawn with all else: by itself Qt would draw the window at once."""
+        self.bar.setUpdatesEnabled(False)
+        self.bar.setRange(0, total)
+        self.bar.setValue(done)
+        self.bar.setUpdatesEnabled(True)
 
     def _left(self, done: int, total: int, now: float) -> str:
         _, begun, before = self._stage  # what was done before, on another day, took no time now
@@ -126,7 +133,7 @@ class StatusPanel(QWidget):
     def stopping(self) -> None:
         """Show that Cancel or Stop was heard, until the work has ended."""
         self._is_stopping = True
-        self.bar.setRange(0, 0)
+        self._move(0, 0)
         self.button.setEnabled(False)
         self.text.setText("Stopping ...")
 
@@ -138,8 +145,7 @@ class StatusPanel(QWidget):
     def idle(self, text: str) -> None:
         """Show how it ended."""
         self._is_stopping = False
-        self.bar.setRange(0, 1)
-        self.bar.setValue(0)
+        self._move(0, 1)
         self.button.setEnabled(False)
         self.text.setText(text)
 

@@ -26,7 +26,7 @@ from .panel import StepPanel
 
 __all__ = ["TrainPanel"]
 
-NOTHING = "nothing (random weights)"
+NOTHING = "nothing"
 
 
 class TrainPanel(StepPanel):

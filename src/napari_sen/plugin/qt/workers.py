@@ -159,9 +159,10 @@ class JobRunner(QObject):
         outcome = Outcome(cancelled=True) if self.is_stopping else self._outcome
         self._running.clear()
         self._worker, self._outcome = None, Outcome(cancelled=True)
-        if outcome.cancelled:
-            self.cancelled.emit()
-        elif outcome.failure is not None:
-            self.failed.emit(str(outcome.failure))
-        else:
-            self.succeeded.emit(outcome.value)
+        with short_collections():  # a long one is due, which can wait
+            if outcome.cancelled:
+                self.cancelled.emit()
+            elif outcome.failure is not None:
+                self.failed.emit(str(outcome.failure))
+            else:
+                self.succeeded.emit(outcome.value)

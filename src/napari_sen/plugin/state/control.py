@@ -15,8 +15,8 @@ __all__ = ["Control"]
 
 _T = TypeVar("_T")
 
-# At most so many seconds between two progress messages: Qt's queue must not fill up.
-MESSAGE_INTERVAL = 0.05
+# So many seconds, at least, between two progress messages: each draws the window anew.
+MESSAGE_INTERVAL = 0.25
 # A paused job looks so often whether it was cancelled.
 PAUSE_POLL = 0.05
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from platformdirs import user_data_path
 
+from ...core.regions import Borders
+from ...disk import remove_file
 from ...errors import ImageError, OutputError, ParameterError
 from ...io.annotation_file import SUFFIX, Annotation, digest_of, load_annotation, save_annotation
 from ...learn.classes import Examples, propagate
@@ -32,6 +36,31 @@ def autosaved(digest: str) -> Path:
     return user_data_path("napari-sen", appauthor=False) / "annotations" / f"{digest[:24]}{SUFFIX}"
 
 
+@dataclass(frozen=True, eq=False)
+class _Pieces:
+    """What the pieces of one cut look like: it is the same after every stroke of the brush.
+
+    ``group`` is the row of each leaf in ``features``.
+    """
+
+    description: Description
+    pieces: NDArray[np.int64]
+    group: NDArray[np.intp]
+    features: NDArray[np.float64]
+    borders: Borders
+
+    @classmethod
+    def of(cls, pieces: NDArray[np.int64], description: Description) -> _Pieces:
+        """Return what pieces, one number a leaf, look like."""
+        names, group = np.unique(pieces, return_inverse=True)
+        features = description.features(group, len(names))
+        return cls(description, pieces, group, features, description.borders(group))
+
+    def are(self, pieces: NDArray[np.int64], description: Description) -> bool:
+        """Return whether these are pieces and description of this."""
+        return description is self.description and np.array_equal(pieces, self.pieces)
+
+
 class Classifying:
     """The examples of other images, and what the superpixels looked like the last time.
 
@@ -45,26 +74,30 @@ class Classifying:
         self.others = Examples.none()
         self._described: tuple[Any, ...] = ()
         self._description: Description | None = None
+        self._pieces: _Pieces | None = None
+        self._known: tuple[NDArray[np.integer], str] | None = None
 
     def propagate(self, source: LayerImage, settings: Settings, control: Control) -> Finished:
         """Find the class of every superpixel from those that are painted."""
         picked = _picked(settings)
-        features, examples, group = self.examples(picked, source, settings, control)
-        borders = self._describe(picked, source, settings, control).borders(group)
+        pieces, examples = self.examples(picked, source, settings, control)
         control.progress(0, 1, "classifying")
-        numbers, probability = propagate(self.others + examples, features, borders)
+        numbers, probability = propagate(self.others + examples, pieces.features, pieces.borders)
         control.progress(1, 1, "classifying")
-        message = f"{len(features)} superpixels classified from {len(examples.classes)} painted"
+        count = len(pieces.features)
+        message = f"{count} superpixels classified from {len(examples.classes)} painted"
         if len(self.others.classes):
             message += f" and {len(self.others.classes)} of other images"
-        return Finished([], message, classes=Classes(picked.base, numbers, probability[group]))
+        return Finished(
+            [], message, classes=Classes(picked.base, numbers, probability[pieces.group])
+        )
 
     def save(
         self, path: Path, source: LayerImage, settings: Settings, control: Control
     ) -> Finished:
         """Write pieces, classes and examples to a file."""
         picked = _picked(settings)
-        _, examples, _ = self.examples(picked, source, settings, control)
+        _, examples = self.examples(picked, source, settings, control)
         digest = digest_of(picked.base)
         names, pieces, classes = picked.class_names, picked.pieces, picked.classes
         save_annotation(path, Annotation(names, digest, pieces, classes, examples, self.others))
@@ -92,52 +125,74 @@ class Classifying:
             "serve as examples when you press Predict."
         )
 
-    def keep(self, picking: Picking) -> None:
-        """Save what was painted, merged and named to a file of its own, by itself."""
+    def keep(self, picking: Picking) -> str:
+        """Save what was painted and merged to a file of its own, by itself.
+
+        Its pieces are the leaves, but for what was merged by hand. Where nothing was done there is
+        no file. Returns one sentence if it cannot be written.
+        """
         if picking.partition is None:
-            return
-        picked = picking.picked()
-        path = autosaved(digest_of(picked.base))
+            return ""
+        picked, merged = picking.picked(), picking.partition.by_hand()
+        digest = self._digest_of(picked.base)
+        path = autosaved(digest)
+        pieces = np.arange(1, len(picked.classes) + 1)
+        for leaves in merged:
+            pieces[leaves] = leaves.min() + 1
         try:
+            if not merged and not picked.classes.any():
+                remove_file(path)
+                return ""
             path.parent.mkdir(parents=True, exist_ok=True)
             save_annotation(
                 path,
                 Annotation(
-                    picked.class_names, digest_of(picked.base), picked.pieces, picked.classes,
+                    picked.class_names, digest, pieces, picked.classes,
                     Examples.none(), self.others,
                 ),
             )  # fmt: skip
         except (OSError, OutputError) as error:
-            log.warning("what was painted is not saved by itself: %s", error)
+            why = getattr(error, "strerror", None) or str(error)
+            return f"what was painted cannot be saved by itself ({why}): press Save ..."
+        return ""
+
+    def _digest_of(self, base: NDArray[np.integer]) -> str:
+        """Return the digest of leaves; after every stroke it is asked for, and reads all pixels."""
+        if self._known is None or self._known[0] is not base:
+            self._known = base, digest_of(base)
+        return self._known[1]
 
     def restore(self, picking: Picking) -> None:
-        """Put back what was saved by itself on the very same superpixels, if nothing is painted."""
+        """Put back what was saved by itself on the same superpixels, if nothing is done yet."""
         partition = picking.partition
         if partition is None or partition.can_undo or partition.class_table().any():
             return
-        path = autosaved(digest_of(partition.base))
+        path = autosaved(self._digest_of(partition.base))
         if path.is_file():
             try:
                 found = load_annotation(path)
-                if found.classes.any():
-                    picking.restore(partition.table()[1:], found.classes, found.class_names)
+                _, which, count = np.unique(found.pieces, return_inverse=True, return_counts=True)
+                merged = [np.flatnonzero(which == piece) for piece in np.flatnonzero(count > 1)]
+                picking.put_back(merged, found.classes, found.class_names)
             except (ImageError, ParameterError) as error:
                 log.warning("what was saved by itself cannot be put back: %s", error)
 
     def examples(
         self, picked: Picked, source: LayerImage, settings: Settings, control: Control
-    ) -> tuple[np.ndarray, Examples, np.ndarray]:
-        """Return the pieces' features, the painted ones, and the piece of each leaf."""
+    ) -> tuple[_Pieces, Examples]:
+        """Return what the pieces look like, and those that are painted."""
         description = self._describe(picked, source, settings, control)
-        names, group = np.unique(picked.pieces, return_inverse=True)
-        features = description.features(group, len(names))
-        low = np.full(len(names), 255)
+        if self._pieces is None or not self._pieces.are(picked.pieces, description):
+            self._pieces = _Pieces.of(picked.pieces, description)
+        pieces = self._pieces
+        group, count = pieces.group, len(pieces.features)
+        low = np.full(count, 255)
         known = picked.classes > 0
         np.minimum.at(low, group[known], picked.classes[known])
-        high = np.zeros(len(names), np.int64)
+        high = np.zeros(count, np.int64)
         np.maximum.at(high, group, picked.classes)
         painted = np.flatnonzero(low == high)  # and not of several classes
-        return features, Examples(features[painted], high[painted], description.names), group
+        return pieces, Examples(pieces.features[painted], high[painted], description.names)
 
     def _describe(
         self, picked: Picked, source: LayerImage, settings: Settings, control: Control

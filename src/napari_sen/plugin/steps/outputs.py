@@ -1,4 +1,4 @@
-"""The steps that show what else there is: embedding, contours, pseudo-labels."""
+"""The steps that show what else there is: embedding, contours, boundary map, pseudo-labels."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ImageError
+from ...errors import ImageError, ParameterError
 from ...options import Reading
 from ...params import ContourParams, EmbedParams, NetworkParams, PseudoLabelParams
 from ...pipeline.plan import colour_run, contour_run, embedding_run
+from ..layers.boundary_map import boundary_map
 from ..layers.display import for_display
 from ..layers.growing import Growth, grow
 from ..layers.made import mark
-from ..layers.results import Finished, Result
+from ..layers.results import Finished, Result, Trees
 from ..state.control import Control
 from ..state.cut import lazy_cut
 from ..state.layer_image import LayerImage
@@ -24,7 +25,7 @@ from ..state.storage import EMBEDDING, colours_beside, plan_plain, prepare
 from .settings import Settings
 from .step import DockStep, Tiled, by_slice
 
-__all__ = ["CONTOURS", "EMBED", "PSEUDO_LABELS"]
+__all__ = ["BOUNDARY_MAP", "CONTOURS", "EMBED", "PSEUDO_LABELS"]
 
 # How a layer of contours looks.
 _LOOK = {"contrast_limits": (0.0, 1.0), "colormap": "inferno", "blending": "additive"}
@@ -171,6 +172,29 @@ CONTOURS = DockStep(
     contours,
     (ContourParams,),
     tiled=Tiled("contours", "contours", _plan_contours, tiled_contours),
+)
+
+
+def _trees_of(settings: Settings) -> Trees:
+    if settings.trees is None:
+        raise ParameterError('there are no superpixels yet: press "Make superpixels" first')
+    return settings.trees
+
+
+def boundaries(source: None, settings: Settings, control: Control) -> Finished:
+    """Show how long the borders of the superpixels at hand last."""
+    control.progress(0, 1, "borders")
+    trees = _trees_of(settings)
+    result = boundary_map(trees)
+    return Finished([result], f"boundary map of the superpixels of {trees.name}")
+
+
+BOUNDARY_MAP = DockStep(
+    "Boundary map",
+    "How long each border lasts while superpixels merge: the longer, the brighter.",
+    boundaries,
+    check=_trees_of,
+    own_images=True,
 )
 
 

@@ -70,7 +70,7 @@ def recipe_of(cooking: Cooking, control: Control) -> Recipe:
     names, examples = tuple[str, ...](), Examples.none()
     picked = settings.picked
     if picked is not None and (picked.classes > 0).any():
-        _, mine, _ = cooking.classifying.examples(picked, source, settings, control)
+        _, mine = cooking.classifying.examples(picked, source, settings, control)
         names, examples = picked.class_names, cooking.classifying.others + mine
     return Recipe(
         params,

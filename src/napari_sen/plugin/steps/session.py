@@ -87,7 +87,7 @@ class Session(Choices):
             self.model, self.device, self.new_model, dict(self.params), self.models,
             self.classifying.propagate, picked, training or TrainingChoice(),
             self.all_channels, self.stores(suffixes()), self.size_by, self.number, self.diameter,
-            self.evenness, self.layer,
+            self.evenness, self.layer, self.granularity.trees,
         )  # fmt: skip
 
     def job(self, step: str, point: tuple[float, ...] | None = None) -> Callable[[Any], Finished]:

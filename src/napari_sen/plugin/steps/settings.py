@@ -10,7 +10,7 @@ from typing import Any
 from ...options import Execution
 from ...params import Params
 from ..layers.pieces import Picked
-from ..layers.results import Finished
+from ..layers.results import Finished, Trees
 from ..state.choices import SizeBy
 from ..state.control import Control
 from ..state.layer_image import LayerImage
@@ -49,7 +49,8 @@ class TrainingChoice:
 class Settings:
     """Everything a step needs beside the image; a copy that later edits do not reach.
 
-    ``classify`` is what carries the classes of painted superpixels to the others.
+    ``classify`` is what carries the classes of painted superpixels to the others, ``trees`` what
+    the superpixels shown are a cut of.
     """
 
     model: str | None
@@ -67,6 +68,7 @@ class Settings:
     diameter: float = 20.0
     evenness: float | None = None
     image: Any = field(default=None, repr=False)
+    trees: Trees | None = field(default=None, repr=False)
 
     def __getitem__(self, kind: type[Params]) -> Any:
         """Return the parameters of one class."""

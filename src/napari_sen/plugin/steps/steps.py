@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...params import Params
 from .classing import CLASSES
-from .outputs import CONTOURS, EMBED, PSEUDO_LABELS
+from .outputs import BOUNDARY_MAP, CONTOURS, EMBED, PSEUDO_LABELS
 from .step import DockStep
 from .superpixels import FLAT, SUPERPIXELS
 from .training import TRAIN
@@ -20,6 +20,7 @@ STEPS: dict[str, DockStep] = {
     "classes": CLASSES,
     "embed": EMBED,
     "contours": CONTOURS,
+    "boundary_map": BOUNDARY_MAP,
     "flat": FLAT,
     "pseudo_labels": PSEUDO_LABELS,
     "train": TRAIN,
