@@ -161,18 +161,7 @@ def test_pseudo_labels(whole):
     dock = whole.dock("pseudo_labels")
     python = napari_sen.pseudo_labels(whole.photo, spacings=(9, 19), compactnesses=(10,))
     folder = whole.shell(
-        "pseudo-labels",
-        "--spacings",
-        9,
-        19,
-        "--mean-shift-landmarks",
-        16,
-        "--labels-spacings",
-        9,
-        "--labels-compactnesses",
-        10,
-        out="labels",
-        model=False,
+        "pseudo-labels", "--spacings", 9, 19, "--compactnesses", 10, out="labels", model=False
     )
     shell = [tifffile.imread(path) for path in sorted(folder.glob("*.tif"))]
     assert len(dock) == len(python) == len(shell) == 2

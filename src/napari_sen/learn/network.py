@@ -115,8 +115,12 @@ class ConvBlock(nn.Module):
 
 
 def _empty(like: Tensor, channels: int, height: int, width: int) -> Tensor:
-    """Return an empty map, channels last."""
-    return like.new_empty((len(like), height, width, channels)).permute(0, 3, 1, 2)
+    """Return an empty map, channels last, of the type that convolutions give."""
+    kind = like.device.type
+    lower = torch.is_autocast_enabled(kind)
+    dtype = torch.get_autocast_dtype(kind) if lower else like.dtype
+    shape = (len(like), height, width, channels)
+    return like.new_empty(shape, dtype=dtype).permute(0, 3, 1, 2)
 
 
 def _inner(framed: Tensor) -> Tensor:
