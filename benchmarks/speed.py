@@ -143,7 +143,8 @@ def main() -> None:
     for height, width in shapes:
         image = np.ascontiguousarray(photograph(max(height, width))[:height, :width])
         beside, found = rounds(image, options.products, models, options.repeats)
-        print(f"\n{height} x {width} px, {options.threads} threads: slic {min(beside):.3f} s\n")
+        threads = f"{options.threads} thread" + "s" * (options.threads > 1)
+        print(f"\n{height} x {width} px, {threads}: slic {min(beside):.3f} s\n")
         print("| product | model | seconds | million px / s | times slic's | stages, seconds |")
         print("|---|---|---|---|---|---|")
         for case, times in found.items():
