@@ -45,6 +45,15 @@ SETS = {
     "vnc_em": ("CC BY-NC-SA 3.0", False),
     "wbc_stained": ("GPL-3.0 repository, research use", False),
 }
+# What the bundled model learns from, and by which losses.
+RECIPE: dict[str, Any] = {
+    "contrast": ContrastParams(shift=48, pair_weight=10.0),
+    "loss": LossParams(dilations=(1, 2, 4, 8, 16), beta_slope=0.04),
+    "mean_shift": MeanShiftParams(iterations=1),
+    "regions": RegionParams(
+        counts=(40, 100, 250, 600), exponents=(0.4, 0.7), embedding_weight=1000.0
+    ),
+}
 SLICES = 8  # every so many-th slice of a stack: neighbours are nearly the same image
 
 
@@ -92,12 +101,7 @@ def main() -> None:
         images,
         start=args.start,
         name=args.output.stem,
-        contrast=ContrastParams(shift=48, pair_weight=10.0),
-        loss=LossParams(dilations=(1, 2, 4, 8, 16), beta_slope=0.04),
-        mean_shift=MeanShiftParams(iterations=1),
-        regions=RegionParams(
-            counts=(40, 100, 250, 600), exponents=(0.4, 0.7), embedding_weight=1000.0
-        ),
+        **RECIPE,
         schedule=TrainParams(
             recipe="regions", batch=2, steps=args.steps, crop=160, noise=0.02, precision="bfloat16",
             learning_rate=args.learning_rate, seed=args.seed,

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from microscopy_model import SETS
+from microscopy_model import RECIPE, SETS, pictures
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
@@ -30,16 +30,8 @@ from napari_sen.core.metrics import score
 from napari_sen.errors import DataError
 from napari_sen.evaluation.datasets import Item, open_folder
 from napari_sen.evaluation.methods import scene_of
-from napari_sen.io.image_file import ImageFile
 from napari_sen.learn.model import Model, load_model
-from napari_sen.params import (
-    ContrastParams,
-    HierarchyParams,
-    LossParams,
-    MeanShiftParams,
-    RegionParams,
-    TrainParams,
-)
+from napari_sen.params import HierarchyParams, TrainParams
 from napari_sen.pipeline.train import train
 from napari_sen.pipeline.trees import scene_tree
 
@@ -52,7 +44,7 @@ TRUE, KNOWN = ("asa", "f1"), ("flip", "gamma")
 Labels = NDArray[np.int32]
 
 
-def pictures(root: Path, half: str) -> list[Item]:
+def middles(root: Path, half: str) -> list[Item]:
     """Return the middles of up to MOST 2-D images."""
     found: list[Item] = []
     for item in open_folder(root, half=half):
@@ -119,22 +111,11 @@ def judged(model: Model, items: list[Item]) -> dict[str, float]:
 
 def trained(model: Model, items: list[Item], steps: int) -> Model:
     """Return the model after some steps on these images, by the recipe of the bundled ones."""
-    images = []
-    for item in items:
-        axis = item.channel_axis
-        rgb = axis is not None and rows_axis(item) == 0 and item.image.shape[axis] in (3, 4)
-        channel = None if rgb or axis is None else axis % item.image.ndim
-        images.append(ImageFile(item.image, rgb=rgb, channel_axis=channel))
     return train(
-        images,
+        [picture for item in items for picture in pictures(item)],
         start=model,
         name="microscopy",
-        contrast=ContrastParams(shift=48, pair_weight=10.0),
-        loss=LossParams(dilations=(1, 2, 4, 8, 16), beta_slope=0.04),
-        mean_shift=MeanShiftParams(iterations=1),
-        regions=RegionParams(
-            counts=(40, 100, 250, 600), exponents=(0.4, 0.7), embedding_weight=1000.0
-        ),
+        **RECIPE,
         schedule=TrainParams(
             recipe="regions", steps=steps, batch=2, crop=160, noise=0.02, learning_rate=1e-3,
             ema=0.98, precision="bfloat16",
@@ -146,7 +127,7 @@ def trained(model: Model, items: list[Item], steps: int) -> Model:
 def row_of(root: Path, half: str, model: Model, steps: int) -> dict[str, Any] | None:
     """Return what a set shows; None without 2-D images."""
     try:
-        items = pictures(root, half)
+        items = middles(root, half)
     except DataError:  # this half is empty
         return None
     if not items:

@@ -224,15 +224,16 @@ class Model:
                     keys = rows[torch.from_numpy(lattice).to(target)]
                     series = mean_shift.landmark_series(keys)
                     found = mean_shift.apply_series(rows, series, poll).view(found.shape)
-                result: np.ndarray = found.cpu().numpy() if out is None else out
-                if out is not None and direct is None:
+                if out is None:
+                    out = found.cpu().numpy()
+                elif direct is None:
                     out[...] = found.cpu().numpy()
         except torch.OutOfMemoryError as error:
             raise DeviceMemoryError(
                 f"{target} has too little memory for {height} x {width} px: use the CPU or tiles"
             ) from error
         report(progress, total, total, "embedding")
-        return result
+        return out
 
     def landmark_series(self, landmarks: np.ndarray, *, device: str = "cpu") -> np.ndarray:
         """Return where landmarks lie in each of the T iterations of the mean shift.
