@@ -100,7 +100,7 @@ class Execution:
     def __post_init__(self) -> None:
         """Check what contradicts."""
         if (self.resume or self.overwrite) and self.out is None:
-            raise ParameterError("resume and overwrite speak of an output: give out= as well")
+            raise ParameterError("resume and overwrite need an output: give out= as well")
 
     @property
     def asks_for_tiles(self) -> bool:

@@ -111,7 +111,7 @@ def require_texts(name: str, values: Any) -> tuple[str, ...]:
     if not isinstance(values, list | tuple) or not all(isinstance(each, str) for each in values):
         raise ParameterError(f"{name} must be a list of texts, got {shown(values)}")
     if not all(map(is_writable, values)):
-        raise ParameterError(f"{name} holds half a character, got {shown(values)}")
+        raise ParameterError(f"{name} holds an incomplete character, got {shown(values)}")
     return tuple(values)
 
 
@@ -128,8 +128,8 @@ def check_model_name(name: str) -> str:
     """Return a name under which a model can be kept and found, or raise ParameterError."""
     if not (isinstance(name, str) and re.fullmatch(r"\w[\w.-]*", name)) or name in ("auto", "none"):
         raise ParameterError(
-            f"{shown(name)} is no name for a model: begin with a letter, a digit or '_', go on "
-            "with these, '-' and '.', and take neither 'auto' nor 'none'"
+            f"{shown(name)} cannot name a model: begin with a letter, a digit or '_', go on with "
+            "these, '-' and '.', and take neither 'auto' nor 'none'"
         )
     return name
 

@@ -205,10 +205,10 @@ def checked_mask(mask: Any, shape: Sequence[int]) -> NDArray[np.bool_]:
     if array.dtype.kind not in "biu":
         raise ImageError(f"mask must be bool or whole numbers, got dtype {array.dtype}")
     if array.shape != tuple(shape):
-        raise ImageError(f"mask has shape {array.shape}, but the image {tuple(shape)}")
+        raise ImageError(f"mask has shape {array.shape}, but the image has {tuple(shape)}")
     inside = array != 0
     if not inside.any():
-        raise ImageError("mask is empty: no pixel is inside")
+        raise ImageError("mask is empty: pixels to keep must not be 0")
     return np.ascontiguousarray(inside)
 
 
@@ -253,7 +253,7 @@ def _boundary_cost(
         return None
     strength = np.asarray(boundary, dtype=np.float32)
     if strength.shape != tuple(shape):
-        raise ImageError(f"boundary has shape {strength.shape}, but the image {tuple(shape)}")
+        raise ImageError(f"boundary has shape {strength.shape}, but the image has {tuple(shape)}")
     if not np.isfinite(strength).all() or (strength < 0).any():
         raise ImageError("boundary must be finite and at least 0")
     return _as_volume(strength * np.float32(weight), len(shape))

@@ -188,7 +188,7 @@ def open_dataset(
 def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     """Return a folder's files with one of the suffixes, by stem, sorted."""
     if not folder.is_dir():
-        raise DataError(f"data set folder {folder} does not exist")
+        raise DataError(f"data set folder {folder} does not exist: check the path")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in suffixes:
@@ -233,7 +233,7 @@ def _read(path: Path, *, labels: bool = False) -> NDArray[Any]:
 def _read_truths(path: Path) -> list[NDArray[Any]]:
     """Return the label maps of an annotation file: one, or those of all annotators of a .mat."""
     if path.suffix.lower() in (".jpg", ".jpeg"):
-        raise DataError(f"{path} is no label map: JPEG blurs labels; save them as PNG or TIFF")
+        raise DataError(f"{path} is not a label map: JPEG blurs labels; save them as PNG or TIFF")
     maps = _read_mat(path) if path.suffix == ".mat" else [_read(path, labels=True)]
     for labels in maps:
         if labels.dtype.kind not in "iub" or labels.ndim not in (2, 3) or labels.size == 0:
@@ -251,7 +251,7 @@ def _read_mat(path: Path) -> list[NDArray[Any]]:
         maps = [np.asarray(struct["Segmentation"][0, 0]) for struct in cell]
     except Exception as error:  # a damaged .mat fails in many ways
         raise DataError(
-            f"{path} is no BSDS annotation (a cell 'groundTruth' of structs with a field "
+            f"{path} is not a BSDS annotation (a cell 'groundTruth' of structs with a field "
             f"'Segmentation'): {type(error).__name__}: {said(error)}"
         ) from error
     if not maps:

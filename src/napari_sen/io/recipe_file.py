@@ -158,7 +158,7 @@ def _read(content: Any) -> Recipe:
     if model is not None:
         _check_known(model, {"name", "sha256"}, "its model")
         if not all(isinstance(each, str) for each in model.values()):
-            raise ParameterError("its model is no name")
+            raise ParameterError("its model is not a name")
     slices = image.get("slices")
     if slices not in (None, "each", "volume") or not isinstance(image.get("rgb"), bool | None):
         raise ParameterError("it does not say how images are read")
@@ -176,7 +176,7 @@ def _read(content: Any) -> Recipe:
 def _check_known(part: Any, names: set[str], what: str) -> None:
     """Raise ParameterError unless a part is a dictionary of known names."""
     if not isinstance(part, Mapping):
-        raise ParameterError(f"{what} is no dictionary")
+        raise ParameterError(f"{what} is not a dictionary")
     unknown = sorted(str(name) for name in part.keys() - names)
     if unknown:
         raise ParameterError(f"{what} has {shown(unknown[0])}, which is not known")

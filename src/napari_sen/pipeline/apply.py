@@ -203,7 +203,7 @@ def _goals(
 def _check_absent(goal: Path) -> None:
     if goal.exists():
         raise OutputError(
-            f"{goal} exists, and is of no run that can go on: choose another folder, or pass "
+            f"{goal} exists, but no run that can go on made it: choose another folder, or pass "
             "overwrite=True (--overwrite)"
         )
 

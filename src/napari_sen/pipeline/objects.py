@@ -245,7 +245,7 @@ def _class_table(classes: Mapping[Any, Any], count: int) -> NDArray[np.int64]:
                 f"classes must be whole numbers by labels, got {shown({label: value})}"
             )
         if not 0 < label < count:
-            raise ParameterError(f"classes speaks of the label {shown(label)}, which is not there")
+            raise ParameterError(f"classes names the label {shown(label)}, which is not there")
         table[label] = value
     return table
 
@@ -254,6 +254,6 @@ def named_classes(names: Sequence[str], count: int) -> tuple[str, ...]:
     """Return a name for each class; those without one are numbered."""
     found = list(require_texts("class_names", names))
     if len(set(found)) < len(found):
-        raise ParameterError("class_names must differ")
+        raise ParameterError("class_names must all be different")
     found += [f"class {k + 1}" for k in range(len(found), count)]
     return tuple(found)

@@ -276,7 +276,9 @@ def tree_of(params: SegmentParams) -> HierarchyParams:
     if params.method == "snic":
         for name in ("evenness", "level"):
             if getattr(params, name) is not None:
-                raise ParameterError(f"{name} is for method 'tree': pass method='tree' too")
+                raise ParameterError(
+                    f"{name} is for method 'tree', not 'snic': leave one of the two out"
+                )
     elif params.boundary_weight is not None:
         raise ParameterError(
             "boundary_weight is for method 'snic': use napari_sen.hierarchy to weigh a tree's"

@@ -215,8 +215,8 @@ class Run:
         for before, after in zip(about["files"], self._files(), strict=True):
             if before != after:
                 raise WorkError(
-                    f"{after[0]} was changed while it was read, so the result would be of both: "
-                    "start anew with overwrite=True (--overwrite)"
+                    f"{after[0]} was changed while it was read, so the result would mix the old "
+                    "and the new: start anew with overwrite=True (--overwrite)"
                 )
 
     def _files(self) -> list[list[Any]]:
@@ -229,6 +229,6 @@ def _unfinished(goal: Path, error: OSError) -> WorkError:
     reason = error.strerror or " ".join(str(error).split())
     where = f": {error.filename}" if error.filename else ""
     return WorkError(
-        f"cannot finish {goal} ({reason}{where}): what is finished is kept; make room or reach the "
-        "place again, then resume"
+        f"cannot finish {goal} ({reason}{where}): make room or bring the place back, then resume; "
+        "what is finished is kept"
     )
