@@ -51,7 +51,8 @@ def snic(
         Finite features, channels last; used as float32.
     n_segments : int, optional
         Number of superpixels, from 1 to the number of (unmasked) pixels. Without a mask you get
-        exactly this many; with one, about this many. Give either this or ``seeds``.
+        exactly this many; with one, about this many and one more for each island without a seed.
+        Give either this or ``seeds``.
     seeds : (K, 2) or (K, 3) int array, optional
         Seed pixels, in the order of their labels.
     compactness : float
@@ -59,7 +60,7 @@ def snic(
     spacing : sequence of float, optional
         Pixel size along each axis; all 1 by default.
     mask : (Y, X) or (Z, Y, X) array, optional
-        Pixels where it is 0 are outside. Islands without a seed get one of their own.
+        Pixels where it is 0 are outside. Islands without a seed get a seed of their own.
     connectivity : {1, 2}
         1: neighbours by faces (4 or 6); 2: also by edges and corners (8 or 26).
     boundary : (Y, X) or (Z, Y, X) array, optional
@@ -81,8 +82,10 @@ def snic(
 
     Raises
     ------
-    ImageError, ParameterError
-        If an array or a parameter cannot be used. The message names the remedy.
+    ImageError
+        If an array cannot be used. The message names the remedy.
+    ParameterError
+        If a parameter cannot be used. The message names the remedy.
     """
     values = _checked_features(features)
     shape = values.shape[:-1]

@@ -34,6 +34,7 @@ class ModelInfo:
     Attributes
     ----------
     name : str
+        The name by which it is loaded.
     path : Path
         The model file.
     bundled : bool
@@ -75,7 +76,13 @@ def _files() -> dict[str, tuple[Path, bool]]:
 
 
 def models() -> list[ModelInfo]:
-    """Return the models that :func:`load_model` knows by name, sorted by name."""
+    """Return the models that :func:`napari_sen.load_model` knows by name.
+
+    Returns
+    -------
+    list of ModelInfo
+        Sorted by name. A file that cannot be loaded is listed too, with its ``problem``.
+    """
     result = []
     for name, (path, bundled) in sorted(_files().items()):
         try:

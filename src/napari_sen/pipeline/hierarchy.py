@@ -125,8 +125,10 @@ def hierarchy(
     >>> image = np.zeros((60, 90), np.uint8)
     >>> image[:, 45:] = 200
     >>> tree = hierarchy(image, model=None)
-    >>> tree.n_leaves, tree.cut(2).max()
-    (37, 2)
+    >>> tree.n_leaves
+    54
+    >>> np.unique(tree.cut(2))
+    array([1, 2], dtype=int32)
     """
     params = HierarchyParams.among(locals())
     if n_fine is not None and fine_size is not None:

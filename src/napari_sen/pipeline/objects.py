@@ -61,6 +61,7 @@ def objects(
     ----------
     labels : int array or path
         Superpixels from 1 up, 0 for none, as :func:`napari_sen.segment` makes them; 2 to 4 axes.
+        They are read into memory.
     classes : array of int or mapping, optional
         The class of every label, beginning with label 0, as :func:`napari_sen.read_classes`
         returns it; or a dictionary from labels to classes. Superpixels of class 0 are left out.
@@ -69,15 +70,17 @@ def objects(
         Names of the classes 1, 2, ...; by default "class 1", ...
     image : array or path, optional
         The image to measure on: it gives the pixel size, and the mean of each channel in every
-        object. It has the shape of the labels, besides its channels.
+        object. Without its channels, it has the shape of the labels.
     channel_names : sequence of str
         What the channels are called; by default "intensity", "red", ..., "channel 0", ...
-    channel_axis, rgb, slices
-        As for :func:`napari_sen.segment`. They say how the image is read or, without one, a stack
-        of labels. With ``slices="each"`` no object extends over several slices.
+    channel_axis, rgb
+        As for :func:`napari_sen.segment`.
+    slices : {"each", "volume"}, optional
+        How the image or, without one, the stack of labels is read: with "each", no object extends
+        over several slices; with "volume", the stack is one volume.
     spacing : sequence of float, optional
-        Pixel size along the spatial axes, above 0; by default what the image or the labels' file
-        says.
+        Pixel size along the spatial axes, above 0; by default what the image or the file of the
+        labels says.
     unit : str, optional
         Unit of ``spacing``, such as "micrometer"; the table then gives sizes in this unit too.
     offset : sequence of int, optional
@@ -99,7 +102,8 @@ def objects(
     >>> import numpy as np
     >>> from napari_sen import objects
     >>> labels = np.array([[1, 1, 2, 3], [4, 4, 2, 3]])
-    >>> found = objects(labels, {1: 1, 4: 1, 2: 2}, class_names=["nucleus", "background"])
+    >>> names = ["nucleus", "background"]
+    >>> found = objects(labels, {1: 1, 4: 1, 2: 2}, class_names=names)
     >>> found.counts()
     {'nucleus': 1, 'background': 1}
     >>> found.table["area (px)"].tolist()

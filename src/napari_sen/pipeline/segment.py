@@ -167,7 +167,7 @@ def segment(
     >>> image = np.zeros((60, 90), np.uint8)
     >>> image[:, 45:] = 200
     >>> labels = segment(image, 6, model=None)
-    >>> labels.shape, labels.max()
+    >>> labels.shape, int(labels.max())
     ((60, 90), 6)
     """
     granularity = {"n_segments": n_segments, "size": size, "level": level}
