@@ -20,8 +20,6 @@ DECISIONS = "explanation/decisions"
 BEHIND = (DECISIONS, "explanation/trials", "explanation/architecture")
 # A cell whose text is long enough to need several lines; a tag counts as one letter.
 SENTENCE = re.compile(r"<td>(?=(?:<[^<>\n]*>|[^<>\n]){60,}</td>$)", re.M)
-# A cell of several figures: on one line they can be compared with those above.
-FIGURES = re.compile(r"<td>(?=(?:<strong>)?[-+.\d]+ / [-+./\d ]+(?:</strong>)?</td>$)", re.M)
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
@@ -47,6 +45,5 @@ def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Draw the formulas of a page; give the cells of tables room for sentences and figures."""
-    html = FIGURES.sub('<td class="figures">', formulas.drawn(html))
-    return SENTENCE.sub('<td class="sentence">', html)
+    """Draw the formulas of a page, and give the cells of tables that hold sentences room."""
+    return SENTENCE.sub('<td class="sentence">', formulas.drawn(html))

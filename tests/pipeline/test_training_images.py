@@ -44,10 +44,3 @@ def test_a_folder_of_nothing_else_holds_no_image(folder):
         (folder / name).unlink()
     with pytest.raises(DataError, match="no images to train on"):
         sources(folder, 3, 1.0, READING)
-
-
-def test_a_stack_is_no_volume(rng):
-    stack = rng.integers(0, 256, (3, 20, 30), dtype=np.uint8)
-    assert len(sources(stack, 3, 1.0, READING)) == 3
-    with pytest.raises(ImageError, match="give slices='each'"):
-        sources(stack, 3, 1.0, READING | {"slices": "volume"})

@@ -221,8 +221,7 @@ def sources(
         # Opened now, so that a bad image is known before the first is worked on.
         try:
             opened, parts, _ = scenes(image, Reading(**reading))
-            if opened.n_spatial != 2:
-                raise ImageError("training reads stacks slice by slice: give slices='each'")
+
             check_planes(opened.raster.channels, planes)
         except ImageError as error:
             if is_named:

@@ -161,7 +161,7 @@ def contours(commands: Any) -> argparse.ArgumentParser:
     add_image(parser)
     add_output(parser, "contours: .tif, .npy or .zarr (OME-Zarr)")
     parser.add_argument("--picture", metavar="PNG", help="also write them as an 8-bit picture")
-    _add_making(parser, ContourParams, "contours", slices="contours take each, the default")
+    _add_making(parser, ContourParams, "contours", slices="default each")
     return parser
 
 
