@@ -237,7 +237,9 @@ def mask_of(
     if not found.any():
         is_alpha = image.has_alpha and given is None and own is None and image.nodata is None
         if not is_alpha:
-            raise ImageError("mask is empty: pixels to keep must not be 0")
+            raise ImageError(
+                "mask is empty: pixels to keep must not be 0 in it, nor may all pixels be without data"
+            )
         log.warning("alpha is 0 everywhere: it is passed over")  # it means something else
         return None
     return _raster(found, image)
