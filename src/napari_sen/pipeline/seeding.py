@@ -55,7 +55,7 @@ def find_seeds(
     pixels, counts = zip(*(counted[k] for k in range(image.n_slices)), strict=True)
     if not any(pixels):
         raise ImageError(
-            "mask is empty: pixels to keep must not be 0 in it, nor may all pixels be without data"
+            "mask is empty: pixels to keep must not be 0, and some pixels must have data"
         )
     return Seeds(image.spatial, image.spacing, counts, pixels, work.shelf)
 

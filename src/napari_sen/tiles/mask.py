@@ -238,7 +238,7 @@ def mask_of(
         is_alpha = image.has_alpha and given is None and own is None and image.nodata is None
         if not is_alpha:
             raise ImageError(
-                "mask is empty: pixels to keep must not be 0 in it, nor may all pixels be without data"
+                "mask is empty: pixels to keep must not be 0, and some pixels must have data"
             )
         log.warning("alpha is 0 everywhere: it is passed over")  # it means something else
         return None
