@@ -24,7 +24,7 @@ __all__ = ["Hierarchy", "build", "merge_regions"]
 class Hierarchy:
     """A merge tree over the superpixels of a label image.
 
-    Leaf r is label r + 1; merge k makes node n + k (the layout of
+    Of n leaves, leaf r is label r + 1, and merge k makes node n + k (the layout of
     :func:`scipy.cluster.hierarchy.linkage`).
 
     Attributes
