@@ -33,8 +33,8 @@ class Reading:
     mask : array, path, "nan" or None
         Pixels where it is 0 are outside; "nan" leaves out those that are NaN or infinite.
     nodata : float or None
-        The value of pixels without data, which are outside. It counts where any channel has it,
-        or all three colours do.
+        The value of pixels without data, which are outside: those where any channel has it or, in
+        colour images, all three colours do.
     series : int or None
         Which image to read, counted from 0, where a file holds several.
     """
@@ -79,7 +79,8 @@ class Execution:
     device : str
         Where the network runs: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", "mps".
     tile : int, sequence of int or None
-        Side of a tile in pixels, a multiple of 32; one number, or one per spatial axis.
+        Side of a tile in pixels, a multiple of 32 along y and x: one number for both, or one per
+        spatial axis.
     scheduler : int, str, dask.distributed.Client or None
         Where tiles are processed: on this many threads, or on the workers of a dask cluster.
     out : path or None

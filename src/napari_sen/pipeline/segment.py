@@ -125,8 +125,9 @@ def segment(
     device : str
         Where the network runs: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", "mps".
     tile : int or sequence of int, optional
-        Side of the tiles in pixels, a multiple of 32; one number, or one per spatial axis. If you
-        give it, the work is done in tiles, as it is for lazy arrays.
+        Side of the tiles in pixels, a multiple of 32 along y and x: one number for both (tiles of
+        a volume are then 64 thick), or one per spatial axis. By default 768, for volumes 64, 256
+        and 256. If you give it, the work is done in tiles, as it is for lazy arrays.
     out : path, optional
         Where a tiled result goes: a new ``NAME.zarr``, or ``IMAGE.zarr/labels/NAME`` inside an
         OME-Zarr 0.5 image. By default a temporary store, logged and removed when Python ends.
