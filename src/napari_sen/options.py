@@ -23,7 +23,7 @@ class Reading:
     rgb : bool or None
         Whether the last axis, of length 3 or 4, is colour.
     channel_axis : int or None
-        Axis that holds channels other than colours.
+        The axis of the channels, if these are not colours (red, green, blue).
     slices : {"each", "volume"} or None
         Where there are more than two spatial axes: every slice on its own, or one volume.
     spacing : sequence of float or None

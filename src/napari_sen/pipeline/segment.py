@@ -106,7 +106,7 @@ def segment(
         Pixel size along the spatial axes, (y, x) or (z, y, x), above 0. By default what the
         file or layer says, else 1.
     channel_axis : int, optional
-        The axis of the channels, if these are not the colours of a photograph.
+        The axis of the channels, if these are not colours (red, green, blue).
     rgb : bool, optional
         Whether the last axis, of length 3 or 4, is colour; needed where the dtype is not uint8.
     slices : {"each", "volume"}, optional

@@ -63,6 +63,8 @@ def train(
 ) -> Model:
     """Train a network on images, without any labels.
 
+    Its settings are parameter sets of :mod:`napari_sen.params`, each with its defaults.
+
     Parameters
     ----------
     images : array, path, folder, or list of these
@@ -76,23 +78,21 @@ def train(
     steps : int, optional
         Number of optimiser steps, at least 1, in place of ``schedule.steps`` (2000 by default).
     network : NetworkParams, optional
-        Shape of the network: a :class:`napari_sen.params.NetworkParams`. Leave it out with
-        ``start``, which brings its own.
+        Shape of the network. Leave it out with ``start``, which brings its own.
     mean_shift : MeanShiftParams, optional
-        Settings of the mean shift: a :class:`napari_sen.params.MeanShiftParams`.
+        Settings of the mean shift; by default those of ``start``, if there is one.
     loss : LossParams, optional
-        The loss of the recipe "pairs": a :class:`napari_sen.params.LossParams`.
+        The loss of the recipe "pairs".
     pseudo_labels : PseudoLabelParams, optional
-        What the recipe "pairs" learns from: a :class:`napari_sen.params.PseudoLabelParams`.
+        What the recipe "pairs" learns from.
     contrast : ContrastParams, optional
-        The loss of the recipe "regions": a :class:`napari_sen.params.ContrastParams`.
+        The loss of the recipe "regions".
     regions : RegionParams, optional
-        What the recipe "regions" learns from, and "pairs" with the teacher "regions": a
-        :class:`napari_sen.params.RegionParams`.
+        What the recipe "regions" learns from, and "pairs" with the teacher "regions".
     schedule : TrainParams, optional
-        The course of the training: a :class:`napari_sen.params.TrainParams`. Its ``recipe`` is
-        "pairs", as in the paper, or "regions": a contrast of regions between two views of an
-        image, which by default does not train the mean shift.
+        The course of the training. Its ``recipe`` is "pairs", as in the paper, or "regions": a
+        contrast of regions between two views of an image, which by default does not train the
+        mean shift.
     checkpoint : path, optional
         Folder that keeps the state and the log, so that a training can be resumed.
     resume : bool
@@ -124,7 +124,7 @@ def train(
     --------
     >>> import numpy as np
     >>> from napari_sen import embed, train
-    >>> image = np.random.default_rng(0).integers(256, size=(64, 64), dtype=np.uint8)
+    >>> image = np.random.default_rng(0).integers(256, size=(64, 64))
     >>> model = train([image], start="microscopy", name="mine", steps=1)
     >>> model
     <Model 'mine': 3 planes to 16 numbers per pixel>
