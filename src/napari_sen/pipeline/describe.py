@@ -105,7 +105,7 @@ def describe(
     labels : int array
         Regions 1...n without gaps, 0 for none, in the image's shape without its channels.
     model : Model, name, path or None
-        As for :func:`napari_sen.segment`; None describes by colour alone.
+        As for :func:`napari_sen.segment`.
     spacing, channel_axis, rgb, slices, kind, mask, device, progress
         As for :func:`napari_sen.segment`.
 
