@@ -91,7 +91,7 @@ def test_images_and_labels_must_match(folder):
 def test_labels_must_be_label_maps(folder):
     tifffile.imwrite(folder / "labels" / "a.tif", np.zeros((6, 7), np.float32))
     (folder / "labels" / "a.png").unlink()
-    with pytest.raises(DataError, match="not a label map"):
+    with pytest.raises(DataError, match="no label map"):
         open_folder(folder)[0]
 
 
