@@ -11,8 +11,8 @@ SUPERSEDED = re.compile(r"(?<=^\*\*Status\.\*\* )Superseded by \[.*?\]\(.*?\)", 
 
 HEAD = """# Decisions
 
-About half a page each: whether it is still in force, the question, the options, the one that was chosen
-and why, and what follows from it. Numbers go by topic, not by date, and have gaps.
+About half a page each: whether it is still in force, the question, the options, the one that was
+chosen and why, and what follows from it. Numbers go by topic, not by date, and have gaps.
 """
 
 
