@@ -192,7 +192,7 @@ def check_plain(path: _PathLike, largest: int | None = None) -> None:
     """Raise OSError unless a path names a plain file (not a device, nor a pipe) up to a size."""
     about = os.stat(path)
     if not stat.S_ISREG(about.st_mode):
-        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        raise OSError(errno.EINVAL, "it is no plain file", str(path))
     if largest is not None and about.st_size > largest:
         raise OSError(errno.EFBIG, f"it is larger than {largest} bytes", str(path))
 

@@ -37,7 +37,7 @@ def open_npy(path: str | os.PathLike[str]) -> NDArray[np.generic]:
     Raises
     ------
     OSError
-        If it is not a regular file, or cannot be read.
+        If it is no plain file, or cannot be read.
     ValueError
         If it is damaged, cut off, or holds Python objects.
     """

@@ -38,7 +38,7 @@ def check(path: Path, *, is_whole: bool) -> None:
     except (FileNotFoundError, NotADirectoryError):
         return  # an empty chunk
     if not (stat.S_ISREG(about.st_mode) or stat.S_ISDIR(about.st_mode)):
-        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        raise OSError(errno.EINVAL, "it is no plain file", str(path))
     there = available_memory() if is_whole and about.st_size > _LARGE else None
     if there is not None and about.st_size > there:
         raise OSError(errno.EFBIG, "it does not fit in memory", str(path))

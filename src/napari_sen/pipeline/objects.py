@@ -70,7 +70,7 @@ def objects(
         Names of the classes 1, 2, ...; by default "class 1", ...
     image : array or path, optional
         The image to measure on: it gives the pixel size, and the mean of each channel in every
-        object. Without its channels, it has the shape of the labels.
+        object. It has the shape of the labels, besides its channels.
     channel_names : sequence of str
         What the channels are called; by default "intensity", "red", ..., "channel 0", ...
     channel_axis, rgb
