@@ -372,9 +372,9 @@ class SegmentParams(Params):
 
 @dataclass(frozen=True)
 class HierarchyParams(Params):
-    """Fine superpixels and the cost by which they merge; p and q stand in its formula.
+    """Fine superpixels and the cost by which they merge.
 
-    The formula is that of ``napari_sen.hierarchy``.
+    ``napari_sen.hierarchy`` gives the formula of the cost; p and q are its exponents.
     """
 
     suited: ClassVar[Suited] = {
