@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Run"]
 
-FORMAT = 3
+FORMAT = 4
 RETRY = "give the same parameters, or overwrite=True (--overwrite) to start anew, or another output"
 
 
