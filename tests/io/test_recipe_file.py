@@ -53,7 +53,7 @@ def test_the_number_is_not_kept_where_a_size_is(recipe):
         ({"superpixels": {"n_segments": 0}}, "at least 1"),
         ({"superpixels": {"run": 1}}, "no parameter"),
         ({"superpixels": None}, "damaged"),
-        ({"model": {"name": 3, "sha256": ""}}, "no name"),
+        ({"model": {"name": 3, "sha256": ""}}, "not a name"),
         ({"model": {"name": "a"}}, "damaged"),
         ({"image": {"mask": "/etc/passwd"}}, "not known"),
         ({"image": {"slices": "all"}}, "how images are read"),

@@ -35,7 +35,10 @@ _PARTS = {"format", "superpixels", "model", "image", "classes"}
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that turns an image into objects; :func:`napari_sen.apply` follows it.
+    """Everything that turns an image into objects.
+
+    :func:`napari_sen.teach` adds examples of classes, :func:`napari_sen.apply_to` follows a recipe
+    on one image, and :func:`napari_sen.apply` on a folder.
 
     Attributes
     ----------
@@ -44,10 +47,10 @@ class Recipe:
     model : str or None
         Name or file of the model; "auto" for the one that suits each image; None for colour alone.
     sha256 : str
-        Checksum of the model's weights; empty where any will do.
+        Checksum of the model's weights; empty if any will do.
     reading : Reading
-        How images are read: colour, channels, slices, pixel size, kind. Where it says None, each
-        file decides.
+        How images are read: colour, channels, slices, pixel size, kind; only these are saved.
+        Where a value is None, each file decides.
     class_names : tuple of str
         Names of the classes 1, 2, ...
     examples : Examples
@@ -78,11 +81,11 @@ class Recipe:
 
     @property
     def has_classes(self) -> bool:
-        """Whether superpixels are classified."""
+        """Whether there are examples, so that superpixels are classified."""
         return len(self.examples.classes) > 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as JSON values."""
+        """Return the recipe as JSON values, as its file holds them."""
         wanted = {k: v for k, v in self.superpixels.to_dict().items() if v is not None}
         if "size" in wanted or "level" in wanted:
             del wanted["n_segments"]
@@ -158,7 +161,7 @@ def _read(content: Any) -> Recipe:
     if model is not None:
         _check_known(model, {"name", "sha256"}, "its model")
         if not all(isinstance(each, str) for each in model.values()):
-            raise ParameterError("its model is no name")
+            raise ParameterError("its model is not a name")
     slices = image.get("slices")
     if slices not in (None, "each", "volume") or not isinstance(image.get("rgb"), bool | None):
         raise ParameterError("it does not say how images are read")
@@ -176,7 +179,7 @@ def _read(content: Any) -> Recipe:
 def _check_known(part: Any, names: set[str], what: str) -> None:
     """Raise ParameterError unless a part is a dictionary of known names."""
     if not isinstance(part, Mapping):
-        raise ParameterError(f"{what} is no dictionary")
+        raise ParameterError(f"{what} is not a dictionary")
     unknown = sorted(str(name) for name in part.keys() - names)
     if unknown:
         raise ParameterError(f"{what} has {shown(unknown[0])}, which is not known")

@@ -202,8 +202,7 @@ def _is_held(folder: Path) -> OutputError:
     if who:
         name = f"process {who.get('process')} on {who.get('host')} (since {who.get('since')})"
     return OutputError(
-        f"{name} is working on {folder}: nothing of it was touched; wait for it, or choose "
-        "another output"
+        f"{name} is working on {folder}: nothing was touched; wait for it, or choose another output"
     )
 
 
