@@ -7,6 +7,7 @@ takes milliseconds, and examples of several images add up.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from os import PathLike
@@ -28,7 +29,8 @@ __all__ = ["Recipe"]
 
 FORMAT = "napari-sen recipe 1"
 LARGEST = 200_000_000  # bytes
-_READING = ("rgb", "channel_axis", "slices", "spacing", "kind")
+_READING = ("rgb", "channel_axis", "slices", "spacing", "kind", "mask", "nodata", "series")
+_NOT_FINITE = ("nan", "inf", "-inf")  # JSON has no numbers for them
 _KINDS = {"superpixels": SegmentParams, "sha256": str, "reading": Reading, "examples": Examples}
 _PARTS = {"format", "superpixels", "model", "image", "classes"}
 
@@ -49,8 +51,8 @@ class Recipe:
     sha256 : str
         Checksum of the model's weights; empty if any will do.
     reading : Reading
-        How images are read: colour, channels, slices, pixel size, kind; only these are saved.
-        Where a value is None, each file decides.
+        How images are read. Where a value is None, each file decides. A mask of one image is
+        not part of a recipe, but ``mask="nan"`` may be.
     class_names : tuple of str
         Names of the classes 1, 2, ...
     examples : Examples
@@ -74,6 +76,11 @@ class Recipe:
                 )
         if self.model is not None and not isinstance(self.model, str):
             raise ParameterError(f"a recipe names its model, got {shown(self.model)}")
+        mask = self.reading.mask
+        if not (mask is None or (isinstance(mask, str) and mask.lower() == "nan")):
+            raise ParameterError(
+                "a recipe is for many images, so it takes no mask of one: leave it out, or give 'nan'"
+            )
         require_texts("class_names", self.class_names)
         most = int(self.examples.classes.max(initial=0))
         if most > len(self.class_names):
@@ -93,6 +100,9 @@ class Recipe:
         said = asdict(self.reading)
         if said["spacing"] is not None:
             said["spacing"] = [float(step) for step in said["spacing"]]
+        if said["nodata"] is not None:
+            value = float(said["nodata"])
+            said["nodata"] = value if math.isfinite(value) else str(value)
         found: dict[str, Any] = {
             "format": FORMAT,
             "superpixels": wanted,
@@ -165,6 +175,8 @@ def _read(content: Any) -> Recipe:
     slices = image.get("slices")
     if slices not in (None, "each", "volume") or not isinstance(image.get("rgb"), bool | None):
         raise ParameterError("it does not say how images are read")
+    if image.get("nodata") in _NOT_FINITE:
+        image = image | {"nodata": float(image["nodata"])}
     names, examples = _classes(content.get("classes"))
     return Recipe(
         SegmentParams.from_dict(content["superpixels"]),
