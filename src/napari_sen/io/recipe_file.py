@@ -79,7 +79,7 @@ class Recipe:
         mask = self.reading.mask
         if not (mask is None or (isinstance(mask, str) and mask.lower() == "nan")):
             raise ParameterError(
-                "a recipe is for many images, so it takes no mask of one: leave it out, or give 'nan'"
+                "a recipe is for many images and takes no mask of one: leave it out, or give 'nan'"
             )
         require_texts("class_names", self.class_names)
         most = int(self.examples.classes.max(initial=0))
