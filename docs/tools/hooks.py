@@ -20,6 +20,8 @@ DECISIONS = "explanation/decisions"
 BEHIND = (DECISIONS, "explanation/trials", "explanation/architecture")
 # A cell whose text is long enough to need several lines; a tag counts as one letter.
 SENTENCE = re.compile(r"<td>(?=(?:<[^<>\n]*>|[^<>\n]){60,}</td>$)", re.M)
+# Code in a line of text that begins with an option of the command line.
+OPTION = re.compile(r"<code>(--?\w[\w-]*)")
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
@@ -45,5 +47,6 @@ def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Draw the formulas of a page, and give the cells of tables that hold sentences room."""
-    return SENTENCE.sub('<td class="sentence">', formulas.drawn(html))
+    """Draw the formulas of a page, give cells that hold sentences room, keep options whole."""
+    html = SENTENCE.sub('<td class="sentence">', formulas.drawn(html))
+    return OPTION.sub(r'<code><span class="option">\1</span>', html)
