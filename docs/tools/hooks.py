@@ -20,8 +20,9 @@ DECISIONS = "explanation/decisions"
 BEHIND = (DECISIONS, "explanation/trials", "explanation/architecture")
 # A cell whose text is long enough to need several lines; a tag counts as one letter.
 SENTENCE = re.compile(r"<td>(?=(?:<[^<>\n]*>|[^<>\n]){60,}</td>$)", re.M)
-# Code in a line of text that begins with an option of the command line.
-OPTION = re.compile(r"<code>(--?\w[\w-]*)")
+# Code in a line of text, and an option of the command line in it.
+CODE = re.compile(r"<code>[^<\n]*</code>")
+OPTION = re.compile(r"(?<![\w-])--?\w[\w-]*")
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
@@ -49,4 +50,4 @@ def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
 def on_page_content(html: str, **_: Any) -> str:
     """Draw the formulas of a page, give cells that hold sentences room, keep options whole."""
     html = SENTENCE.sub('<td class="sentence">', formulas.drawn(html))
-    return OPTION.sub(r'<code><span class="option">\1</span>', html)
+    return CODE.sub(lambda code: OPTION.sub(r'<span class="option">\g<0></span>', code[0]), html)
