@@ -78,7 +78,7 @@ def markdown(side: int) -> str:
     load = os.getloadavg()[0]
     threads = os.environ.get("OMP_NUM_THREADS", "unset")
     lines = [
-        f"{side} x {side} RGB, `OMP_NUM_THREADS={threads}`, load {load:.1f} at the end:\n",
+        f"{side} x {side} RGB; `OMP_NUM_THREADS` is {threads}; load {load:.1f} at the end:\n",
         "| | s | longest freeze while it works, ms | while layers are added, ms |",
         "| --- | ---: | ---: | ---: |",
     ]

@@ -29,10 +29,10 @@ COUNT = 250  # superpixels
 
 HEAD = f"""# Gallery
 
-The five samples that come with the package, with the default settings: the image, {COUNT}
-superpixels (`segment`), as many of more even size (`segment(evenness=1)`), a coarse cut of the
-merge tree (`hierarchy`), the three main directions of the embedding as colours (`embed`), and the
-contours (`contours`). Click a picture to enlarge it.
+The five samples that come with the package, with the default settings: the image; {COUNT}
+superpixels (`segment`); as many, of more even size (`segment(evenness=1)`); a cut of the merge tree
+into a few large regions (`hierarchy`); the three main directions of the embedding as colours
+(`embed`); the contours (`contours`). Click a picture to enlarge it.
 
 Page and pictures are made by `python docs/figures/gallery.py`.
 """
@@ -59,7 +59,7 @@ VOLUME = {
     "image": "image, middle slice",
     "superpixels": "600 superpixels of the volume",
     "cut": "a coarse cut of the volume",
-    "side": "from the side",
+    "side": "image, from the side",
     "side-cut": "the coarse cut from the side",
     "embedding": "embedding",
 }

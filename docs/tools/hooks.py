@@ -24,6 +24,9 @@ TAG = re.compile(r"<[^<>]*>")
 SENTENCE, PHRASE = 60, 25  # letters that need several lines, or two on a telephone
 # "K = 50", which is not to be broken; code is left alone.
 EQUATION = re.compile(r"<(pre|code)\b.*?</\1>|\b([A-Za-z]) = (?=[\d.])", re.S)
+# Code in a line of text, and an option of the command line in it, which is not to be broken.
+CODE = re.compile(r"<code>[^<\n]*</code>")
+OPTION = re.compile(r"(?<![\w-])--?\w[\w-]*")
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
@@ -51,8 +54,9 @@ def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Draw the formulas of a page, keep equations whole, give cells that hold sentences room."""
-    return EQUATION.sub(_unbroken, CELL.sub(_roomy, formulas.drawn(html)))
+    """Draw the formulas of a page, keep equations and options whole, give long cells room."""
+    html = EQUATION.sub(_unbroken, CELL.sub(_roomy, formulas.drawn(html)))
+    return CODE.sub(lambda code: OPTION.sub(r'<span class="option">\g<0></span>', code[0]), html)
 
 
 def _roomy(found: re.Match[str]) -> str:
