@@ -1,13 +1,13 @@
 """Processes of an evaluation end with the one that started them, however that ends."""
 
-import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from tests.systems import linux_only
 
 SCRIPT = """
 import os
@@ -37,8 +37,8 @@ def is_alive(process):
     return state != "Z"
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@linux_only
+@pytest.mark.parametrize("how", ["terminate", "kill"])
 def test_workers_end_with_a_parent_that_is_killed(tmp_path, how):
     script, folder = tmp_path / "script.py", tmp_path / "begun"
     script.write_text(SCRIPT)
@@ -48,7 +48,7 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path, how):
         assert parent.poll() is None
         time.sleep(0.05)
     workers = [int(path.name) for path in folder.iterdir()]
-    os.kill(parent.pid, how)
+    getattr(parent, how)()
     parent.wait()
     waited = 0
     while any(map(is_alive, workers)) and waited < 1000:

@@ -15,6 +15,7 @@ from napari_sen.errors import (
 )
 from napari_sen.learn import training
 from napari_sen.learn.ahead import Ahead
+from napari_sen.learn.checkpoint import Checkpoint
 from napari_sen.learn.dataset import TrainingImage
 from napari_sen.learn.model import Model
 from napari_sen.learn.training import TrainingStep, run
@@ -233,6 +234,22 @@ def test_a_training_is_not_overwritten_nor_mixed(uninterrupted, tmp_path):
         train(checkpoint=tmp_path, resume=True)
     with pytest.raises(ParameterError, match="resume needs"):
         train(resume=True)
+
+
+def test_a_state_that_is_read_does_not_hold_its_file(uninterrupted, monkeypatch):
+    """Windows replaces no file that is mapped into memory."""
+    read = []
+    load = Checkpoint.load
+
+    def loaded(checkpoint):
+        read.append(load(checkpoint)[1])
+        return load(checkpoint)
+
+    monkeypatch.setattr(Checkpoint, "load", loaded)
+    train(checkpoint=uninterrupted[2], resume=True)
+    assert read[0]
+    for tensor in read[0].values():
+        assert tensor.untyped_storage().nbytes() == tensor.nbytes
 
 
 def test_a_damaged_checkpoint_is_named(uninterrupted, tmp_path):

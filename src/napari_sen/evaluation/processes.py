@@ -14,6 +14,8 @@ from typing import TypeVar
 
 __all__ = ["run_tasks"]
 
+MOST = 61  # processes that Python can wait for on Windows
+
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 
@@ -36,6 +38,7 @@ def run_tasks(
     if workers == 1 or len(tasks) < 2:
         yield from map(work, tasks)
         return
+    workers = min(workers, MOST)
     # A forked torch may hang, so the workers start afresh, and load it only where it is used.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _start_worker, (torch,)) as pool:
