@@ -11,10 +11,8 @@ import atexit
 import builtins
 import errno
 import fcntl
-import functools
 import io
 import multiprocessing.context
-import multiprocessing.reduction
 import os
 import shutil
 import signal
@@ -37,9 +35,9 @@ LACKING = {
 }
 
 
-def is_ours(depth=2):
-    """Return whether the package or its tests have made a call."""
-    name = sys._getframe(depth).f_globals.get("__name__", "")
+def is_ours():
+    """Return whether the package or its tests have called what calls this."""
+    name = sys._getframe(2).f_globals.get("__name__", "")
     return name.startswith(OURS) and name != __name__
 
 
@@ -57,7 +55,7 @@ def take_away(module, names):
 def imported(name, *rest, original=builtins.__import__, **options):
     if name in MODULES | {"msvcrt"} and is_ours():
         if name == "msvcrt":
-            return msvcrt
+            return types.SimpleNamespace(LK_NBLCK=2, locking=locking)
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     return original(name, *rest, **options)
 
@@ -69,39 +67,28 @@ def locking(handle, mode, count):
         raise PermissionError(errno.EACCES, "Permission denied") from error
 
 
-msvcrt = types.ModuleType("msvcrt")
-msvcrt.LK_NBLCK, msvcrt.locking = 2, locking
-
-
 def mapped():
-    with io.FileIO("/proc/self/maps") as file:
-        lines = file.readall().decode(errors="surrogateescape").splitlines()
-    return {line[73:] for line in lines if line[73:74] == "/"}
+    lines = Path("/proc/self/maps").read_text("utf-8", "surrogateescape").splitlines()
+    return {line[73:] for line in lines}
 
 
 def opened():
-    found = set()
-    for handle in os.listdir("/proc/self/fd"):
-        try:
-            found.add(os.readlink(f"/proc/self/fd/{handle}"))
-        except OSError:
-            continue
-    return found
+    handles = os.listdir("/proc/self/fd")
+    return {os.path.realpath(f"/proc/self/fd/{handle}") for handle in handles}
 
 
-def refuse_busy(paths, busy):
+def refuse_busy(path, busy, below=""):
     """Raise PermissionError where a path, or what lies below it, is busy."""
-    for path in paths:
-        full = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-        if any(each == full or each.startswith(f"{full}/") for each in busy):
-            raise PermissionError(errno.EACCES, "[WinError 32] a process has it open", path)
+    path = os.fsdecode(path)
+    full = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    if full in busy or (below and any(each.startswith(full + below) for each in busy)):
+        raise PermissionError(errno.EACCES, "[WinError 32] a process has it open", path)
 
 
 def kept_while_open(call):
-    @functools.wraps(call)
     def wrapped(*paths, **options):
-        if options.get("dir_fd") is None and not any(isinstance(path, int) for path in paths):
-            refuse_busy(map(os.fsdecode, paths), opened() | mapped())
+        for path in paths:
+            refuse_busy(path, opened() | mapped(), below="/")
         return call(*paths, **options)
 
     return wrapped
@@ -111,14 +98,8 @@ def opened_low(path, flags, *rest, original=os.open, **options):
     if os.path.isdir(path) and is_ours():
         raise PermissionError(errno.EACCES, "Permission denied", path)
     if flags & os.O_TRUNC:
-        refuse_busy([os.fsdecode(path)], mapped())
+        refuse_busy(path, mapped())
     return original(path, flags, *rest, **options)
-
-
-def synced(handle, original=os.fsync):
-    if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
-        raise OSError(errno.EBADF, "Bad file descriptor")
-    original(handle)
 
 
 def opened_text(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, *rest,
@@ -127,8 +108,14 @@ def opened_text(file, mode="r", buffering=-1, encoding=None, errors=None, newlin
         encoding = "cp1252" if encoding in (None, "locale") else encoding
         newline = "\r\n" if newline is None and mode[0] in "wax" else newline
     if mode[0] == "w" and not isinstance(file, int):
-        refuse_busy([os.fsdecode(file)], mapped())
+        refuse_busy(file, mapped())
     return original(file, mode, buffering, encoding, errors, newline, *rest, **options)
+
+
+def synced(handle, original=os.fsync):
+    if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+    original(handle)
 
 
 def no_link(source, target, *rest, **options):
@@ -149,31 +136,22 @@ class Popen(subprocess.Popen):
         super().send_signal(number)
 
 
-def begin():
-    for module, names in LACKING.items():
-        take_away(module, names.split())
-    builtins.__import__ = imported
-    for name in ("replace", "rename", "unlink", "remove", "rmdir"):
-        setattr(os, name, kept_while_open(getattr(os, name)))
-    shutil._use_fd_functions = False  # else it removes by handles of folders
-    os.open, os.fsync, os.symlink = opened_low, synced, no_link
-    builtins.open = io.open = opened_text
-    subprocess.Popen = Popen
-    for name in ("fork", "forkserver"):
-        multiprocessing.context._concrete_contexts.pop(name)
-    multiprocessing.context._default_context.set_start_method("spawn", force=True)
-    for name in ("user_data_path", "user_config_path"):  # they hear of no XDG_DATA_HOME
-        setattr(platformdirs, name, lambda *_, **__: Path(os.environ["WITHOUT_POSIX"]))
-
-
-def have_children_begin():
+if "WITHOUT_POSIX" not in os.environ:  # else this is a child, and finds all of that
     home = os.environ["WITHOUT_POSIX"] = tempfile.mkdtemp(prefix="without-posix-")
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     Path(home, "sitecustomize.py").write_text("import tests.without_posix\n")
     paths = [home, str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     os.environ |= {"PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "cp1252"}
-
-
-if "WITHOUT_POSIX" not in os.environ:
-    have_children_begin()
-begin()
+for changed, lacking in LACKING.items():
+    take_away(changed, lacking.split())
+for each in ("replace", "rename", "unlink", "remove", "rmdir"):
+    setattr(os, each, kept_while_open(getattr(os, each)))
+for each in ("user_data_path", "user_config_path"):  # they hear of no XDG_DATA_HOME
+    setattr(platformdirs, each, lambda *_, **__: Path(os.environ["WITHOUT_POSIX"]))
+for each in ("fork", "forkserver"):
+    multiprocessing.context._concrete_contexts.pop(each)
+multiprocessing.set_start_method("spawn")
+shutil._use_fd_functions = False  # else it removes by handles of folders
+os.open, os.fsync, os.symlink, subprocess.Popen = opened_low, synced, no_link, Popen
+builtins.open = io.open = opened_text
+builtins.__import__ = imported
