@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from napari_sen.evaluation import processes
 from tests.systems import linux_only
 
 SCRIPT = """
@@ -35,6 +36,19 @@ def is_alive(process):
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def test_no_more_processes_than_windows_can_wait_for(monkeypatch):
+    class Asked(Exception):
+        pass
+
+    def executor(workers, *_):
+        raise Asked(workers)
+
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", executor)
+    for workers, found in ((8, 8), (200, 61)):
+        with pytest.raises(Asked, match=f"^{found}$"):
+            list(processes.run_tasks(str, [1, 2], workers))
 
 
 @linux_only
