@@ -310,6 +310,27 @@ def test_a_name_that_is_busy_for_a_moment_is_tried_again(
     assert (tmp_path / "old").read_text() == "new"
 
 
+def test_a_folder_that_is_busy_for_a_moment_is_emptied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "work"
+    make_folder(work)
+    (work / "inner").mkdir()
+    calls, removes = [], shutil.rmtree
+
+    def busy(path: str) -> None:
+        calls.append(path)
+        if len(calls) < 3:
+            raise PermissionError(13, "Access is denied")
+        removes(path)
+
+    monkeypatch.setattr(shutil, "rmtree", busy)
+    monkeypatch.setattr(disk, "_PATIENCE", 2)
+    monkeypatch.setattr(disk, "_MOMENT", 0)
+    remove_folder(work)
+    assert not work.exists()
+
+
 def test_a_lock_that_another_run_has_open_may_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -39,6 +39,7 @@ __all__ = [
     "make_folder",
     "open_inside",
     "output_place",
+    "patiently",
     "read_plain",
     "refused",
     "remove_file",
@@ -293,10 +294,12 @@ def empty_folder(folder: Path) -> None:
     """Remove what a folder of ours holds, but its marks and its lock; see `check_removable`."""
     check_removable(folder)
     for entry in left_in(folder):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path)
-        else:
-            os.unlink(entry.path)
+        _remove(entry)
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
+    is_folder = entry.is_dir(follow_symlinks=False)
+    patiently(lambda: shutil.rmtree(entry.path) if is_folder else os.unlink(entry.path))
 
 
 def _remove_mark_last(folder: Path) -> None:
@@ -435,15 +438,20 @@ def replace(partial: Path, goal: Path) -> None:
 
 
 def _rename(source: Path, goal: Path) -> None:
-    """Rename; where the system renames nothing that is open, wait a moment for who reads it."""
+    patiently(lambda: os.replace(source, goal))
+
+
+def patiently(change: Callable[[], None]) -> None:
+    """Make a change to files; on Windows, which changes none that is open, wait for who reads it.
+
+    What is half done must be good to be done again.
+    """
     for _ in range(_PATIENCE):
         try:
-            os.replace(source, goal)
+            return change()
         except PermissionError:
             time.sleep(_MOMENT)
-        else:
-            return
-    os.replace(source, goal)
+    return change()
 
 
 def write_durably(path: Path, content: bytes) -> None:
