@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import TypeVar
 
 __all__ = ["run_tasks"]
 
-MOST = 61  # processes that Python can wait for on Windows
+MOST = 61 if os.name == "nt" else sys.maxsize  # processes that Python can wait for
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
