@@ -9,6 +9,7 @@ and libraries are its own, and what another process has open is not protected.
 
 import atexit
 import builtins
+import contextlib
 import errno
 import fcntl
 import io
@@ -73,8 +74,9 @@ def mapped():
 
 
 def opened():
-    handles = os.listdir("/proc/self/fd")
-    return {os.path.realpath(f"/proc/self/fd/{handle}") for handle in handles}
+    for handle in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # another thread may close it
+            yield os.readlink(f"/proc/self/fd/{handle}")
 
 
 def refuse_busy(path, busy, below=""):
@@ -88,7 +90,7 @@ def refuse_busy(path, busy, below=""):
 def kept_while_open(call):
     def wrapped(*paths, **options):
         for path in paths:
-            refuse_busy(path, opened() | mapped(), below="/")
+            refuse_busy(path, mapped().union(opened()), below="/")
         return call(*paths, **options)
 
     return wrapped
