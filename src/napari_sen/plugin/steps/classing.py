@@ -121,8 +121,8 @@ class Classifying:
         picking.class_names = list(found.class_names)
         picking.current = 1
         return (
-            f"{path.name} is of other superpixels: its {len(self.others.classes)} painted ones "
-            "serve as examples when you press Predict."
+            f"{path.name} belongs to other superpixels: its {len(self.others.classes)} painted "
+            "ones serve as examples when you press Predict."
         )
 
     def keep(self, picking: Picking) -> str:
