@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from napari_sen import disk
 from napari_sen.disk import (
     ATTRIBUTE,
+    LOCK,
     MARK,
     atomic,
     check_removable,
@@ -25,12 +28,16 @@ from napari_sen.disk import (
     make_folder,
     open_inside,
     output_place,
+    refused,
     remove_folder,
     remove_inside,
+    replace,
     sweep,
+    sync,
     temporary_folder,
 )
 from napari_sen.errors import OutputError, SenError
+from tests.systems import MAY_LINK, needs_links, posix_only
 
 PACKAGE = Path(__file__).parents[1] / "src" / "napari_sen"
 IMAGE = np.arange(48 * 64, dtype=np.uint8).reshape(48, 64)
@@ -70,8 +77,9 @@ def decoy(root: Path) -> Path:
     foreign = group.require_group("labels").create_group("cells")
     foreign.create_array("0", data=IMAGE, chunks=(16, 16))
     np.save(home / "photo.npy", IMAGE)
-    (home / "link.zarr").symlink_to(home / "sub", target_is_directory=True)
-    (home / "out.zarr.partial").symlink_to(home / "sub", target_is_directory=True)
+    if MAY_LINK:
+        (home / "link.zarr").symlink_to(home / "sub", target_is_directory=True)
+        (home / "out.zarr.partial").symlink_to(home / "sub", target_is_directory=True)
     (home / "mine.zarr.partial").mkdir()
     (home / "mine.zarr.partial" / "data.txt").write_text("not ours")
     return home / "a.zarr"
@@ -120,7 +128,8 @@ def test_no_output_path_harms_what_a_user_has(
     except SenError:
         assert state(root) == before
         return
-    made = Path(os.path.realpath(out))
+    # Where case is ignored, it is not called as it was asked for.
+    made = next(path for path in root.rglob("*") if path.samefile(out))
     assert is_ours(made)
     after = state(root, ignore=frozenset({made}))
     shelf = str(image / "labels" / "zarr.json")  # names the new label map
@@ -151,6 +160,7 @@ def test_foreign_folders_are_never_removed(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+@needs_links
 def test_a_link_is_never_followed(tmp_path: Path) -> None:
     real = tmp_path / "real"
     make_folder(real)
@@ -226,10 +236,15 @@ def test_marks_of_other_kinds_do_not_count(tmp_path: Path) -> None:
         (folder / MARK).write_text(text)
         assert not is_ours(folder)
     (folder / MARK).unlink()
-    os.mkfifo(folder / MARK)  # would wait for ever if it were read
-    assert not is_ours(folder)
-    (folder / MARK).unlink()
     (folder / "zarr.json").write_text(json.dumps({"attributes": [ATTRIBUTE]}))
+    assert not is_ours(folder)
+
+
+@posix_only
+def test_a_pipe_is_no_mark(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    os.mkfifo(folder / MARK)  # would wait for ever if it were read
     assert not is_ours(folder)
 
 
@@ -248,6 +263,104 @@ def test_a_temporary_folder_is_ours_and_goes() -> None:
     check_removable(folder)
     discard_folder(folder)
     assert not folder.exists()
+
+
+def test_what_is_synced_is_open_for_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows refuses to write through what is only read."""
+    synced: list[int] = []
+
+    def fsync(handle: int) -> None:
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            synced.append(os.write(handle, b""))  # fails where it may not be written
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    (tmp_path / "a.npy").write_bytes(b"kept")
+    sync(tmp_path / "a.npy")
+    sync(tmp_path / "absent.npy")
+    sync(tmp_path)
+    assert synced == [0]
+    assert (tmp_path / "a.npy").read_bytes() == b"kept"
+
+
+@pytest.mark.parametrize("busy", [2, 3])
+def test_a_name_that_is_busy_for_a_moment_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, busy: int
+) -> None:
+    """Windows renames nothing that a viewer or a scanner is reading."""
+    left, plain = [busy], os.replace
+
+    def renamed(source: Path, goal: Path) -> None:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise PermissionError(13, "Access is denied")
+        plain(source, goal)
+
+    monkeypatch.setattr(os, "replace", renamed)
+    monkeypatch.setattr(disk, "_PATIENCE", 2)
+    monkeypatch.setattr(disk, "_MOMENT", 0)
+    (tmp_path / "new").write_text("new")
+    if busy > 2:
+        with pytest.raises(PermissionError) as failure:
+            replace(tmp_path / "new", tmp_path / "old")
+        assert "see that nothing has it open" in refused("old", failure.value)
+        return
+    replace(tmp_path / "new", tmp_path / "old")
+    assert (tmp_path / "old").read_text() == "new"
+
+
+def test_a_folder_that_is_busy_for_a_moment_is_emptied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "work"
+    make_folder(work)
+    (work / "inner").mkdir()
+    calls, removes = [], shutil.rmtree
+
+    def busy(path: str) -> None:
+        calls.append(path)
+        if len(calls) < 3:
+            raise PermissionError(13, "Access is denied")
+        removes(path)
+
+    monkeypatch.setattr(shutil, "rmtree", busy)
+    monkeypatch.setattr(disk, "_PATIENCE", 2)
+    monkeypatch.setattr(disk, "_MOMENT", 0)
+    remove_folder(work)
+    assert not work.exists()
+
+
+def test_a_lock_that_another_run_has_open_may_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever opened it while it was let go keeps the folder, and is not told of a failure."""
+    work = tmp_path / "work"
+    make_folder(work)
+    (work / LOCK).write_text("")
+    plain = os.unlink
+
+    def unlink(path: Path, **options: int) -> None:
+        if Path(path).name == LOCK:
+            raise PermissionError(13, "Access is denied")
+        plain(path, **options)
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    remove_folder(work)
+    assert [path.name for path in work.iterdir()] == [LOCK]
+
+
+@pytest.mark.parametrize(
+    "name", ["nul.tif", "COM1.zarr", "con", "a?.tif", "a:b.tif", "a.zarr ", "a."]
+)
+def test_names_that_windows_keeps_are_no_outputs_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(disk, "_HAS_RESERVED", True)
+    with pytest.raises(OutputError, match="Windows keeps the name"):
+        output_place(tmp_path / name)
+    for other in ("null.tif", "console.zarr", "a b.tif", "com.tif", ".hidden"):
+        assert output_place(tmp_path / other) == tmp_path / other
 
 
 REMOVERS = {"rmtree", "unlink", "rmdir", "remove", "rename", "renames", "removedirs", "replace"}

@@ -15,7 +15,8 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -38,6 +39,7 @@ __all__ = [
     "make_folder",
     "open_inside",
     "output_place",
+    "patiently",
     "read_plain",
     "refused",
     "remove_file",
@@ -56,8 +58,13 @@ LOCK = "lock"  # file in a working folder: who is at work there
 _MARKS = ("zarr.json", MARK)
 _PARTIAL = ".partial"
 _OWN_PARTIAL = re.compile(r"\..+\.\d+\.partial\.[^.]+")  # as `atomic` names them
+_HAS_RESERVED = os.name == "nt"
+# Devices, characters that mean something else, and ends that are dropped.
+_RESERVED = re.compile(r"^(con|prn|aux|nul|(com|lpt)\d) *(\.|$)|[<>:\"|?*]|[ .]$", re.I)
 _LONGEST = 200  # bytes of a name: temporary ones are longer
 _LARGEST_MARK = 1 << 24  # bytes
+_PATIENCE = 40 if os.name == "nt" else 0  # times that a name is tried again
+_MOMENT = 0.05  # s
 
 _PathLike = str | os.PathLike[str]
 
@@ -83,6 +90,8 @@ def output_place(path: _PathLike) -> Path:
         raise OutputError(f"cannot write {text!r}: end the path in the name of a new file or store")
     if name.endswith(_PARTIAL):
         raise OutputError(f"cannot write {text}: names that end in {_PARTIAL} are unfinished runs")
+    if _HAS_RESERVED and _RESERVED.search(name):
+        raise OutputError(f"cannot write {text}: Windows keeps the name {name}; choose another")
     try:
         goal = Path(os.path.realpath(os.path.dirname(text.rstrip(_SEPARATORS)) or "."), name)
     except FileNotFoundError as error:
@@ -287,10 +296,12 @@ def empty_folder(folder: Path) -> None:
     """Remove what a folder of ours holds, but its marks and its lock; see `check_removable`."""
     check_removable(folder)
     for entry in left_in(folder):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path)
-        else:
-            os.unlink(entry.path)
+        _remove(entry)
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
+    is_folder = entry.is_dir(follow_symlinks=False)
+    patiently(lambda: shutil.rmtree(entry.path) if is_folder else os.unlink(entry.path))
 
 
 def _remove_mark_last(folder: Path) -> None:
@@ -299,9 +310,10 @@ def _remove_mark_last(folder: Path) -> None:
     The lock goes last of all: whoever finds none may begin here anew, and then keeps the folder.
     """
     empty_folder(folder)
-    for name in (*_MARKS, LOCK):
+    for name in _MARKS:
         (folder / name).unlink(missing_ok=True)
     try:
+        (folder / LOCK).unlink(missing_ok=True)  # Windows keeps one that another run has open
         folder.rmdir()
     except OSError:
         if not (folder / LOCK).exists():
@@ -406,23 +418,42 @@ def _clear(partial: Path) -> None:
 def refused(path: _PathLike, error: OSError) -> str:
     """Return why a file could not be written, as one sentence with its remedy."""
     reason = error.strerror or " ".join(str(error).split())
-    return f"cannot write {path} ({reason}): make room there, or choose another place"
+    is_room = not isinstance(error, PermissionError)
+    remedy = "make room there" if is_room else "see that nothing has it open and it may be written"
+    return f"cannot write {path} ({reason}): {remedy}, or choose another place"
 
 
 def replace(partial: Path, goal: Path) -> None:
     """Rename; a folder of ours in the way steps aside first, since no call swaps two folders."""
     if goal.is_symlink() or not goal.is_dir():
-        os.replace(partial, goal)
+        _rename(partial, goal)
         return
     check_removable(goal)
     aside = goal.with_name(f".{goal.stem}.{os.getpid()}.replaced{goal.suffix}")
-    os.replace(goal, aside)
+    _rename(goal, aside)
     try:
-        os.replace(partial, goal)
+        _rename(partial, goal)
     except OSError:
-        os.replace(aside, goal)
+        _rename(aside, goal)
         raise
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _rename(source: Path, goal: Path) -> None:
+    patiently(lambda: os.replace(source, goal))
+
+
+def patiently(change: Callable[[], None]) -> None:
+    """Make a change to files; on Windows, which changes none that is open, wait for who reads it.
+
+    What is half done must be good to be done again.
+    """
+    for _ in range(_PATIENCE):
+        try:
+            return change()
+        except PermissionError:
+            time.sleep(_MOMENT)
+    return change()
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -437,8 +468,9 @@ def write_durably(path: Path, content: bytes) -> None:
 def sync(path: Path) -> None:
     """Have the system write a file or a folder's entries to the disk; absent files are none."""
     try:
-        handle = os.open(path, os.O_RDONLY)
-    except (FileNotFoundError, PermissionError):  # no such shard; folders on Windows
+        # Windows writes through what is open for writing alone, and opens no folder.
+        handle = os.open(path, os.O_RDONLY if os.path.isdir(path) else os.O_RDWR)
+    except (FileNotFoundError, PermissionError):  # no such shard
         return
     try:
         os.fsync(handle)

@@ -10,6 +10,8 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
+from tests.systems import IS_POSIX
+
 
 class Shell:
     """A folder in which ``napari-sen`` is run."""
@@ -37,6 +39,8 @@ class Shell:
         )
 
     def start(self, *arguments):
+        # A shell's background job ignores Ctrl-C, and its children inherit that.
+        heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
@@ -44,8 +48,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # A shell's background job ignores Ctrl-C, and its children inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            **(heard if IS_POSIX else {}),
         )
 
     def names(self):

@@ -20,6 +20,7 @@ from napari_sen.errors import WorkError
 from napari_sen.evaluation import plots
 from napari_sen.io.read import read_image, to_array
 from napari_sen.io.write import write_labels
+from tests.systems import posix_only
 
 COLOUR = ("--model", "none")
 
@@ -322,6 +323,7 @@ def test_train_by_regions(training_shell):
     assert "give --checkpoint too" in refused.stderr
 
 
+@posix_only
 def test_interrupted_training_says_how_to_go_on_and_does(training_shell):
     shell = training_shell
     long = train_arguments("--steps", 1_000_000, "--checkpoint", "state")
@@ -346,6 +348,7 @@ def test_interrupted_training_says_how_to_go_on_and_does(training_shell):
     assert again.returncode == 130
 
 
+@posix_only
 def test_interrupted_segment_leaves_nothing(shell, rng):
     np.save(shell.folder / "big.npy", rng.integers(0, 256, (2000, 2000), dtype=np.uint8))
     running = shell.start("segment", "big.npy", "-o", "a.tif", *COLOUR)
@@ -525,6 +528,7 @@ def test_options_of_adaptive_superpixels_count_in_tiles(shell, rng):
     assert (other != whole).any()
 
 
+@posix_only
 def test_interrupted_tiles_are_kept(shell, rng):
     np.save(shell.folder / "big.npy", rng.integers(0, 256, (1200, 1200), dtype=np.uint8))
     options = ("segment", "big.npy", "-o", "a.zarr", "--size", 24, "--tile", 96)

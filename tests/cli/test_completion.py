@@ -8,6 +8,7 @@ import pytest
 
 from napari_sen import needs
 from napari_sen.cli import main
+from tests.systems import posix_only
 
 
 @pytest.fixture
@@ -34,6 +35,7 @@ def completed(script, folder, *words):
     return set(done.stdout.split())
 
 
+@posix_only
 def test_commands_options_and_files(script, tmp_path):
     (tmp_path / "image.tif").touch()
     (tmp_path / "images").mkdir()

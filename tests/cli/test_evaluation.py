@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.cli.test_commands import error_of
+from tests.systems import posix_only
 
 QUICK = ("--n-segments", "8,20", "--no-plots")
 
@@ -46,6 +47,7 @@ def test_evaluate_writes_tables_and_says_what_it_did(shell, data):
     assert "snic (F1, ASA)" in again.stdout
 
 
+@posix_only
 def test_interrupted_runs_go_on(shell, data):
     arguments = ("evaluate", data, "--methods", "snic,slic,tree", *QUICK, "-o", "out")
     journal = shell.folder / "out" / "journal.jsonl"

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import resource
 import shutil
 
 import imageio.v3 as iio
@@ -16,6 +15,7 @@ from napari_sen.cli import main
 from napari_sen.errors import DiskError, WorkError
 from napari_sen.io.write import write_image, write_labels, write_picture
 from tests.learn.examples import tiny_model
+from tests.systems import needs_wide_floats, posix_only
 
 NOISE = np.random.default_rng(0).integers(0, 255, (700, 600, 3), np.uint8)
 LABELS = NOISE[..., 0].astype(np.int32)
@@ -23,11 +23,12 @@ LARGEST = 30_000  # bytes
 
 
 @pytest.fixture
-def small_disk():
-    """The system lets no file grow larger, as a full disk would not."""
+def limited():
+    """What has the system let no file grow larger, as a full disk would not."""
+    import resource
+
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, before[1]))
-    yield
+    yield lambda most: resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
@@ -43,26 +44,30 @@ WRITERS = {
 }
 
 
+@posix_only
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_full_disk_names_file_and_remedy_and_leaves_nothing(small_disk, tmp_path, name):
+def test_a_full_disk_names_file_and_remedy_and_leaves_nothing(limited, tmp_path, name):
+    limited(LARGEST)
     with pytest.raises(WorkError, match="make room there, or choose another place") as error:
         WRITERS[name](tmp_path / name)
     assert str(tmp_path / name) in str(error.value)
     assert list(tmp_path.iterdir()) == []
 
 
+@posix_only
 @pytest.mark.parametrize("suffix", ["npy", "zarr"])
-def test_a_full_disk_keeps_what_was_there(tmp_path, suffix, request):
+def test_a_full_disk_keeps_what_was_there(limited, tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
     write_labels(path, LABELS[:9, :9], image=NOISE[:9, :9, 0])
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
-    request.getfixturevalue("small_disk")
+    limited(LARGEST)
     with pytest.raises(WorkError, match="make room"):
         write_labels(path, LABELS, image=NOISE[..., 0], overwrite=True)
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
 
 
-def test_a_full_disk_for_models_and_trees(tmp_path, request):
+@posix_only
+def test_a_full_disk_for_models_and_trees(limited, tmp_path):
     model = tiny_model()
     labels = np.arange(1, 90_001, dtype=np.int32).reshape(300, 300)
     n = labels.size
@@ -71,8 +76,7 @@ def test_a_full_disk_for_models_and_trees(tmp_path, request):
         [np.sort(pairs), np.random.default_rng(0).random(n - 1).cumsum(), np.arange(2, n + 1)]
     )
     tree = Hierarchy(labels, linkage)
-    request.getfixturevalue("small_disk")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+    limited(1000)
     for save, name in ((model.save, "m.safetensors"), (tree.save, "a.npz")):
         with pytest.raises(DiskError, match="make room"):  # a failure, with exit code 1
             save(tmp_path / name)
@@ -86,8 +90,9 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_one_output_that_fails_takes_no_other_along(folder, capsys, request):
-    request.getfixturevalue("small_disk")
+@posix_only
+def test_one_output_that_fails_takes_no_other_along(folder, capsys, limited):
+    limited(LARGEST)
     outputs = ["-o", "a.npy", "-o", "a.png", "-o", "a.tif", "--overlay", "o.png"]
     code = main(["segment", "in.png", *outputs, "--model", "none", "--n-segments", "20", "--quiet"])
     (line,) = capsys.readouterr().err.splitlines()
@@ -106,7 +111,10 @@ def test_one_output_that_fails_takes_no_other_along(folder, capsys, request):
         (("hierarchy", "in.png", "--cut", "70000", "a.png"), "a PNG holds 65535 labels"),
         (("pseudo-labels", "in.png", "-o", "maps", "--spacings", "2", "--suffix", ".png"),
          "a PNG holds 65535 labels"),
-        (("segment", "wide.npy", "-o", "a.zarr", "--n-segments", "9"), "up to 64 bits"),
+        pytest.param(
+            ("segment", "wide.npy", "-o", "a.zarr", "--n-segments", "9"), "up to 64 bits",
+            marks=needs_wide_floats,
+        ),
         (("segment", "stack.npy", "-o", "a.png", "--n-segments", "9", "--slices", "each"),
          "a PNG holds 2 axes"),
         (("segment", "five.npy", "-o", "a.tif", "--n-segments", "9", "--slices", "each"), "4 axes"),

@@ -56,6 +56,15 @@ def test_paths_without_a_name(home):
     assert anonymous(Path("/data/annabel/env")) == str(Path("/data/annabel/env"))
 
 
+@pytest.mark.parametrize("error", [OSError, KeyError, ImportError])  # the last on Windows
+def test_a_process_without_a_user(monkeypatch, error):
+    def user():
+        raise error
+
+    monkeypatch.setattr("getpass.getuser", user)
+    assert anonymous(Path("/data/anna/env")) == str(Path("/data/anna/env"))
+
+
 def test_the_kernel_says_how_it_was_built():
     about = kernel_build()
     assert about["vectors"] in ("16 bytes", "none")

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.systems import posix_only
+
 ROOT = Path(__file__).resolve().parents[2]
 # Those of the dock need a viewer: tests/plugin follows what they say.
 IN_THE_DOCK = {"napari.md"}
@@ -79,7 +81,7 @@ def run_shell(code, environment):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="the shell blocks are those of a POSIX shell")
+@posix_only
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_block_runs(page, tmp_path, monkeypatch):
     folder, programs = tmp_path / "reader", tmp_path / "programs"
@@ -119,6 +121,7 @@ def test_a_wrong_comment_is_noticed():
         run_python("print(1 + 1)  # 3\n", {}, "page")
 
 
+@posix_only
 def test_a_line_that_fails_is_noticed(tmp_path):
     with pytest.raises(AssertionError):
         run_shell("false\ntrue", command_line(tmp_path))

@@ -1,6 +1,5 @@
 """Programs of others, called by a template of their command line."""
 
-import os
 import sys
 import time
 from functools import partial
@@ -14,8 +13,9 @@ from napari_sen.core.metrics import count_components
 from napari_sen.errors import DataError, ParameterError, WorkError
 from napari_sen.evaluation.datasets import Item, open_folder
 from napari_sen.evaluation.evaluate import tune
-from napari_sen.evaluation.external import external
+from napari_sen.evaluation.external import ExternalSettings, external
 from napari_sen.evaluation.methods import make_method
+from tests.systems import linux_only
 
 # A program as people have them: reads a picture, cuts it into blocks, writes their numbers.
 BLOCKS = """
@@ -46,6 +46,7 @@ pathlib.Path(sys.argv[0]).with_name("seen.npy").write_bytes(b"")
 np.save(pathlib.Path(sys.argv[0]).with_name("seen.npy"), pixels)
 """
 
+PYTHON = f'"{sys.executable}"'
 WRITE = "import sys, numpy, imageio\nimageio.imwrite(sys.argv[3], numpy.zeros({}, numpy.uint8))"
 
 
@@ -56,13 +57,13 @@ def program(tmp_path):
     folder.mkdir()
     (folder / "blocks.py").write_text(BLOCKS)
     quoted = str(folder / "blocks.py").replace("\\", "/")
-    return f'blocks={sys.executable} "{quoted}"'
+    return f'blocks="{sys.executable}" "{quoted}"'
 
 
 def script(tmp_path, text):
     """Return the command of a program that does something else."""
     (tmp_path / "odd.py").write_text(text)
-    return f"odd={sys.executable} {tmp_path / 'odd.py'} {{image}} {{n_segments}} {{labels}}"
+    return f"odd={PYTHON} {tmp_path / 'odd.py'} {{image}} {{n_segments}} {{labels}}"
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def test_nothing_is_left_on_the_disk(program, item, tmp_path, monkeypatch):
         ("true {image} {n_segments.png} {labels}", r"use \{n_segments\}"),
         ("no-such-program {image} {n_segments} {labels}", "no program 'no-such-program'"),
         ("'true {image} {n_segments} {labels}", "has no end"),
-        ("snic=true {image} {n_segments} {labels}", "is a method already"),
+        (f"snic={PYTHON} {{image}} {{n_segments}} {{labels}}", "is a method already"),
         ("", "must hold"),
     ],
 )
@@ -152,6 +153,19 @@ def test_what_is_wrong_in_a_command_is_told_before_the_work(command, said):
     with pytest.raises(ParameterError, match=said) as refusal:
         external(command)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("escape", "words"),
+    [("", [r"C:\tools\x.exe", r"C:\two words\a", "b c", "#"]),
+     ("\\", ["C:toolsx.exe", r"C:\two words\a", "b c", "#"])],
+)  # fmt: skip
+def test_a_backslash_stands_between_folders_on_windows(monkeypatch, escape, words):
+    monkeypatch.setattr("napari_sen.evaluation.external.ESCAPE", escape)
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    places = "{image} {n_segments} {labels}"
+    settings = ExternalSettings(rf"""C:\tools\x.exe "C:\two words\a" 'b c' # {places}""")
+    assert settings.words == [*words, *places.split()]
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), "long"])
@@ -179,7 +193,7 @@ def test_what_a_program_does_wrong_is_told_in_one_sentence(tmp_path, item, text,
     assert "\n" not in str(failure.value)
 
 
-@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs POSIX")
+@linux_only
 def test_a_program_that_hangs_is_ended_with_its_children(tmp_path, item):
     text = (
         "import os, subprocess, sys, time\n"

@@ -1,13 +1,14 @@
 """Processes of an evaluation end with the one that started them, however that ends."""
 
-import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from napari_sen.evaluation import processes
+from tests.systems import linux_only
 
 SCRIPT = """
 import os
@@ -37,8 +38,22 @@ def is_alive(process):
     return state != "Z"
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_no_more_processes_than_windows_can_wait_for(monkeypatch):
+    class Asked(Exception):
+        pass
+
+    def executor(workers, *_):
+        raise Asked(workers)
+
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", executor)
+    monkeypatch.setattr(processes, "MOST", 61)
+    for workers, found in ((8, 8), (200, 61)):
+        with pytest.raises(Asked, match=f"^{found}$"):
+            list(processes.run_tasks(str, [1, 2], workers))
+
+
+@linux_only
+@pytest.mark.parametrize("how", ["terminate", "kill"])
 def test_workers_end_with_a_parent_that_is_killed(tmp_path, how):
     script, folder = tmp_path / "script.py", tmp_path / "begun"
     script.write_text(SCRIPT)
@@ -48,7 +63,7 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path, how):
         assert parent.poll() is None
         time.sleep(0.05)
     workers = [int(path.name) for path in folder.iterdir()]
-    os.kill(parent.pid, how)
+    getattr(parent, how)()
     parent.wait()
     waited = 0
     while any(map(is_alive, workers)) and waited < 1000:

@@ -1,7 +1,6 @@
 """How many damaged files each reader gets, and what may come of them."""
 
 import os
-import resource
 import signal
 from contextlib import contextmanager
 
@@ -33,6 +32,8 @@ def fuzzed(few=30):
 @pytest.fixture(scope="session", autouse=True)
 def bounded():
     """Have a reader that takes too much fail, and not the machine."""
+    import resource
+
     before = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (HELD << 20, before[1]))
     yield
@@ -46,6 +47,8 @@ class Hangs(Exception):
 @contextmanager
 def guarded():
     """Raise where the block does not end, or takes more memory than a small file can need."""
+
+    import resource
 
     def stop(*_):
         raise Hangs

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from napari_sen.cli import main
 from napari_sen.io.read import open_image, read_image, resolve
+from tests.systems import linux_only
 
 from .conftest import fuzzed, guarded, outcome
 from .damage import (
@@ -26,7 +27,7 @@ from .damage import (
     one_of_files,
 )
 
-pytestmark = pytest.mark.timeout(0)
+pytestmark = [pytest.mark.timeout(0), linux_only]
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 255, (24, 32), np.uint8)
 COLOUR = RNG.integers(0, 255, (24, 32, 3), np.uint8)

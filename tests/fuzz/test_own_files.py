@@ -31,6 +31,7 @@ from napari_sen.params import (
 from napari_sen.pipeline.hierarchy import hierarchy
 from napari_sen.pipeline.train import train
 from tests.learn.examples import tiny_model
+from tests.systems import linux_only
 
 from .conftest import fuzzed, guarded, outcome
 from .damage import (
@@ -43,7 +44,7 @@ from .damage import (
     one_of_files,
 )
 
-pytestmark = pytest.mark.timeout(0)
+pytestmark = [pytest.mark.timeout(0), linux_only]
 IMAGE = np.random.default_rng(0).integers(0, 255, (40, 48), np.uint8)
 
 

@@ -22,6 +22,7 @@ from napari_sen.cli import main
 from napari_sen.errors import ImageError
 from napari_sen.io.hierarchy_file import Hierarchy
 from napari_sen.io.read import open_image, read_image, resolve
+from tests.systems import posix_only
 
 MB = 1 << 20
 HELD = 32 * MB  # what a bomb expands to
@@ -258,6 +259,7 @@ def test_planes_that_ome_metadata_claim(tmp_path, claim):
     assert taken < ALLOWED
 
 
+@posix_only
 def test_a_pipe_in_a_set_of_ome_tiffs_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "b.ome.tif")
     ome(tmp_path / "a.ome.tif", file="b.ome.tif")

@@ -1,5 +1,7 @@
 """Reading: pixels, axes, spacing of every format; one clear error for what cannot be read."""
 
+from pathlib import PureWindowsPath
+
 import dask.array as da
 import imagecodecs
 import imageio.v3 as iio
@@ -10,6 +12,7 @@ import zarr
 
 from napari_sen.errors import ImageError
 from napari_sen.io.read import read_image, resolve, to_array
+from napari_sen.io.zarr import read_zarr
 
 
 @pytest.fixture
@@ -280,3 +283,10 @@ def test_nonsense_is_an_image_error():
     for nonsense in ([], [[1, 2], [3]]):
         with pytest.raises(ImageError):
             to_array(nonsense)
+
+
+def test_the_name_of_a_zarr_is_the_last_part_of_a_windows_path_too(tmp_path, monkeypatch):
+    zarr.create_array(tmp_path / "a.zarr", data=np.zeros((9, 9), np.uint8))
+    monkeypatch.setattr("napari_sen.io.zarr.Path", PureWindowsPath)
+    monkeypatch.setattr("napari_sen.io.zarr.open_store", lambda _: str(tmp_path / "a.zarr"))
+    assert read_zarr(r"C:\images\cells.ome.zarr").name == "cells"

@@ -15,6 +15,7 @@ from napari_sen.cli import main
 from napari_sen.errors import ImageError
 from napari_sen.io.read import open_image, read_image
 from tests.io.test_read import ome_zarr
+from tests.systems import posix_only
 
 PAGES = np.random.default_rng(0).integers(0, 4000, (6, 40, 50), dtype=np.uint16)
 
@@ -193,6 +194,7 @@ def test_stained_sections_whose_channels_have_other_names(tmp_path, tile):
     assert read_image(path).rgb is False
 
 
+@posix_only
 def test_what_is_no_plain_file(tmp_path):
     os.mkfifo(tmp_path / "a.png")
     (tmp_path / "b.tif").symlink_to("/dev/zero")

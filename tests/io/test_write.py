@@ -19,6 +19,7 @@ from napari_sen.io.write import (
     write_labels,
     write_picture,
 )
+from tests.systems import linux_only
 
 GRID = Grid.of(2, spacing=(0.5, 0.25), units=("micrometer", "micrometer"), translation=(10, 20))
 
@@ -153,11 +154,9 @@ def test_outputs_that_cannot_be_are_refused_beforehand(tmp_path):
     assert taken.read_bytes() == b"x"
 
 
+@linux_only
 def test_a_folder_that_takes_no_files_is_refused():
-    import sys
-
-    if not sys.platform.startswith("linux"):
-        pytest.skip("needs /proc, a folder in which even root makes no files")
+    """In /proc even root makes none."""
     with pytest.raises(OutputError, match="takes no files"):
         check_output("/proc/a.tif", suffixes=LABELS_OUT)
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from tests.systems import linux_only
 
 SCRIPT = """
 import multiprocessing
@@ -38,7 +38,7 @@ assert torch.get_num_threads() == 2
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+@linux_only
 def test_a_forked_process_does_not_wait_for_ever(tmp_path):
     path = Path(tmp_path, "script.py")
     path.write_text(SCRIPT)

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from napari_sen.errors import (
@@ -15,6 +16,7 @@ from napari_sen.errors import (
 )
 from napari_sen.learn import training
 from napari_sen.learn.ahead import Ahead
+from napari_sen.learn.checkpoint import Checkpoint
 from napari_sen.learn.dataset import TrainingImage
 from napari_sen.learn.model import Model
 from napari_sen.learn.training import TrainingStep, run
@@ -233,6 +235,19 @@ def test_a_training_is_not_overwritten_nor_mixed(uninterrupted, tmp_path):
         train(checkpoint=tmp_path, resume=True)
     with pytest.raises(ParameterError, match="resume needs"):
         train(resume=True)
+
+
+def test_a_state_that_is_read_does_not_hold_its_file(uninterrupted, tmp_path):
+    """Windows replaces no file that is mapped into memory."""
+    state = tmp_path / "state.safetensors"
+    state.write_bytes((uninterrupted[2] / state.name).read_bytes())
+    with safe_open(state, framework="pt") as file:
+        settings = json.loads(file.metadata()["napari-sen"])["settings"]
+    _, tensors = Checkpoint(tmp_path, settings).load()
+    before = {name: tensor.clone() for name, tensor in tensors.items()}
+    with state.open("r+b") as file:
+        file.write(bytes(state.stat().st_size))
+    assert_same(before, tensors)
 
 
 def test_a_damaged_checkpoint_is_named(uninterrupted, tmp_path):

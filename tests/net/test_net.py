@@ -9,6 +9,8 @@ otherwise, and a pixel may change hands. A change that is wanted is recorded by
 """
 
 import os
+import platform
+import sys
 
 import numpy as np
 import pytest
@@ -17,6 +19,8 @@ from .cases import CASES, segment
 from .images import grey
 from .stored import Stored, differences
 
+# Elsewhere logarithms and matrix products come from other libraries.
+IS_RECORDED = sys.platform.startswith("linux") and platform.machine() == "x86_64"
 EXACT = os.environ.get("NAPARI_SEN_EXACT", "0") == "1"
 
 
@@ -32,7 +36,8 @@ def test_every_case_is_recorded(stored):
 @pytest.mark.parametrize("case", CASES)
 def test_results_are_those_recorded(case, stored, tmp_path):
     results = CASES[case].run(tmp_path)
-    found = differences(case, results, stored, has_model=CASES[case].has_model, exact=EXACT)
+    rounds = CASES[case].has_model or not IS_RECORDED
+    found = differences(case, results, stored, has_model=rounds, exact=EXACT)
     assert not found, f"case {case!r}: " + "; ".join(found)
 
 

@@ -263,7 +263,8 @@ def test_what_cannot_be_saved_by_itself_is_said(session, granularity, tmp_path, 
     session.pick(granularity.layer)
     session.picking.paint([3, 9], 2)
     problem = session.classifying.keep(session.picking)
-    assert problem.endswith("cannot be saved by itself (Not a directory): press Save ...")
+    assert "cannot be saved by itself (" in problem
+    assert problem.endswith("): press Save ...")
 
 
 def test_without_superpixels_there_is_nothing_to_show():

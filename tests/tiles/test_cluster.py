@@ -45,7 +45,7 @@ def test_labels_are_those_of_one_process(image, cluster, tmp_path):
         def kill(done, total, stage):
             if stage == "superpixels" and done == 2 and not killed:
                 killed.extend(client.run(os.getpid).values())
-                os.kill(killed[0], signal.SIGKILL)
+                os.kill(killed[0], getattr(signal, "SIGKILL", signal.SIGTERM))
 
         labels = napari_sen.segment(
             image, **ARGUMENTS, out=tmp_path / "client.zarr", scheduler=client, progress=kill

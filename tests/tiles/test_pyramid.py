@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import zarr
 from ome_zarr_models import v05
+from zarr.storage import LocalStore
 
+from napari_sen import disk
 from napari_sen.errors import OutputError
 from napari_sen.io.grid import Grid
 from napari_sen.io.write import write_image, write_labels
@@ -106,3 +108,22 @@ def test_a_part_of_a_tile_is_refused(tmp_path):
     with pytest.raises(OutputError, match="multiple of the shard"):
         pyramid.write((), ((0, 32), (0, 64)), np.ones((32, 64), np.int32))
     pyramid.write((), ((64, 100), (0, 64)), np.ones((36, 64), np.int32))
+
+
+def test_a_shard_that_a_viewer_reads_is_waited_for(tmp_path, monkeypatch):
+    """Windows replaces no file that is open."""
+    pyramid = Pyramid.plan(tmp_path / "a.zarr", (64, 64), np.int32, "yx", (64, 64))
+    pyramid.create(Grid.of(2), "a")
+    write, refusals = LocalStore.set, [PermissionError(13, "Access is denied")] * 2
+
+    async def busy(store, key, value):
+        if refusals:
+            raise refusals.pop()
+        await write(store, key, value)
+
+    monkeypatch.setattr(LocalStore, "set", busy)
+    monkeypatch.setattr(disk, "_PATIENCE", 2)
+    monkeypatch.setattr(disk, "_MOMENT", 0)
+    pixels = np.arange(64 * 64, dtype=np.int32).reshape(64, 64)
+    pyramid.write((), ((0, 64), (0, 64)), pixels, again=True)
+    np.testing.assert_array_equal(pyramid.array()[...], pixels)

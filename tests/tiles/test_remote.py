@@ -17,6 +17,7 @@ from napari_sen.params import SegmentParams
 from napari_sen.pipeline.plan import superpixel_run
 from tests.io.test_read import ome_zarr
 from tests.net.images import grey
+from tests.systems import posix_only
 
 from .servers import Server
 
@@ -142,6 +143,7 @@ def test_a_package_that_is_missing_is_named(monkeypatch):
         open_image("carrier-pigeon://bucket/a.zarr")
 
 
+@posix_only
 def test_devices_in_a_store_are_not_read(tmp_path):
     zarr.create_array(tmp_path / "a.zarr", data=IMAGE, chunks=IMAGE.shape)
     chunk = tmp_path / "a.zarr" / "c" / "0" / "0"

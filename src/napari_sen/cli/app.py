@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import os
 import platform
 import sys
 import traceback
@@ -20,11 +21,13 @@ from ..errors import Cancelled, SenError, WorkError
 from .console import Reporter, table
 from .parser import build_parser
 from .streams import listening
+from .wildcards import expanded
 
 __all__ = ["run"]
 
 log = logging.getLogger("napari_sen")
 
+IS_WINDOWS = os.name == "nt"
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -48,7 +51,8 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    args = build_parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    args = build_parser().parse_args(expanded(given) if IS_WINDOWS else given)
     try:
         level = logging.getLevelNamesMapping()[args.log_level.upper()]
         with Reporter(quiet=args.quiet, level=level) as reporter:

@@ -99,6 +99,6 @@ def anonymous(path: Path) -> str:
         path = Path("~") / path.relative_to(home)
     try:
         user = getpass.getuser()
-    except (OSError, KeyError):  # a process without a name
+    except (OSError, KeyError, ImportError):  # a process without a name
         return str(path)
     return str(Path(*("USER" if part == user else part for part in path.parts)))

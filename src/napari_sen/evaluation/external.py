@@ -57,6 +57,7 @@ NEEDED = (("image", "images"), ("n_segments",), ("labels", "output"))
 WORDS = "{image} or {images}, {n_segments}, and {labels} or {output}"
 SECONDS = 300.0
 LARGEST = 1 << 31  # bytes of a label file in text
+ESCAPE = "" if os.name == "nt" else "\\"  # there it stands between folders
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,10 @@ class ExternalSettings(Params):
     @property
     def words(self) -> list[str]:
         """The template, split as a shell would."""
+        lexer = shlex.shlex(self.command, posix=True, punctuation_chars=False)
+        lexer.whitespace_split, lexer.commenters, lexer.escape = True, "", ESCAPE
         try:
-            return shlex.split(self.command)
+            return list(lexer)
         except ValueError as error:
             raise ParameterError(
                 f"the command {shown(self.command)} has no end ({error}): close the quotation"

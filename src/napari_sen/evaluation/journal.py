@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import (
+    IO,
     Any,
     ClassVar,
     Generic,
     Protocol,
     Self,
-    TextIO,
     TypeVar,
     get_args,
     get_origin,
@@ -150,7 +149,7 @@ class RowLog(Generic[_Row]):
         self.rows: dict[tuple[Any, ...], _Row] = {}
         self._kind = kind
         self._path, self._head, self._settings = path, head, settings
-        self._log: TextIO | None = None
+        self._log: IO[Any] | None = None
         if path is not None and path.exists():
             self._read(path)
 
@@ -159,7 +158,7 @@ class RowLog(Generic[_Row]):
         if self._path is not None:
             try:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._log = io.TextIOWrapper(open_inside(self._path, "ab"), encoding="utf-8")
+                self._log = open_inside(self._path, "ab")
             except OSError as error:
                 raise OutputError(
                     f"cannot write {self._path} ({error.strerror}); choose another place"
@@ -187,7 +186,7 @@ class RowLog(Generic[_Row]):
 
     def _write(self, values: dict[str, Any]) -> None:
         if self._log is not None:
-            self._log.write(json.dumps(values) + "\n")
+            self._log.write((json.dumps(values) + "\n").encode())
             self._log.flush()
 
     def _read(self, path: Path) -> None:
@@ -221,4 +220,4 @@ class RowLog(Generic[_Row]):
             )
         if whole != text:  # the last line was cut off by a crash
             with atomic(path, overwrite=True) as temporary:
-                temporary.write_text(whole, encoding="utf-8")
+                temporary.write_bytes(whole.encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from threading import Thread
 from typing import TypeVar
 
 __all__ = ["run_tasks"]
+
+MOST = 61 if os.name == "nt" else sys.maxsize  # processes that Python can wait for
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
@@ -36,6 +39,7 @@ def run_tasks(
     if workers == 1 or len(tasks) < 2:
         yield from map(work, tasks)
         return
+    workers = min(workers, MOST)
     # A forked torch may hang, so the workers start afresh, and load it only where it is used.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _start_worker, (torch,)) as pool:

@@ -51,7 +51,8 @@ def read_zarr(place: str, *, series: int | None = None) -> ImageFile:
             f"zarr finds no array in {place}: name the folder of a zarr array or of an "
             "OME-Zarr image"
         ) from error
-    name = PurePosixPath(place).name.removesuffix(".zarr").removesuffix(".ome")
+    path = PurePosixPath(place) if is_remote(place) else Path(place)
+    name = path.name.removesuffix(".zarr").removesuffix(".ome")
     if isinstance(node, zarr.Array):
         return _level_of_image(node, place) or _variable_at(node, place, name)
     return from_group(node, place, name, series)

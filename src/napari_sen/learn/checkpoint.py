@@ -85,7 +85,8 @@ class Checkpoint:
                         f"{self.state} has format {shown(header['format'])}, this version reads "
                         f"{FORMAT}: start a new training"
                     )
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                # Copies: what maps the file would keep Windows from replacing it.
+                tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             found = header.pop("sha256")
             if found != _digest(header, tensors):
                 raise ValueError("its checksum does not match")
@@ -128,7 +129,7 @@ class Checkpoint:
                     f"{self.log} is damaged ({said(error)}): move it away, then resume"
                 ) from error
         with atomic(self.log, overwrite=True) as temporary:
-            temporary.write_text("".join(line + "\n" for line in lines[:step]), encoding="utf-8")
+            temporary.write_bytes("".join(line + "\n" for line in lines[:step]).encode())
 
 
 def _is_log(path: Path) -> bool:

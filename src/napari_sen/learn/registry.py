@@ -8,10 +8,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_data_path
-
 from ..disk import atomic, check_plain
 from ..errors import ModelError, OutputError, ParameterError
+from ..folders import user_data
 from ..params import check_model_name, shown
 from .model_file import read_metadata, read_model
 
@@ -57,7 +56,7 @@ class ModelInfo:
 
 def user_folder() -> Path:
     """Return the folder of the user's own models; it need not exist."""
-    return user_data_path("napari-sen", appauthor=False) / "models"
+    return user_data() / "models"
 
 
 def bundled_models_folder() -> Path:

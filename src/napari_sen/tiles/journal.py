@@ -191,17 +191,26 @@ class Journal:
         if undone:
             log.info("%d damaged pieces of the unfinished run are made again", len(undone))
             self._write([_UNDONE, 0, undone, {}])
-        whole = {work / name for name in current.keys() - bad}
-        whole |= {self.folder / name for name in _OWN}
+        whole = {_itself(work / name) for name in current.keys() - bad}
+        whole |= {_itself(self.folder / name) for name in _OWN}
         for place in (self.folder, *work.glob("*.zarr")):
             for path in place.rglob("*"):
-                if path.is_symlink() or not (path.is_dir() or path in whole):
+                if path.is_symlink() or not (path.is_dir() or _itself(path) in whole):
                     remove_inside(work, path)
 
     def _drop(self, pieces: Iterable[Piece]) -> None:
         for stage, piece in pieces:
             self.done.get(stage, {}).pop(piece, None)
             self._files.pop((stage, piece), None)
+
+
+def _itself(path: Path) -> object:
+    """Return what tells a file from all others, since its name can be written in several ways.
+
+    Where case is ignored, or accents are taken apart, folders do not list it as it was given.
+    """
+    about = path.stat()
+    return (about.st_dev, about.st_ino) if about.st_ino else path
 
 
 def _is_tile(name: str) -> bool:

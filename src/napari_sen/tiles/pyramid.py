@@ -18,7 +18,7 @@ import numpy as np
 import zarr
 from numpy.typing import DTypeLike, NDArray
 
-from ..disk import remove_file, sync
+from ..disk import patiently, remove_file, sync
 from ..errors import OutputError
 from ..io.grid import Grid
 from ..io.ome_zarr import (
@@ -280,7 +280,8 @@ class Pyramid:
         if not again:
             for shard in shards:
                 remove_file(shard)
-        array[region] = values.astype(array.dtype, copy=False)
+        pixels = values.astype(array.dtype, copy=False)
+        patiently(lambda: array.__setitem__(region, pixels))  # a viewer may show them meanwhile
         for shard in shards:
             sync(shard)
             sync(shard.parent)

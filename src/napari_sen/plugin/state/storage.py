@@ -9,10 +9,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_data_path
-
 from ...disk import is_ours
 from ...errors import OutputError, SenError
+from ...folders import user_data
 from ...io.memory import available_memory
 from ...tiles.geometry import TileGrid, tile_sides
 from .layer_image import LayerImage
@@ -92,7 +91,7 @@ def image_path(layer: Any) -> Path | None:
 
 def results_folder() -> Path:
     """Return the folder of results whose image has no place on the disk."""
-    return user_data_path("napari-sen", appauthor=False) / "results"
+    return user_data() / "results"
 
 
 def suggest(layer: Any, what: str) -> Path:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from platformdirs import user_data_path
 
 from ...core.regions import Borders
 from ...disk import remove_file
 from ...errors import ImageError, OutputError, ParameterError
+from ...folders import user_data
 from ...io.annotation_file import SUFFIX, Annotation, digest_of, load_annotation, save_annotation
 from ...learn.classes import Examples, propagate
 from ...pipeline.describe import Description, describe
@@ -33,7 +33,7 @@ log = logging.getLogger("napari_sen")
 
 def autosaved(digest: str) -> Path:
     """Return where the annotation of these superpixels is saved by itself."""
-    return user_data_path("napari-sen", appauthor=False) / "annotations" / f"{digest[:24]}{SUFFIX}"
+    return user_data() / "annotations" / f"{digest[:24]}{SUFFIX}"
 
 
 @dataclass(frozen=True, eq=False)

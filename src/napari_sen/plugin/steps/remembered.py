@@ -7,10 +7,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_config_path
-
 from ...disk import atomic, remove_file
 from ...errors import SenError
+from ...folders import user_config
 from ..state.choices import TRAIN_ON
 from .session import Session
 from .steps import kinds
@@ -25,7 +24,7 @@ LARGEST = 1_000_000
 
 
 def _path() -> Path:
-    return user_config_path("napari-sen", appauthor=False) / "forms.json"
+    return user_config() / "forms.json"
 
 
 def keep(session: Session) -> None:
