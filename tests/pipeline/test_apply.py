@@ -222,6 +222,16 @@ def test_a_recipe_fits_images_of_its_channels_alone(recipe):
         apply_to(recipe, np.zeros((40, 40, 3), np.uint8))
 
 
+def test_a_masked_array_teaches_and_is_worked_on(rng):
+    image, inside = scene(rng)
+    masked = np.ma.masked_array(image, np.zeros(image.shape, bool))
+    masked[:, :30] = np.ma.masked
+    found = teach(Recipe(SegmentParams(n_segments=60), model=None), masked, inside + np.uint8(1))
+    objects = apply_to(found, masked)
+    np.testing.assert_array_equal(objects.labels > 0, ~masked.mask)
+    assert len(objects) > 1
+
+
 def test_teaching_settles_the_model_and_adds_up(rng):
     image, inside = scene(rng)
     once = teach(Recipe(SegmentParams(n_segments=40), model="natural"), image, inside * 1)

@@ -33,7 +33,7 @@ def session(rng):
     return session
 
 
-def started(image, **options):
+def started(image, *, finite_only=False, **options):
     """A session that picks the superpixels of an image."""
     session = Session()
     session.model = None
@@ -42,6 +42,7 @@ def started(image, **options):
     layer = Image(image, name="scene", **{**PLACE, **options})
     session.layers.append(layer)
     session.choose(layer)
+    session.finite_only = finite_only
     session.size_by, session.number = "number", 60
     session.evenness = 1.0
     session.run("superpixels")
@@ -60,6 +61,18 @@ def paint_two(session):
 
 def layer(session, suffix):
     return session.layers[f"scene superpixels {suffix}"]
+
+
+def test_classes_are_predicted_where_pixels_without_a_value_are_left_out(rng):
+    image, disc = scene(rng)
+    grey = image[..., 0].astype(np.float32)
+    grey[50:, 60:] = np.nan
+    session = started(grey, finite_only=True)
+    paint_two(session)
+    session.run("classes")
+    found, there = layer(session, "predicted").data, np.isfinite(grey)
+    assert (found[there] == (disc + 1)[there]).mean() > 0.95
+    assert not found[~there].any()
 
 
 def test_two_painted_superpixels_find_the_disc(session):

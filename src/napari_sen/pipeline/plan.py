@@ -308,7 +308,12 @@ def goes_to_a_store(image: Any, execution: Execution) -> bool:
 
 
 def scenes(
-    image: Any, reading: Reading, *, model: Chosen = None, device: str = "auto"
+    image: Any,
+    reading: Reading,
+    *,
+    model: Chosen = None,
+    device: str = "auto",
+    takes_mask: bool = False,
 ) -> tuple[Image, list[Scene], Model | None]:
     """Return an image in memory with its slices ready to be looked at, and the model chosen.
 
@@ -318,8 +323,10 @@ def scenes(
     reading : Reading
     model : Model, name, path or None
     device : str
+    takes_mask : bool
+        Whether pixels may lie outside; without it a masked array is refused.
     """
-    opened = _opened(image, reading, None, "scenes", model is not None, takes_mask=False)
+    opened = _opened(image, reading, None, "scenes", model is not None, takes_mask=takes_mask)
     chosen = choose_model(model, device, kind=opened.kind)
     _check_model(opened, chosen)
     stats = statistics_of(opened)
