@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.features import check_planes
-from ..errors import DataError, ImageError
+from ..errors import DataError, ImageError, ParameterError
 from ..io.read import images_in
 from ..learn.dataset import TrainingImage
 from ..learn.model import Model
@@ -90,7 +90,7 @@ def train(
         Name, licence and number of images of each data set, for the model card.
     channel_axis, rgb
         As for :func:`napari_sen.segment`.
-    slices : {"each", "volume"}, optional
+    slices : "each", optional
         Stacks are read slice by slice.
     device : str
         As for :func:`napari_sen.segment`.
@@ -140,6 +140,8 @@ def training_steps(
 
     ``snapshot`` is asked after every step: where it returns True, the Model so far is yielded too.
     """
+    if slices == "volume":
+        raise ParameterError("a model learns from slices: give slices='each', or leave it out")
     first = None if start is None else choose_model(start, required=True)
     planes = (network or NetworkParams()).planes if first is None else first.planes
     schedule = schedule or TrainParams()
