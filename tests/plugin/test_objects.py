@@ -185,6 +185,19 @@ def test_what_was_exported_is_read_again(session, tmp_path):
     np.testing.assert_array_equal(after, np.array(["", "ground", "disc"])[before])
 
 
+def test_after_outlines_of_fewer_classes_one_of_them_is_painted(session, tmp_path):
+    paint_two(session)
+    for piece in session.picking.pieces.classes():
+        session.picking.paint([piece], 1)
+    export(session, "geojson", tmp_path / "a.geojson")
+    other = started(session.image)
+    other.picking.current = 2
+    other.load_annotation(tmp_path / "a.geojson")
+    assert other.picking.class_names == ["background"]
+    other.picking.paint([piece_at(other, 30, 40)])
+    assert set(other.picking.pieces.classes().values()) == {1}
+
+
 def test_classes_of_a_labels_layer(session):
     painted = Labels((session.disc * 2).astype(np.uint8), name="mine", **PLACE)
     session.layers.append(painted)

@@ -74,7 +74,7 @@ def _take(picking: Picking, painted: NDArray[np.int64], names: Sequence[str], so
     known += [name for name in names if name not in known]
     if len(known) > len(COLOURS):
         raise ParameterError(f"{source} has more than {len(COLOURS)} classes")
-    picking.class_names = known
+    picking.class_names, picking.current = known, min(picking.current, len(known))
     for value in np.unique(classes[classes > 0]).tolist():
         labels = np.flatnonzero(classes == value).tolist()
         picking.paint(labels, known.index(names[value - 1]) + 1)
