@@ -374,8 +374,12 @@ def test_a_mask_leaves_out_what_is_outside(session):
     mask = np.zeros((96, 128), int)
     mask[:, 40:] = 1
     session.mask = Labels(mask)
+    session.ask(40)
     session.run("superpixels")
     np.testing.assert_array_equal(session.granularity.layer.data == 0, mask == 0)
+    extent = session.granularity.trees.extent  # what a recipe takes the size from
+    assert extent.diameter(40) == pytest.approx((96 * 88 / 40) ** 0.5 * 0.5)
+    assert extent.number(extent.diameter(40)) == 40
 
 
 def test_pixels_without_a_value_are_left_out_on_request(session, rng):
