@@ -197,6 +197,15 @@ def test_images_of_one_stem_are_kept_apart(recipe, folder, tmp_path):
     }  # fmt: skip
 
 
+def test_a_name_in_full_is_no_other_image_s_stem(recipe, folder, tmp_path):
+    np.save(folder / "0.npy", iio.imread(folder / "0.png"))
+    (folder / "0.png").rename(folder / "0.npy.png")
+    (folder / "1.png").rename(folder / "0.png")
+    found = apply(recipe, folder, tmp_path / "out", formats=["csv"])
+    names = {path.name for path in (tmp_path / "out").glob("*.objects.csv")}
+    assert len(names) == len(found.rows) == 4, names
+
+
 def test_what_is_refused_before_any_work(recipe, folder, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(ParameterError, match="no folder"):
