@@ -180,6 +180,7 @@ def test_it_stops_where_another_part_of_the_image_is_cut(dock):
     from napari_sen.plugin.steps.classing import autosaved
 
     layer, session = labels(dock), dock.dock.session
+    dock.panel._saver.setInterval(600_000)  # nothing is saved by the way, however slow we are
     drag(dock, layer, (3, 3), (3, 40))
     file = autosaved(session.classifying._digest_of(dock.picking.pieces.base))
     assert not file.exists()
