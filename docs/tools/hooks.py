@@ -18,8 +18,12 @@ __all__ = ["on_files", "on_page_content", "on_page_markdown"]
 
 DECISIONS = "explanation/decisions"
 BEHIND = (DECISIONS, "explanation/trials", "explanation/architecture")
-# A cell whose text is long enough to need several lines; a tag counts as one letter.
-SENTENCE = re.compile(r"<td>(?=(?:<[^<>\n]*>|[^<>\n]){60,}</td>$)", re.M)
+# A cell, and how long its text is; a tag counts as one letter.
+CELL = re.compile(r"<td>(?=((?:<[^<>\n]*>|[^<>\n])*)</td>$)", re.M)
+TAG = re.compile(r"<[^<>]*>")
+SENTENCE, PHRASE = 60, 25  # letters that need several lines, or two on a telephone
+# "K = 50", which is not to be broken; code is left alone.
+EQUATION = re.compile(r"<(pre|code)\b.*?</\1>|\b([A-Za-z]) = (?=[\d.])", re.S)
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
@@ -38,12 +42,25 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
-    """Let a search find what is written for readers before what is written for developers."""
+    """Let a search find what is written for readers first; lead from a decision to the others."""
     if page.file.src_uri.startswith(BEHIND):
         page.meta["search"] = {"boost": 0.2}
+    if page.file.src_uri.startswith(f"{DECISIONS}/0"):
+        return f"{markdown}\n\n[All decisions](index.md)\n"
     return markdown
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Draw the formulas of a page, and give the cells of tables that hold sentences room."""
-    return SENTENCE.sub('<td class="sentence">', formulas.drawn(html))
+    """Draw the formulas of a page, keep equations whole, give cells that hold sentences room."""
+    return EQUATION.sub(_unbroken, CELL.sub(_roomy, formulas.drawn(html)))
+
+
+def _roomy(found: re.Match[str]) -> str:
+    letters = len(TAG.sub(" ", found[1]))
+    if letters < PHRASE:
+        return found[0]
+    return f'<td class="{"sentence" if letters >= SENTENCE else "phrase"}">'
+
+
+def _unbroken(found: re.Match[str]) -> str:
+    return f"{found[2]}\u00a0=\u00a0" if found[2] else found[0]

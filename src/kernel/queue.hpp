@@ -5,6 +5,7 @@
 // which is small enough to stay in the first cache. Each entry is moved twice at most.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -40,6 +41,7 @@ template <typename Key>
 class Heap {
   public:
     bool empty() const { return items_.empty(); }
+    size_t size() const { return items_.size(); }
 
     void push(Key key) {
         size_t at = items_.size();
@@ -66,6 +68,13 @@ class Heap {
     void append(Key key) { items_.push_back(key); }
     void order() {
         for (size_t i = (items_.size() + 2) / 4; i-- > 0;) sift_down(i, items_[i]);
+    }
+
+    template <typename IsKept>
+    void keep(IsKept &&is_kept) {
+        const auto is_gone = [&](const Key &key) { return !is_kept(key); };
+        items_.erase(std::remove_if(items_.begin(), items_.end(), is_gone), items_.end());
+        order();
     }
 
   private:

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "large_array.hpp"
+#include "prefetch.hpp"
 #include "queue.hpp"
 #include "shape.hpp"
 
@@ -105,15 +106,11 @@ class Pixels {
     }
     // Ask for what is known of a pixel: waiting for memory is most of the work.
     void prefetch(int64_t pixel) const {
-#if defined(__GNUC__)
-        __builtin_prefetch(&words_[size_t(pixel * kStride)]);
+        sen::prefetch(&words_[size_t(pixel * kStride)]);
         if (kFused) return;
         const float *feature = features_ + pixel * channels_;
-        __builtin_prefetch(feature);
-        if (channels_ > 16) __builtin_prefetch(feature + 16);
-#else
-        (void)pixel;
-#endif
+        sen::prefetch(feature);
+        if (channels_ > 16) sen::prefetch(feature + 16);
     }
     uint64_t &state(int64_t pixel) { return words_[size_t(pixel * kStride)]; }
     const float *feature(int64_t pixel) const {

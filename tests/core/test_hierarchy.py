@@ -68,6 +68,28 @@ def test_merging_equals_the_slow_twin(problem, exponent, weight, share):
     assert [(a, b, w) for (a, b), w in zip(pairs.tolist(), costs.tolist(), strict=True)] == expected
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_merging_around_hubs_equals_the_slow_twin(seed):
+    """Hubs have hundreds of neighbours, more than a region offers one pair for.
+
+    They come early, late or in the middle of the numbers, and the pairs that are gone are more
+    than the queue keeps.
+    """
+    rng = np.random.default_rng(seed)
+    n, hubs = 400, rng.choice(400, 3, replace=False)
+    pairs = {tuple(sorted((int(hub), leaf))) for hub in hubs for leaf in range(n) if leaf != hub}
+    pairs |= {(leaf, leaf + 1) for leaf in range(n - 1)}
+    edges = np.array(sorted(pairs), np.int32)
+    edges = edges[rng.permutation(len(edges))]
+    length = rng.integers(1, 9, len(edges)).astype(float)
+    strength = length * rng.integers(0, 3, len(edges))
+    sizes, sums = rng.integers(1, 4, n), rng.integers(0, 3, (n, 2)).astype(float)
+    graph = (edges, length, strength, sizes, sums)
+    found, costs = _kernel.merge(*graph, 45875, 1.0, 8192)
+    expected = slow.merge(*graph, 45875, 1.0, 8192)
+    assert [(a, b, w) for (a, b), w in zip(found.tolist(), costs.tolist(), strict=True)] == expected
+
+
 @given(st.floats(1, 1e12), st.floats(0, 2))
 def test_the_power_is_the_power(x, exponent):
     assert slow.power(x, round(exponent * 65536)) == pytest.approx(x**exponent, rel=1e-3)

@@ -198,6 +198,9 @@ def test_every_decision_is_listed(pages):
     assert decisions
     for file in decisions:
         assert f"{file.stem}/" in listed
+        begin = file.read_text("utf-8").split("\n\n")
+        assert begin[0].startswith(f"# {file.name[:3]}. ")
+        assert [part.split(" ", 1)[0] for part in begin[1:3]] == ["**Status.**", "**Question.**"]
 
 
 def test_every_sample_is_in_the_gallery(pages):
