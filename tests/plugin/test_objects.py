@@ -11,7 +11,7 @@ from napari.layers import Image, Labels, Shapes
 from napari_sen import Recipe, apply_to, read_classes
 from napari_sen.core.outlines import fill
 from napari_sen.errors import ImageError, OutputError, ParameterError, SenError
-from napari_sen.io.geojson import read_geojson
+from napari_sen.io.geojson import Shape, read_geojson, write_geojson
 from napari_sen.plugin.state.control import Control
 from napari_sen.plugin.steps.exporting import export, objects_shown
 from napari_sen.plugin.steps.session import Session
@@ -120,6 +120,17 @@ def test_outlines_of_a_part_lie_in_pixels_of_the_full_image(rng, tmp_path):
     label = int(read_geojson(tmp_path / "a.geojson")[0].name)
     pixel = np.argwhere(layer.data == label).min(axis=0)
     np.testing.assert_allclose(in_world, layer.data_to_world(pixel - 0.5), atol=1e-9)
+
+
+def test_outlines_of_times_are_painted_in_their_frames(session, tmp_path):
+    pieces = np.arange(1, 13).reshape(3, 2, 2).repeat(30, axis=1).repeat(40, axis=2)
+    session.pick(Labels(pieces))
+    ring = np.array([(0, 0), (0, 80), (60, 80), (60, 0)])
+    shapes = [Shape([[ring]], f"frame {t}", plane=(0, t)) for t in (0, 2)]
+    write_geojson(tmp_path / "a.geojson", shapes)
+    session.load_annotation(tmp_path / "a.geojson")
+    found = session.picking.leaf_classes()[session.picking.pieces.base]
+    assert [np.unique(frame).tolist() for frame in found] == [[1], [0], [2]]
 
 
 def test_a_slice_of_a_stack_is_its_plane(rng, tmp_path):

@@ -36,7 +36,9 @@ def _moved(shape: Shape, offset: tuple[int, ...]) -> Shape:
     t, z = (0, 0, *offset[:-2])[-2:]
     corner = np.array(offset[-2:])
     polygons = [[ring - corner for ring in rings] for rings in shape.polygons]
-    plane = (shape.plane[0] - z, shape.plane[1] - t)
+    # Slices of a single axis may be counted by either: those of time by the second.
+    first, second = shape.plane if len(offset) > 3 else (max(shape.plane), 0)
+    plane = (first - z, second - t)
     return Shape(polygons, shape.class_name, shape.colour, shape.name, plane)
 
 
