@@ -113,6 +113,16 @@ def test_outlines_come_back_to_their_slices_and_times(axes, tmp_path):
     assert again[1:].all()
 
 
+def test_pixels_without_a_value_are_not_measured(tmp_path):
+    labels = np.kron(np.array([[1, 2], [3, 4]]), np.ones((4, 4), int))
+    image = np.full((8, 8), 10, np.float32)
+    image[0, 0], image[0, 7], image[1, 6], image[4:, :4] = np.nan, np.inf, -np.inf, np.nan
+    found = napari_sen.objects(labels, image=image)
+    np.testing.assert_array_equal(found.table["mean intensity"], [10, 10, np.nan, 10])
+    for name in ("a.csv", "a.geojson"):
+        found.save(tmp_path / name)
+
+
 def test_planes_of_a_stack(labels, tmp_path):
     stack = np.stack([labels, np.where(labels > 0, labels + 47, 0)])
     classes = np.ones(95, int)

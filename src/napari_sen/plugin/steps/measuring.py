@@ -44,8 +44,6 @@ def measure(
     data = interpret(image, **source.reading).data
     names = source.channel_names
     intensity = {name: data[..., c] for c, name in enumerate(names)}
-    if source.finite_only:  # what is left out is in no superpixel
-        intensity = {name: np.nan_to_num(plane) for name, plane in intensity.items()}
     return region_table(
         labels, intensity=intensity, embedding=embedding, spacing=source.spacing, unit=source.unit
     )
