@@ -16,7 +16,8 @@ process of its own; memory is the peak of its resident set beyond what it holds 
 all libraries.
 Agreement: share of pixels with the label that the whole image, in memory, gives them, and share of
 those whose superpixel is the same set of pixels there (up to 4096, volumes up to 192). Trees of up
-to a million leaves are merged as a whole; with ``--reach`` they are merged around each tile.
+to a million leaves are merged as a whole; with ``--reach`` they are merged around
+blocks of tiles, as larger ones are; ``--single`` makes each tile such a block.
 Seams: how often labels change on tile borders, over how often they do on lines at the same place
 of the picture, which repeats, and of the seed lattice: other lines differ by nature; with the
 standard error that the choice of lines brings. Up to 4096 also over how often the labels of the
@@ -89,6 +90,7 @@ def measure(side: int, options: argparse.Namespace) -> dict[str, Any]:
 
     from napari_sen.options import Execution, Reading
     from napari_sen.params import ContourParams, SegmentParams
+    from napari_sen.pipeline import around_tiles
     from napari_sen.pipeline.plan import contour_run, superpixel_run
     from napari_sen.pipeline.stored import open_result
 
@@ -97,6 +99,8 @@ def measure(side: int, options: argparse.Namespace) -> dict[str, Any]:
 
         load_model(model)
     held = resident("VmRSS")
+    if options.single:
+        around_tiles.IN_BLOCK = 0
     image = Endless(side, options.ndim)
     params = SegmentParams(size=options.size, method=options.method)
     with tempfile.TemporaryDirectory() as folder:
@@ -224,6 +228,7 @@ def main() -> None:
     parser.add_argument("--size", type=float, default=10.0, help="diameter of the superpixels, px")
     parser.add_argument("--method", choices=("tree", "snic"), default="tree")
     parser.add_argument("--reach", type=float, help="px around a tile in which leaves are merged")
+    parser.add_argument("--single", action="store_true", help="merge around single tiles")
     parser.add_argument("--ndim", type=int, choices=(2, 3), default=2, help="3: a volume")
     parser.add_argument("--contours", action="store_true", help="contours, no superpixels")
     parser.add_argument("--halo", type=float, help="seed spacings around a tile")
@@ -234,9 +239,9 @@ def main() -> None:
         return
     sizes = [1024, 2048] if options.quick else options.sizes
     rows = []
-    columns = ["side, px", "tiles", "seconds", "of it superpixels, seams", "Mpx / s", "peak, MB",
-               "agreement", "seams", "in equal sets", "over those of the whole",
-               "seconds in memory"]  # fmt: skip
+    columns = ["side, px", "tiles", "seconds", "of it superpixels, seams, walk, merging",
+               "Mpx / s", "peak, MB", "agreement", "seams", "in equal sets",
+               "over those of the whole", "seconds in memory"]  # fmt: skip
     print(f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|")
     for side in sizes:
         command = [sys.executable, __file__, "--one", "--sizes", str(side), "--threads",
@@ -244,7 +249,7 @@ def main() -> None:
                    "--size", str(options.size)]  # fmt: skip
         command += ["--first", str(options.first)] if options.first else []
         command += ["--model", options.model] if options.model else []
-        command += ["--contours"] * options.contours
+        command += ["--contours"] * options.contours + ["--single"] * options.single
         command += ["--halo", str(options.halo)] if options.halo else []
         command += ["--method", options.method]
         command += ["--reach", str(options.reach)] if options.reach else []
@@ -262,7 +267,9 @@ def main() -> None:
         else:
             shown.insert(1, "")
         whole = f"{row['whole']:.1f}" if "whole" in row else ""
-        parts = ", ".join(f"{stages.get(key, 0.0):.1f}" for key in ("superpixels", "seams"))
+        parts = ", ".join(
+            f"{stages.get(key, 0.0):.1f}" for key in ("superpixels", "seams", "walk", "merging")
+        )
         busy = row["seconds"] if options.first is None else stages["superpixels"]
         print(f"| {side} | {row['tiles']} of {row['of']} | {row['seconds']:.1f} | {parts} "
               f"| {pixels / busy:.2f} | {row['peak']:.0f} | {' | '.join(shown)} "

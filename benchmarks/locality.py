@@ -6,7 +6,8 @@
 Mosaics of real images, and a mirrored volume, with the model, at default parameters. Of
 every size: the share of pixels whose superpixel is the same set of pixels as in memory, and the
 number made over the number in memory, once where the tree is merged as a whole (up to a million
-leaves) and once where it is merged around each tile, as beyond that.
+leaves) and once where it is merged around each tile, as beyond that (there around blocks of tiles,
+which see no less).
 """
 
 # ruff: noqa: E402
@@ -32,7 +33,7 @@ from large import in_equal_sets
 import napari_sen
 from napari_sen.options import Execution, Reading
 from napari_sen.params import SegmentParams
-from napari_sen.pipeline import cuts
+from napari_sen.pipeline import around_tiles, cuts
 from napari_sen.pipeline.plan import superpixel_run
 
 Array = np.ndarray
@@ -129,7 +130,11 @@ def main() -> None:
         for size in args.sizes or kind.sizes:
             whole = napari_sen.segment(image, size=size, slices=kind.reading.slices)
             row = [*compared(image, size, kind, whole, args.halo)]
-            with patch.object(cuts, "WHOLE", 0), patch.dict(cuts.LEAVES, leaves):
+            with (
+                patch.object(cuts, "WHOLE", 0),
+                patch.object(around_tiles, "IN_BLOCK", 0),
+                patch.dict(cuts.LEAVES, leaves),
+            ):
                 row += compared(image, size, kind, whole, args.halo)
             extent = " x ".join(map(str, whole.shape))
             told = " | ".join(f"{value:.5f}" for value in row)

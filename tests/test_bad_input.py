@@ -124,7 +124,7 @@ def test_images(case, function, model):
 @pytest.mark.parametrize(
     ("images", "words"),
     [
-        ([GREY, GREY[:9, :30], GREY[:9]], "no levels of one image"),
+        ([GREY, GREY[:9, :30], GREY[:9]], "not levels of one image"),
         ([GREY, GREY], "channel_axis=0 for channels"),
         (["a.png", "b.png"], "list of 2 paths"),
     ],
@@ -172,7 +172,8 @@ def test_how_it_is_read(function, options, kind, words, model):
 
 @pytest.mark.parametrize("function", sorted({*FUNCTIONS} - {"pseudo_labels"}))
 @pytest.mark.parametrize(
-    ("device", "words"), [("quantum", "no device"), ("cuda:99", "not there"), (None, "no device")]
+    ("device", "words"),
+    [("quantum", "not a device"), ("cuda:99", "not there"), (None, "not a device")],
 )
 def test_where_it_runs(function, device, words, model):
     call = FUNCTIONS[function]
@@ -200,7 +201,7 @@ def test_where_it_runs(function, device, words, model):
         ({"spacing": (1, 1e9)}, ParameterError, "in one unit"),
         ({"model": "nobody"}, ModelError, "no model 'nobody'"),
         ({"model": "no/file.safetensors"}, ModelError, "no model file"),
-        ({"model": 3}, ModelError, "not by a int"),
+        ({"model": 3}, ModelError, "got 3"),
         ({"model": "planes"}, ImageError, "5 planes"),
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, dict) else "",
@@ -480,7 +481,7 @@ COMMANDS = [
         (("--size", "nan"), "size"), (("--size", "3", "--n-segments", "2"), "only one of"),
         (("--compactness", "-1"), "compactness"), (("--compactness", "inf"), "compactness"),
         (("--spacing", "0", "1"), "spacing"), (("--spacing", "1", "2", "3"), "spacing"),
-        (("--channel-axis", "5"), "out of range"), (("--device", "quantum"), "no device"))],
+        (("--channel-axis", "5"), "out of range"), (("--device", "quantum"), "not a device"))],
     *[(("segment", "in.png", "-o", "a.zarr", "--model", "none", *more), words) for more, words in (
         (("--tile", "33"), "multiple of 32"), (("--tile", "0"), "tile"),
         (("--tile", "64", "--overlay", "o.png"), "--overlay"),
@@ -497,13 +498,13 @@ COMMANDS = [
     (("pseudo-labels", "in.png", "-o", "no/maps"), "no folder"),
     (("pseudo-labels", "in.png", "-o", "/proc/maps"), "takes no files"),
     (("demo", "-o", "taken.tif"), "a file of this name"),
-    (("demo", "-o", "new", "--device", "quantum"), "no device"),
+    (("demo", "-o", "new", "--device", "quantum"), "not a device"),
     (("train", "in.png", "-o", "taken.tif"), "has to end in"),
     (("train", "in.png", "-o", "cut.safetensors"), "exists"),
     (("train", "in.png", "-o", "m.safetensors", "--steps", "0"), "steps"),
-    (("train", "in.png", "-o", "m.safetensors", "--device", "quantum"), "no device"),
+    (("train", "in.png", "-o", "m.safetensors", "--device", "quantum"), "not a device"),
     (("train", "in.png", "-o", "m.safetensors", "--resume"), "--checkpoint"),
-    *[(("train", "in.png", "--name", name), "no name for a model")
+    *[(("train", "in.png", "--name", name), "cannot name a model")
       for name in ("a/b", "", "auto", "my model")],
 ]  # fmt: skip
 

@@ -1,19 +1,22 @@
 """A griffe extension: what Sphinx writes in docstrings, as the site's Markdown.
 
 Roles become links whose targets are checked, and formulas become ``$...$``. Parameters that share
-one entry get an entry each, with its own type. "As for segment." becomes what segment says.
+one entry get an entry each, with its own type, in the order of the signature. "As for segment."
+becomes what segment says. Defaults that are constants are shown by their values.
 """
 
 from __future__ import annotations
 
+import ast
 import logging
 import re
 from collections.abc import Iterator
 from dataclasses import fields
 
 import griffe
+from parameters import default as default_of
 
-from napari_sen import params
+from napari_sen import errors, params
 
 __all__ = ["Docstrings", "markdown"]
 
@@ -36,6 +39,9 @@ ELSEWHERE = re.compile(
     r"See (?P<role>:class:`napari_sen\.params\.(?P<owner>\w+)`), whose defaults None stands for\.\n"
 )
 NAMED = re.compile(r"\w+: ")
+# Those that the page of building blocks shows; the others are public names.
+ERRORS = "napari_sen.errors"
+SHOWN_ERRORS = {*errors.__all__} - {"SenError", "Cancelled"}
 SECTION = re.compile(
     r"^(?:Parameters|Other Parameters)\n-+\n(?P<body>(?:.*\n)*?)(?=\n\S.*\n-+\n|\Z)", re.M
 )
@@ -72,14 +78,19 @@ def markdown(text: str, owner: griffe.Object) -> str:
 def mend_types(thing: griffe.Object) -> None:
     """Show types as the docstring words them, and defaults as the signature has them.
 
-    griffe reads "array, path or list" as a tuple, and takes the first of some choices for the
-    default.
+    griffe reads "array, path or list" as a tuple, takes the first of some choices for the default,
+    and finds only those errors that a module imports.
     """
     signature = {}
     if isinstance(thing, griffe.Function | griffe.Class):
         signature = {parameter.name: parameter for parameter in thing.parameters}
+    for parameter in signature.values():
+        parameter.default = _literal(parameter.default)
+    order = list(signature)
     for section in thing.docstring.parsed if thing.docstring else ():
         entries = section.value if isinstance(section.value, list) else []
+        if isinstance(section, griffe.DocstringSectionParameters):
+            entries.sort(key=lambda each: order.index(each.name) if each.name in order else -1)
         for entry in entries:
             if not isinstance(entry, griffe.DocstringElement):  # an example
                 continue
@@ -89,6 +100,20 @@ def mend_types(thing: griffe.Object) -> None:
                 entry.annotation = entry.annotation.replace("`", "")
             if isinstance(entry, griffe.DocstringParameter) and entry.name in signature:
                 entry.value = signature[entry.name].default
+            if isinstance(entry, griffe.DocstringRaise) and str(entry.annotation) in SHOWN_ERRORS:
+                entry.annotation = griffe.ExprName(str(entry.annotation), parent=ERRORS)
+
+
+def _literal(default: str | griffe.Expr | None) -> str | griffe.Expr | None:
+    """Return the value of a constant that stands as a default, where it is a plain one."""
+    if not (isinstance(default, griffe.ExprName) and default.name.isupper()):
+        return default
+    try:
+        value = default.resolved.value
+        ast.literal_eval(str(value))
+    except (AttributeError, KeyError, TypeError, ValueError, griffe.GriffeError):
+        return default
+    return value
 
 
 def _worded(items: griffe.ExprTuple) -> str:
@@ -126,13 +151,15 @@ def _described(name: str, text: str) -> str:
     """Return the text of a parameter: its own, where it is described in ``napari_sen.params``."""
 
     def own(elsewhere: re.Match[str]) -> str:
-        about = {each.name: each.metadata for each in fields(getattr(params, elsewhere["owner"]))}
-        meaning, unit = about[name]["help"], about[name]["unit"]
-        unit = f" ({unit})" if unit else ""
+        owner = getattr(params, elsewhere["owner"])
+        item = next(each for each in fields(owner) if each.name == name)
+        meaning, unit = item.metadata["help"], item.metadata["unit"]
         # "trees: ..." and "p: ..." name a value or a letter of a formula.
         if not NAMED.match(meaning):
             meaning = meaning[0].upper() + meaning[1:]
-        return f"{meaning}{unit}. See {elsewhere['role']}.\n"
+        if "by default" not in meaning:
+            meaning += f". By default {default_of(owner, item)}{unit and f' {unit}'}"
+        return f"{meaning}. See {elsewhere['role']}.\n"
 
     return ELSEWHERE.sub(own, text)
 

@@ -1,4 +1,4 @@
-"""List what an installation pulls, with sizes: python docs/tools/installed.py [EXTRA ...].
+"""List what an installation pulls in, with sizes: python docs/tools/installed.py [EXTRA ...].
 
 Run it in an environment that holds the package; it prints the page docs/reference/installed.md.
 """
@@ -13,11 +13,11 @@ from importlib.metadata import Distribution, distribution
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-HEAD = """# What an installation pulls
+HEAD = """# What an installation pulls in
 
-`pip install napari-sen` on {system}, Python {python}, into an empty environment, with the CPU build
-of torch. The default build of torch for Linux brings the CUDA libraries as well, some gigabytes.
-Printed by `python docs/tools/installed.py`.
+All that `pip install napari-sen` puts into an empty environment, on {system} with Python {python}
+and the CPU build of torch. The default build of torch for Linux brings the CUDA libraries as well,
+some gigabytes. Printed by `python docs/tools/installed.py`.
 
 | package | version | size | wanted by |
 | --- | --- | --- | --- |"""

@@ -78,11 +78,19 @@ def typed(item: Field[Any]) -> str:
 
 def default(one: type[params.Params], item: Field[Any]) -> str:
     """Return the default, or the defaults by kind of image where there is more than one."""
-    by_kind = {kind: getattr(one().settled(kind), item.name) for kind in params.KINDS}
+    by_kind = {kind: _settled(one, item.name, kind) for kind in params.KINDS}
     values = list(by_kind.values())
     if all(value == values[0] for value in values):
         return f"`{_number(values[0])}`"
     return "<br>".join(f"{kind}: `{_number(value)}`" for kind, value in by_kind.items())
+
+
+def _settled(one: type[params.Params], name: str, kind: params.Kind) -> Any:
+    """Return what a parameter is by default; superpixels of the tree take the tree's evenness."""
+    found = getattr(one().settled(kind), name)
+    if found is None and one is params.SegmentParams:
+        found = getattr(params.HierarchyParams().settled(kind), name, None)
+    return found
 
 
 def legal(item: Field[Any]) -> str:
@@ -94,7 +102,8 @@ def legal(item: Field[Any]) -> str:
     if low is None and high is None and above is None:
         return ""
     left = f"({_short(above)}" if low is None else f"[{_short(low)}"
-    return f"{left}, ∞)" if high is None else f"{left}, {_short(high)}]"
+    right = "∞)" if high is None else f"{_short(high)}]"
+    return f"{left},\N{NO-BREAK SPACE}{right}"
 
 
 def _short(limit: float | None) -> str:

@@ -72,7 +72,9 @@ def output_place(path: _PathLike) -> Path:
         folder that one works in.
     """
     if not isinstance(path, str | os.PathLike):
-        raise OutputError(f"an output is given by its path, not by a {type(path).__name__}")
+        raise OutputError(
+            f"an output is given by its path, got a value of type {type(path).__name__}"
+        )
     text = os.fspath(path)
     if len(os.fsencode(os.path.basename(text))) > _LONGEST:
         raise OutputError(f"cannot write {text[:40]}...: the name is too long")
@@ -88,7 +90,7 @@ def output_place(path: _PathLike) -> Path:
             f"cannot write {text}: the folder that you work in is gone; give a full path"
         ) from error
     if goal.is_symlink():
-        raise OutputError(f"cannot write {text}: it is a link; name the place that is meant")
+        raise OutputError(f"cannot write {text}: it is a link; give the path that it points to")
     if goal.is_dir() and _is_working_folder(goal):
         raise OutputError(f"cannot write {text}: it is or holds the folder that you work in")
     return goal

@@ -1,8 +1,8 @@
 """Errors of the package: what was wrong, where, and what to do about it.
 
-Every error that a user can cause is a :class:`SenError`; the API raises it, the command line
-prints it as one line (exit code 2), and the plugin shows it as a notification. None of them
-derives from ``RuntimeError``, which napari's worker threads swallow.
+Every error that input can cause is a :class:`SenError`: the API raises it, the command line
+prints it as one line (exit code 2, or 1 where the work itself failed), and the plugin shows it as
+a notification. None of them derives from ``RuntimeError``, which napari's worker threads swallow.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def said(error: BaseException) -> str:
 
 
 class SenError(ValueError):
-    """The base of all errors that input causes; the message is one sentence with the remedy."""
+    """The base of all errors that input can cause; the message is one sentence with the remedy."""
 
 
 class ParameterError(SenError):
@@ -53,7 +53,7 @@ class DataError(SenError):
 
 
 class MissingPackageError(SenError, ImportError):
-    """A package is not installed that only some of the functions need."""
+    """A package that only some of the functions need is not installed."""
 
 
 class OutputError(SenError):
@@ -61,15 +61,15 @@ class OutputError(SenError):
 
 
 class DeviceError(SenError):
-    """The device asked for is not there."""
+    """The device asked for does not exist on this machine."""
 
 
 class WorkError(SenError):
-    """The input was legal, but the work failed: training diverged, the device's memory is full."""
+    """The input was legal, but the work failed: for example, a training diverged."""
 
 
 class DiskError(OutputError, WorkError):
-    """A result could not be written after it was made: the disk is full, or has gone."""
+    """A result could not be written after it was made: the disk is full or gone."""
 
 
 class DeviceMemoryError(WorkError):
@@ -79,5 +79,6 @@ class DeviceMemoryError(WorkError):
 class Cancelled(Exception):
     """Raise this in a progress callable to stop the work.
 
-    Nothing is left behind, except that a run into a store keeps its finished part, to be resumed.
+    Nothing is left behind, except that a run into a store and a training with a checkpoint keep
+    their finished part, to be resumed.
     """

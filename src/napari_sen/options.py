@@ -23,7 +23,7 @@ class Reading:
     rgb : bool or None
         Whether the last axis, of length 3 or 4, is colour.
     channel_axis : int or None
-        Axis that holds channels other than colours.
+        The axis of the channels, if these are not colours (red, green, blue).
     slices : {"each", "volume"} or None
         Where there are more than two spatial axes: every slice on its own, or one volume.
     spacing : sequence of float or None
@@ -33,8 +33,8 @@ class Reading:
     mask : array, path, "nan" or None
         Pixels where it is 0 are outside; "nan" leaves out those that are NaN or infinite.
     nodata : float or None
-        The value of pixels without data, which are outside. It counts where any channel has it,
-        or all three colours do.
+        The value of pixels without data, which are outside: those where any channel has it or, in
+        colour images, all three colours do.
     series : int or None
         Which image to read, counted from 0, where a file holds several.
     """
@@ -79,7 +79,8 @@ class Execution:
     device : str
         Where the network runs: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", "mps".
     tile : int, sequence of int or None
-        Side of a tile in pixels, a multiple of 32; one number, or one per spatial axis.
+        Side of a tile in pixels, a multiple of 32 along y and x: one number for both, or one per
+        spatial axis.
     scheduler : int, str, dask.distributed.Client or None
         Where tiles are processed: on this many threads, or on the workers of a dask cluster.
     out : path or None
@@ -100,7 +101,7 @@ class Execution:
     def __post_init__(self) -> None:
         """Check what contradicts."""
         if (self.resume or self.overwrite) and self.out is None:
-            raise ParameterError("resume and overwrite speak of an output: give out= as well")
+            raise ParameterError("resume and overwrite need an output: give out= as well")
 
     @property
     def asks_for_tiles(self) -> bool:

@@ -111,7 +111,7 @@ def require_texts(name: str, values: Any) -> tuple[str, ...]:
     if not isinstance(values, list | tuple) or not all(isinstance(each, str) for each in values):
         raise ParameterError(f"{name} must be a list of texts, got {shown(values)}")
     if not all(map(is_writable, values)):
-        raise ParameterError(f"{name} holds half a character, got {shown(values)}")
+        raise ParameterError(f"{name} holds an incomplete character, got {shown(values)}")
     return tuple(values)
 
 
@@ -128,8 +128,8 @@ def check_model_name(name: str) -> str:
     """Return a name under which a model can be kept and found, or raise ParameterError."""
     if not (isinstance(name, str) and re.fullmatch(r"\w[\w.-]*", name)) or name in ("auto", "none"):
         raise ParameterError(
-            f"{shown(name)} is no name for a model: begin with a letter, a digit or '_', go on "
-            "with these, '-' and '.', and take neither 'auto' nor 'none'"
+            f"{shown(name)} cannot name a model: begin with a letter, a digit or '_', go on with "
+            "these, '-' and '.', and take neither 'auto' nor 'none'"
         )
     return name
 
@@ -322,7 +322,8 @@ class SegmentParams(Params):
     )  # fmt: skip
     compactness: float | None = param(
         None, "method snic: larger values make superpixels rounder, smaller ones let them follow "
-        "edges; by default 5, in microscopy 10 for superpixels below 22 px", above=0, high=1e6,
+        "edges; by default 5, in microscopy 10 for superpixels below 22 px; method tree: that of "
+        "the finest superpixels, by default 3", above=0, high=1e6,
     )  # fmt: skip
     evenness: float | None = param(
         None, "method tree: 1 gives superpixels of about equal size, 0.25 follows objects "
@@ -373,12 +374,7 @@ class SegmentParams(Params):
 class HierarchyParams(Params):
     """Fine superpixels and the cost by which they merge.
 
-    ``w = (2 n_a n_b / (n_a + n_b))^p (c_ab + x_ab) (min(l_a, l_b) / l_ab)^q`` with
-    ``c_ab = sqrt(w_c |Lab_a - Lab_b|^2 + w_e Psi_ab) + w_b B_ab``: sizes n, mean colour and
-    embedding, and mean boundary strength B of the common border: the gradient of the colour, plus
-    ``texture`` times the half-disc histogram difference; l_ab is the length of the common border,
-    l_a that of all borders of a region. x is what still differs after a walk on
-    the graph of the finest superpixels.
+    ``napari_sen.hierarchy`` gives the formula of the cost; p and q are its exponents.
     """
 
     suited: ClassVar[Suited] = {
@@ -416,8 +412,8 @@ class HierarchyParams(Params):
         low=0, high=1e6, advanced=True,
     )  # fmt: skip
     boundary_weight: float = param(
-        10.0, "weight of the boundary strength: the gradient of CIELAB, per px",
-        low=0, high=1e6, advanced=True,
+        10.0, "weight of the boundary strength: the gradient of CIELAB, per px, and the borders of "
+        "texture", low=0, high=1e6, advanced=True,
     )  # fmt: skip
     texture: float | None = param(
         None, "weight of texture borders in the boundary strength, beside the gradient: larger "
@@ -487,11 +483,11 @@ class PseudoLabelParams(Params):
 
 @dataclass(frozen=True)
 class RegionParams(Params):
-    """Cuts of the merge tree: what the recipe "regions", and pairs if asked, learn from."""
+    """Cuts of the merge tree: what the recipe "regions" and the teacher "regions" learn from."""
 
     counts: tuple[int, ...] = param((25, 60, 150), "regions of a whole image", low=2, high=100_000)
     exponents: tuple[float, ...] = param(
-        (0.5, 1.0), "size exponents p of the merge cost", low=0, high=2
+        (0.5, 1.0), "exponents p (evenness) of the merge cost", low=0, high=2
     )
     smoothing: float = param(
         1.0, "sigma of the Gaussian on the colour features", low=0, high=50, unit="px"
@@ -591,8 +587,9 @@ class TrainParams(Params):
         choices=("pairs", "regions"),
     )  # fmt: skip
     teacher: str = param(
-        "auto", "what pairs learn from: colour superpixels, or regions of the merge tree; auto: "
-        "superpixels for pairs, regions for regions", choices=("auto", "superpixels", "regions"),
+        "auto", "what the recipe learns from: colour superpixels, or regions of the merge tree; "
+        "auto: superpixels for pairs, regions for regions",
+        choices=("auto", "superpixels", "regions"),
         advanced=True,
     )  # fmt: skip
     steps: int = param(2000, "optimiser steps", low=1, high=10_000_000)
@@ -611,7 +608,7 @@ class TrainParams(Params):
         "auto", "precision of the network's layers; auto: bfloat16 on CUDA, float32 elsewhere",
         choices=("auto", "float32", "bfloat16"), advanced=True,
     )  # fmt: skip
-    seed: int = param(0, "seed of weights, crops, noise", low=0, high=2**31 - 1)
+    seed: int = param(0, "random seed of weights, crops and noise", low=0, high=2**31 - 1)
     validation: float = param(
         0.05, "share of images held out for the validation loss", low=0, high=0.5
     )

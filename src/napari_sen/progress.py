@@ -29,7 +29,7 @@ def check_progress(progress: Any) -> None:
         pass
     if not good:
         raise ParameterError(
-            f"progress must be a callable that takes (done, total, stage), got a "
+            "progress must be a callable that takes (done, total, stage), got a value of type "
             f"{type(progress).__name__}"
         )
 

@@ -10,7 +10,10 @@ __all__ = ["is_writable", "parsed"]
 
 
 def is_writable(text: str) -> bool:
-    """Return whether a file can hold a text: not half a character, as JSON can name one."""
+    """Return whether a file can hold a text.
+
+    JSON can name half of a surrogate pair: an incomplete character, which no file can hold.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -25,5 +28,5 @@ def parsed(text: str | bytes, constant: Callable[[str], Any] | None = None) -> A
     found = json.loads(text, parse_constant=constant)
     # Half a character can only come from an escape then, which is rare: values are large.
     if "\\ud" in text.lower() and not is_writable(json.dumps(found, ensure_ascii=False)):
-        raise ValueError("it holds half a character")
+        raise ValueError("it holds an incomplete character")
     return found

@@ -259,8 +259,8 @@ def miscounted(linkage):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (swapped, "no tree"),
-        (twice, "no tree"),
+        (swapped, "not a tree"),
+        (twice, "not a tree"),
         (falling, "never fall"),
         (nan, "never fall"),
         (miscounted, "numbers of leaves"),

@@ -78,9 +78,9 @@ def test_a_cut_of_a_tree_splits_as_the_tree_does(tree):
 def test_labels_of_another_tree_are_refused(tree):
     other = tree.cut(5).copy()
     other[0, 0] = other.max()
-    with pytest.raises(ImageError, match="no cut of the tree"):
+    with pytest.raises(ImageError, match="not a cut of the tree"):
         Partition(other, tree)
-    with pytest.raises(ImageError, match="no cut of the tree"):
+    with pytest.raises(ImageError, match="not a cut of the tree"):
         Partition(np.ones((3, 3), int), tree)
 
 

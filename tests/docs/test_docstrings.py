@@ -120,9 +120,43 @@ def test_parameters_described_elsewhere_say_what_they_mean(monkeypatch):
         told = {entry.name: entry.description for entry in section.value}
     for item in fields(SegmentParams):
         if item.name in told:
-            start = item.metadata["help"][1:] + (" (px). See" if item.metadata["unit"] else ". See")
-            assert told[item.name][1:].startswith(start)
+            unit = item.metadata["unit"]
+            default = f"By default `{item.default:g}`{unit and f' {unit}'}"
+            assert told[item.name][1:].startswith(f"{item.metadata['help'][1:]}. {default}. See")
     assert set(told) == {"smoothing", "connectivity"}
+
+
+def test_parameters_stand_in_the_order_of_the_signature(monkeypatch):
+    monkeypatch.syspath_prepend(TOOLS)
+    import docstrings
+
+    source = """SIZES = (50, 200)
+
+def work(a, b=SIZES, c=None):
+    '''Work.
+
+    Parameters
+    ----------
+    a, c
+        Outer.
+    b
+        Inner.
+
+    Raises
+    ------
+    OutputError
+        If it cannot.
+    '''
+"""
+    with griffe.temporary_visited_package(
+        "sample", {"__init__.py": source}, docstring_parser="numpy",
+        extensions=griffe.load_extensions(docstrings.Docstrings),
+    ) as package:  # fmt: skip
+        sections = {one.kind.value: one.value for one in package["work"].docstring.parsed}
+    shown = [(entry.name, str(entry.default)) for entry in sections["parameters"]]
+    assert shown == [("a", "None"), ("b", "(50, 200)"), ("c", "None")]
+    [error] = sections["raises"]
+    assert error.annotation.canonical_path == "napari_sen.errors.OutputError"
 
 
 def test_a_role_without_a_target_is_a_warning(monkeypatch, caplog):

@@ -113,8 +113,10 @@ def test_the_names_of_parameter_sets_are_links(pages, address):
 
 def expected(one, item):
     """Return the cells of a parameter, worked out from the parameter set alone."""
-    by_kind = {kind: getattr(one().settled(kind), item.name) for kind in params.KINDS}
-    texts = {kind: shown(value) for kind, value in by_kind.items()}
+    sets = {kind: one().settled(kind) for kind in params.KINDS}
+    if (one, item.name) == (params.SegmentParams, "evenness"):  # that of the tree
+        sets = {kind: params.HierarchyParams().settled(kind) for kind in params.KINDS}
+    texts = {kind: shown(getattr(values, item.name)) for kind, values in sets.items()}
     if len(set(texts.values())) == 1:
         default = next(iter(texts.values()))
     else:
@@ -145,7 +147,8 @@ def limits(about):
         return f"{mantissa}e{int(exponent)}"
 
     left = f"({short(about['above'])}" if about["low"] is None else f"[{short(about['low'])}"
-    return f"{left}, ∞)" if about["high"] is None else f"{left}, {short(about['high'])}]"
+    right = "∞)" if about["high"] is None else f"{short(about['high'])}]"
+    return f"{left},\N{NO-BREAK SPACE}{right}"
 
 
 def test_links_inside_the_site_lead_somewhere(pages, site):

@@ -104,7 +104,7 @@ def test_journals_of_other_runs_are_refused(data, tmp_path):
     with pytest.raises(DataError, match="another run"):
         measure(open_folder(tmp_path, half="tune"), ["snic"], [8], journal=journal)
     journal.write_text(json.dumps({"some": "thing"}) + "\n[1]\n")
-    with pytest.raises(DataError, match="no journal"):
+    with pytest.raises(DataError, match="not a journal"):
         measure(data, ["snic"], [8], journal=journal)
 
 

@@ -39,5 +39,5 @@ def test_what_is_no_log_is_named(tmp_path, text):
     (tmp_path / "log.jsonl").write_text(text)
     with pytest.raises(DataError, match=r"log\.jsonl"):
         read_log(tmp_path / "log.jsonl")
-    with pytest.raises(DataError, match="is no log"):
+    with pytest.raises(DataError, match="is not the log"):
         read_log(tmp_path / "missing.jsonl")

@@ -261,7 +261,7 @@ def test_planes_that_ome_metadata_claim(tmp_path, claim):
 def test_a_pipe_in_a_set_of_ome_tiffs_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "b.ome.tif")
     ome(tmp_path / "a.ome.tif", file="b.ome.tif")
-    with pytest.raises(ImageError, match=r"b\.ome\.tif, a file of its set, is no plain file"):
+    with pytest.raises(ImageError, match=r"b\.ome\.tif, a file of its set, is not a regular file"):
         read_image(tmp_path / "a.ome.tif")
 
 

@@ -1,6 +1,7 @@
 """Recipes on disk: there and back, and what is refused."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -40,6 +41,21 @@ def test_round_trip(recipe, tmp_path):
         recipe.save(tmp_path / "r.txt")
 
 
+@pytest.mark.parametrize("nodata", [0, 255.0, math.nan, -math.inf, np.float32(7)])
+def test_what_is_outside_is_saved(nodata, tmp_path):
+    reading = Reading(mask="nan", nodata=nodata, series=1)
+    Recipe(reading=reading).save(tmp_path / "r.json")
+    found = Recipe.load(tmp_path / "r.json").reading
+    assert (found.mask, found.series) == ("nan", 1)
+    np.testing.assert_equal(found.nodata, float(nodata))
+
+
+@pytest.mark.parametrize("mask", ["mask.png", np.ones((2, 2))])
+def test_a_mask_of_one_image_is_refused(mask):
+    with pytest.raises(ParameterError, match="no mask of one"):
+        Recipe(reading=Reading(mask=mask))
+
+
 def test_the_number_is_not_kept_where_a_size_is(recipe):
     assert "n_segments" not in recipe.to_dict()["superpixels"]
     assert Recipe(SegmentParams(n_segments=7)).to_dict()["superpixels"]["n_segments"] == 7
@@ -53,9 +69,13 @@ def test_the_number_is_not_kept_where_a_size_is(recipe):
         ({"superpixels": {"n_segments": 0}}, "at least 1"),
         ({"superpixels": {"run": 1}}, "no parameter"),
         ({"superpixels": None}, "damaged"),
-        ({"model": {"name": 3, "sha256": ""}}, "no name"),
+        ({"model": {"name": 3, "sha256": ""}}, "not a name"),
         ({"model": {"name": "a"}}, "damaged"),
-        ({"image": {"mask": "/etc/passwd"}}, "not known"),
+        ({"image": {"mask": "/etc/passwd"}}, "no mask of one"),
+        ({"image": {"mask": [1]}}, "no mask of one"),
+        ({"image": {"nodata": "none"}}, "nodata must be a number"),
+        ({"image": {"series": -1}}, "series"),
+        ({"image": {"tile": 5}}, "not known"),
         ({"image": {"slices": "all"}}, "how images are read"),
         ({"image": {"rgb": "yes"}}, "how images are read"),
         ({"image": {"kind": "x"}}, "kind must be"),

@@ -374,7 +374,7 @@ def test_what_cannot_be_trained():
     network = changed(SETTINGS["network"], planes=1)
     with pytest.raises(DataError, match="set planes to 3"):
         train(network=network)
-    with pytest.raises(DeviceError, match="'tpu' is no device"):
+    with pytest.raises(DeviceError, match="'tpu' is not a device"):
         train(device="tpu")
 
 

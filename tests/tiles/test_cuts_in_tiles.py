@@ -1,5 +1,7 @@
 """The tree of a tiled image: its graph adds up over tiles, its cut is that of the whole."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from skimage.data import astronaut
@@ -9,7 +11,7 @@ from napari_sen.core.graph import region_graph
 from napari_sen.errors import ParameterError
 from napari_sen.options import Execution, Reading
 from napari_sen.params import HierarchyParams, SegmentParams
-from napari_sen.pipeline import leaves
+from napari_sen.pipeline import around_tiles, leaves
 from napari_sen.pipeline.plan import superpixel_run
 from napari_sen.tiles.geometry import TileGrid, as_slices
 from napari_sen.tiles.region_graph import Borders, Sums, add_up, tile_borders, tile_sums
@@ -17,6 +19,12 @@ from napari_sen.tiles.shelf import FolderShelf
 from tests.tiles.test_tiled import assert_connected, volume
 
 COLOUR = astronaut()[:200, :260]
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """Merge around every tile: these images are so small that they would be one block."""
+    monkeypatch.setattr(around_tiles, "IN_BLOCK", 0)
 
 
 @pytest.mark.parametrize("shape", [(70, 90), (9, 40, 30)])
@@ -113,9 +121,11 @@ def in_equal_sets(a, b):
     return counts[equal].sum() / a.size
 
 
+@pytest.mark.parametrize("in_block", [0, 500])
 @pytest.mark.parametrize("reach", [0, 10, 40])
-def test_where_tiles_disagree_superpixels_stay_one_piece(reach, tmp_path):
+def test_where_tiles_disagree_superpixels_stay_one_piece(reach, in_block, tmp_path, monkeypatch):
     """Far too small a reach: tiles cut otherwise than the whole, but nothing is torn or lost."""
+    monkeypatch.setattr(around_tiles, "IN_BLOCK", in_block)
     how = Execution(tile=32, out=tmp_path / "a.zarr")
     params = SegmentParams(n_segments=60, method="tree")
     tree = HierarchyParams(fine_size=5, walk_weight=0.3)
@@ -124,6 +134,36 @@ def test_where_tiles_disagree_superpixels_stay_one_piece(reach, tmp_path):
     labels = run.result().compute()
     assert_connected(labels)
     assert len(np.unique(labels)) == labels.max() == run.found()["superpixels"] > 30
+
+
+@pytest.mark.parametrize(
+    ("in_block", "reach", "tiles"),
+    [(0, 0, 1), (1199, 0, 1), (1200, 0, 2), (1200, 1, 1), (2000, 10, 2), (10**6, 40, 13)],
+)
+def test_blocks_are_as_large_as_their_leaves_are_few(in_block, reach, tiles, monkeypatch):
+    """One leaf in 4 pixels, tiles of 40 x 40 and a slice of 500 x 60."""
+    monkeypatch.setattr(around_tiles, "IN_BLOCK", in_block)
+    seeds = SimpleNamespace(counts=(7400, 7500), pixels=(30000, 30000))
+    common = SimpleNamespace(grid=TileGrid((500, 60), (40, 40)))
+    grown = SimpleNamespace(common=common, growths=(SimpleNamespace(seeds=seeds),))
+    blocks = around_tiles.Blocks.of(grown, (reach, reach))
+    assert blocks.grid.tile == (40 * tiles, 40 * tiles)
+
+
+def test_blocks_of_several_tiles_give_what_the_whole_gives(monkeypatch):
+    monkeypatch.setattr(around_tiles, "IN_BLOCK", 4000)
+    image = astronaut()[:400, :400]
+    params, how = SegmentParams(size=12), {"model": None, "execution": Execution(tile=64)}
+    run = superpixel_run(image, params, **how, halo=60, reach=60)
+    grids, of = [], around_tiles.Blocks.of
+    monkeypatch.setattr(
+        around_tiles.Blocks, "of", lambda *given: grids.append(of(*given)) or grids[-1]
+    )
+    run.run()
+    assert grids[0].grid.counts == (3, 3)
+    labels = run.result().compute()
+    assert_connected(labels)
+    assert in_equal_sets(labels, napari_sen.segment(image, size=12, model=None)) > 0.9
 
 
 def test_a_background_of_many_tiles_is_one_superpixel():

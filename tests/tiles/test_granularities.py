@@ -9,12 +9,19 @@ import napari_sen
 from napari_sen.errors import SenError
 from napari_sen.options import Execution
 from napari_sen.params import SegmentParams
+from napari_sen.pipeline import around_tiles
 from napari_sen.pipeline.plan import superpixel_run
 from tests.tiles.test_tiled import assert_connected
 
 COLOUR = astronaut()[:200, :260]
 NUMBERS = [15, 120, 40]
 STACK = [SegmentParams(n_segments=number) for number in NUMBERS]
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """Merge around every tile: these images are so small that they would be one block."""
+    monkeypatch.setattr(around_tiles, "IN_BLOCK", 0)
 
 
 def assert_nested(fine, coarse):

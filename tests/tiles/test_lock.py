@@ -1,12 +1,16 @@
 """One run at a place: of several processes one works, the others touch nothing and say so."""
 
+import errno
 import json
 import multiprocessing
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -88,7 +92,7 @@ def test_the_second_of_two_touches_nothing_and_says_who_works(processes, source,
     second.join()
     assert files(out.parent) == before
     assert f"process {first.pid} on {socket.gethostname()}" in words.read_text()
-    assert "nothing of it was touched" in words.read_text()
+    assert "nothing was touched" in words.read_text()
     go.touch()
     first.join()
     assert told.read_text() == "done"
@@ -147,6 +151,36 @@ def test_a_lock_in_this_process(tmp_path):
         assert {path.name for path in folder.iterdir()} == {MARK, LOCK}
         lock.drop()
     assert not folder.exists()
+
+
+def no_lock(*_):
+    raise OSError(errno.ENOLCK, "no locks available")
+
+
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_where_files_have_no_locks_a_folder_is_held_while_its_process_lives(
+    tmp_path, monkeypatch, is_alive
+):
+    """Some network file systems have none."""
+    lacking = SimpleNamespace(flock=no_lock, LOCK_EX=0, LOCK_NB=0)
+    monkeypatch.setattr("napari_sen.tiles.lock.fcntl", lacking)
+    folder = tmp_path / "a.partial"
+    make_folder(folder)
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        who = {"host": socket.gethostname(), "process": process.pid, "since": "today"}
+        (folder / LOCK).write_text(json.dumps(who))
+        if is_alive:
+            with pytest.raises(OutputError, match=f"process {process.pid} on"):
+                Lock(folder)
+        else:
+            process.kill()
+            process.wait()
+            with Lock(folder):
+                assert json.loads((folder / LOCK).read_text())["process"] == os.getpid()
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_folder_of_others_is_not_locked(tmp_path):

@@ -26,7 +26,7 @@ def info(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Say what this installation is, and what it has to work with."""
     import torch
 
-    memory, quota = available_memory(), group_cores()
+    quota = group_cores()
     return {
         "napari-sen": version("napari-sen"),
         "python": platform.python_version(),
@@ -42,7 +42,7 @@ def info(args: Namespace, reporter: Reporter) -> dict[str, Any]:
             "threads of torch": torch.get_num_threads(),
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "not set"),
         },
-        "memory_free": "not known" if memory is None else f"{memory / 1e9:.1f} GB",
+        "memory_free": f"{available_memory() / 1e9:.1f} GB",
         "models": [f"{each.name}{' (damaged)' if each.problem else ''}" for each in models()],
         "folders": {
             "package": anonymous(Path(__file__).parents[1]),

@@ -74,7 +74,7 @@ class Job:
         is_tiled = args.resume or args.tile is not None or args.scheduler is not None
         if is_stored or is_inside or is_tiled:
             if len(args.output) != 1:
-                raise ParameterError("there is one output then, an OME-Zarr: give -o once")
+                raise ParameterError("in tiles there is one output, an OME-Zarr: give -o once")
             self.execution = Execution(
                 args.device, args.tile, _scheduler(args.scheduler), args.output[0], args.resume,
                 args.overwrite,

@@ -39,6 +39,7 @@ def find_boundaries(
     Returns
     -------
     (*spatial) array of bool
+        True on boundaries.
 
     Raises
     ------
@@ -98,6 +99,7 @@ def mark_boundaries(
     Returns
     -------
     (scale H, scale W, 3) array of uint8
+        The picture, in colour.
 
     Raises
     ------

@@ -77,8 +77,9 @@ def share_of_cuts(
 
     Returns
     -------
-    float32 array in [0, 1], of the shape of ``heights`` (of the labels)
-        Borders one pixel wide; 0 inside the finest superpixels and outside the mask.
+    float32 array in [0, 1]
+        In the shape of ``heights`` (by default, of the labels). Borders are one pixel wide; it is 0
+        inside the finest superpixels and outside the mask.
     """
     if heights is None:
         heights = tree.ultrametric()
@@ -124,6 +125,7 @@ def suppress_non_maxima(
     Returns
     -------
     (H, W) array of float32 in [0, 1]
+        The strength on the lines, 0 beside them.
 
     Raises
     ------

@@ -48,7 +48,7 @@ _SAMPLE = 200_000  # pixels that are enough for the principal components
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the parts of an image need to know about the whole.
+    """What every part of an image needs to know about the whole.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ def statistics(
     Returns
     -------
     Statistics
-        Of this image.
+        Those of this image.
     """
     channels = data.shape[-1]
     if data.dtype == bool:
@@ -163,6 +163,7 @@ def normalise(data: NDArray[Any], stats: Statistics) -> NDArray[np.float32]:
     Returns
     -------
     (..., C) float32 array
+        The values on that scale.
     """
     if data.dtype == bool:
         return data.astype(np.float32)
@@ -213,6 +214,7 @@ def colour_features(
     Returns
     -------
     (*spatial, C) float32 array
+        What is compared, in units of CIELAB.
     """
     if rgb:
         features = _lab(data, stats, progress)
@@ -235,7 +237,7 @@ def smooth(
     features : (*spatial, C) float32 array
         They are not changed.
     sigma : float
-        Its deviation in pixels of the finest axis, above 0.
+        Standard deviation of the Gaussian in pixels of the finest axis, above 0.
     spacing : sequence of float, optional
         Pixel size along each axis.
     mask : (*spatial) bool array, optional
@@ -325,6 +327,7 @@ def network_planes(
     Returns
     -------
     (*spatial, planes) float32 array
+        What :meth:`napari_sen.Model.embed` takes.
 
     Raises
     ------

@@ -24,7 +24,7 @@ __all__ = ["Hierarchy", "build", "merge_regions"]
 class Hierarchy:
     """A merge tree over the superpixels of a label image.
 
-    Leaf r is label r + 1; merge k makes node n + k (the layout of
+    Of n leaves, leaf r is label r + 1, and merge k makes node n + k (the layout of
     :func:`scipy.cluster.hierarchy.linkage`).
 
     Attributes
@@ -338,9 +338,11 @@ def _check_linkage(linkage: NDArray[np.float64], n: int) -> None:
         (children < nodes[:, None]).all()
     )
     if not is_tree:
-        raise ImageError("the linkage is no tree: every node but the root needs one later parent")
+        raise ImageError(
+            "the linkage is not a tree: each node but the root needs one parent, of higher number"
+        )
     if np.isnan(heights).any() or (heights < 0).any() or (heights[1:] < heights[:-1]).any():
-        raise ImageError("the linkage's heights must be at least 0 and never fall")
+        raise ImageError("the heights of the linkage must be at least 0 and never fall")
     count = np.concatenate([np.ones(n), leaves])
     if (count[children.astype(np.int64)].sum(axis=1) != leaves).any():
-        raise ImageError("the linkage's numbers of leaves do not fit its tree")
+        raise ImageError("the numbers of leaves in the linkage do not fit its tree")

@@ -40,9 +40,9 @@ K_TOLERANCE = 0.03
 class BoundaryScores:
     """Boundary agreement of one label map with all annotators; all values in [0, 1].
 
-    ``recall``, ``precision``, ``f1`` are the headline (recall pooled over the annotators,
-    precision against their union), ``*_mean`` the means of the single annotators' values,
-    ``f1_best`` that of the annotator who agrees best.
+    ``recall``, ``precision`` and ``f1`` are the headline figures (recall pooled over the
+    annotators, precision against their union), ``*_mean`` are means over the single annotators,
+    and ``f1_best`` is that of the annotator who agrees best.
     """
 
     recall: float
@@ -58,9 +58,9 @@ class BoundaryScores:
 class ImageScores(BoundaryScores):
     """All figures of one label map: the boundary scores and the overlap measures.
 
-    ``asa`` and ``undersegmentation`` are means over the annotators, ``asa_best`` the best one.
+    ``asa`` and ``undersegmentation`` are means over the annotators, ``asa_best`` is the best one.
     The corrected under-segmentation error as printed in the paper (eq. 11) is exactly
-    ``1 - asa`` and therefore no field.
+    ``1 - asa``, so it has no field of its own.
     """
 
     n_segments: int
@@ -71,7 +71,7 @@ class ImageScores(BoundaryScores):
 
 
 class Interval(NamedTuple):
-    """A mean with its bootstrap interval."""
+    """A mean with its bootstrap interval: ``mean``, ``low``, ``high``."""
 
     mean: float
     low: float
@@ -84,9 +84,9 @@ def count_components(labels: Any, connectivity: int = 1) -> int:
     Parameters
     ----------
     labels : (H, W) or (Z, H, W) array of int
-        0 is outside of every superpixel and not counted.
+        0 is outside every superpixel and not counted.
     connectivity : int
-        1: pixels touch by their faces (4 or 6 neighbours); up to the number of dimensions.
+        1: pixels touch by their faces (4 or 6 neighbours); at most the number of dimensions.
     """
     labels = _checked(labels)
     if labels.ndim not in (2, 3):
@@ -119,7 +119,7 @@ def boundary_scores(
         BP = \frac{|B_S \cap D(\bigcup_a B_a)|}{|B_S|},\quad
         F_1 = \frac{2\,BP\,BR}{BP + BR}.
 
-    A share of an empty set of boundary pixels is 1 (nothing was missed, nothing was false).
+    If there is no boundary pixel to count, the share is 1: nothing was missed, nothing was false.
 
     Parameters
     ----------
@@ -132,13 +132,15 @@ def boundary_scores(
     tolerance : int
         Distance in pixels (largest over the axes) within which boundaries match.
     slicewise : bool
-        Boundaries and windows within the last two axes only, counts pooled over the stack:
-        for anisotropic stacks.
+        Take boundaries and windows within the last two axes only, and pool the counts over the
+        stack: for anisotropic stacks.
 
     Raises
     ------
-    ImageError, DataError
-        A map is no label map; the shapes differ; there is no ground truth.
+    ImageError
+        If a map is not a label map.
+    DataError
+        If the shapes differ, or there is no ground truth.
     """
     labels, truths = _checked_pair(labels, ground_truths)
     if not isinstance(tolerance, int | np.integer) or tolerance < 0:
@@ -210,7 +212,7 @@ def score(
     tolerance: int = 2,
     slicewise: bool = False,
 ) -> ImageScores:
-    """Return every figure of one label map; the parameters are :func:`boundary_scores`'."""
+    """Return every figure of one label map; parameters as for :func:`boundary_scores`."""
     labels, truths = _checked_pair(labels, ground_truths)
     edges = boundary_scores(labels, truths, mode=mode, tolerance=tolerance, slicewise=slicewise)
     overlaps = [_overlaps(labels, truth) for truth in truths]
@@ -226,7 +228,7 @@ def score(
 
 
 def interpolate_at(k_real: Any, values: Any, k: float) -> Any:
-    """Read a method's curve at ``k`` superpixels: linear over the logarithm of the real number.
+    """Read a method's curve at ``k`` superpixels, linearly over the logarithm of their number.
 
     Parameters
     ----------
@@ -235,17 +237,18 @@ def interpolate_at(k_real: Any, values: Any, k: float) -> Any:
     values : (n, ...) array
         The curve, or many at once (one column for each image).
     k : float
-        Number of superpixels wanted. It must lie on the curve; up to 3 % beyond its ends the
-        end's value stands, for nothing is extrapolated.
+        Number of superpixels wanted. It must lie on the curve; up to 3 % beyond its ends, the
+        value at the end is taken, since nothing is extrapolated.
 
     Returns
     -------
     float or (...) array
+        The values at ``k``.
 
     Raises
     ------
     ParameterError
-        ``k`` lies off the curve, or the points do not make one.
+        If ``k`` lies off the curve, or the points do not make one.
     """
     points, curve = np.asarray(k_real, float), np.asarray(values, float)
     if points.ndim != 1 or points.size == 0 or curve.shape[:1] != points.shape:
@@ -273,8 +276,8 @@ def bootstrap_interval(
 ) -> Interval:
     """Return the mean over images with its percentile bootstrap interval.
 
-    For two methods on the same images give their differences image by image (paired): an
-    interval without 0 is a difference that does not hang on the choice of images.
+    For two methods on the same images, give their differences image by image (paired): if the
+    interval does not contain 0, the difference does not depend on the choice of images.
 
     Parameters
     ----------
@@ -285,7 +288,7 @@ def bootstrap_interval(
     level : float in (0, 1)
         Share of the resampled means within the interval.
     seed : int
-        Same seed, same interval.
+        The same seed gives the same interval.
     """
     values = np.asarray(values, float)
     if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():

@@ -93,7 +93,7 @@ class Partition:
         self.base = tree.labels
         n, pieces = tree.n_leaves, int(array.max())
         if array.shape != tree.labels.shape or not tree.n_parts <= pieces <= n:
-            raise ImageError("these labels are no cut of the tree: take them from tree.cut(...)")
+            raise ImageError("these labels are not a cut of the tree: take them from tree.cut(...)")
         merges = n - pieces
         node = np.arange(n)
         for k, (a, b) in enumerate(tree.linkage[:merges, :2].astype(np.int64).tolist()):
@@ -110,7 +110,7 @@ class Partition:
         for leaf, name in enumerate(one_of[1:].tolist()):
             self._label[int(self._node[leaf])] = name
         if not np.array_equal(self.table()[self.base], array):
-            raise ImageError("these labels are no cut of the tree: take them from tree.cut(...)")
+            raise ImageError("these labels are not a cut of the tree: take them from tree.cut(...)")
 
     @property
     def n_leaves(self) -> int:

@@ -51,7 +51,8 @@ def snic(
         Finite features, channels last; used as float32.
     n_segments : int, optional
         Number of superpixels, from 1 to the number of (unmasked) pixels. Without a mask you get
-        exactly this many; with one, about this many. Give either this or ``seeds``.
+        exactly this many; with one, about this many and one more for each island without a seed.
+        Give either this or ``seeds``.
     seeds : (K, 2) or (K, 3) int array, optional
         Seed pixels, in the order of their labels.
     compactness : float
@@ -59,7 +60,7 @@ def snic(
     spacing : sequence of float, optional
         Pixel size along each axis; all 1 by default.
     mask : (Y, X) or (Z, Y, X) array, optional
-        Pixels where it is 0 are outside. Islands without a seed get one of their own.
+        Pixels where it is 0 are outside. Islands without a seed get a seed of their own.
     connectivity : {1, 2}
         1: neighbours by faces (4 or 6); 2: also by edges and corners (8 or 26).
     boundary : (Y, X) or (Z, Y, X) array, optional
@@ -81,8 +82,10 @@ def snic(
 
     Raises
     ------
-    ImageError, ParameterError
-        If an array or a parameter cannot be used. The message names the remedy.
+    ImageError
+        If an array cannot be used. The message names the remedy.
+    ParameterError
+        If a parameter cannot be used. The message names the remedy.
     """
     values = _checked_features(features)
     shape = values.shape[:-1]
@@ -205,10 +208,10 @@ def checked_mask(mask: Any, shape: Sequence[int]) -> NDArray[np.bool_]:
     if array.dtype.kind not in "biu":
         raise ImageError(f"mask must be bool or whole numbers, got dtype {array.dtype}")
     if array.shape != tuple(shape):
-        raise ImageError(f"mask has shape {array.shape}, but the image {tuple(shape)}")
+        raise ImageError(f"mask has shape {array.shape}, but the image has {tuple(shape)}")
     inside = array != 0
     if not inside.any():
-        raise ImageError("mask is empty: no pixel is inside")
+        raise ImageError("mask is empty: pixels to keep must not be 0")
     return np.ascontiguousarray(inside)
 
 
@@ -253,7 +256,7 @@ def _boundary_cost(
         return None
     strength = np.asarray(boundary, dtype=np.float32)
     if strength.shape != tuple(shape):
-        raise ImageError(f"boundary has shape {strength.shape}, but the image {tuple(shape)}")
+        raise ImageError(f"boundary has shape {strength.shape}, but the image has {tuple(shape)}")
     if not np.isfinite(strength).all() or (strength < 0).any():
         raise ImageError("boundary must be finite and at least 0")
     return _as_volume(strength * np.float32(weight), len(shape))

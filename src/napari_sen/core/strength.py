@@ -29,7 +29,9 @@ ORIENTATIONS = 8
 SECTORS = 2 * ORIENTATIONS
 BINS = 12
 PERCENTILES = (1.0, 99.0)
-RADII, SMOOTHING, STEP = (5, 10, 20), 1.0, 3  # px
+RADII = (5, 10, 20)  # px
+SMOOTHING = 1.0  # px
+STEP = 3  # px
 _OUTSIDE = 0xFFFF
 
 
@@ -140,7 +142,7 @@ def half_disc_difference(
         Distance in pixels between the places where discs are compared; in between, the result is
         interpolated.
     mask : (*spatial) bool array, optional
-        Pixels where it is False enter no histogram, and their result is 0.
+        Pixels where it is False count in no histogram, and their result is 0.
     limits : (2, C) array, optional
         Where the histograms begin and end. A part of an image, which begins at a multiple of
         ``step`` and reaches :func:`half_disc_reach` further, passes the percentiles of the whole.

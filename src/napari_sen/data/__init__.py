@@ -34,7 +34,7 @@ def sample_names() -> list[str]:
 
 
 def sample_path(name: str) -> Path:
-    """Return the path of a sample image; an unknown name is an ImageError."""
+    """Return the path of a sample image; an unknown name raises an ImageError."""
     return Path(__file__).parent / str(_entry(name)["file"])
 
 

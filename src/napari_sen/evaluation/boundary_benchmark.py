@@ -175,17 +175,21 @@ def evaluate_contours(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> ContourEvaluation:
-    """Compare boundary detectors by the benchmark of BSDS500: ODS, OIS, AP.
+    """Compare boundary detectors by the boundary benchmark of BSDS500: ODS, OIS and AP.
+
+    ODS is the best F1 at one threshold for all images, OIS the F1 with the best threshold of each
+    image, AP the area under the precision-recall curve.
 
     Parameters
     ----------
     dataset, split, half, labels, images, plots, workers, progress
         As for :func:`napari_sen.evaluate`.
     methods : sequence of str
-        Names of :data:`napari_sen.evaluation.detectors.DETECTORS`, each with settings that were
-        chosen once on validation images. ``human`` measures each annotator against the others.
+        Names of boundary detectors, which ``napari-sen evaluate --help`` lists, each with settings
+        that were chosen once on validation images; by default all. "human" measures each
+        annotator against the others.
     model : name or path
-        The model of methods with an embedding; "auto" is the bundled model ``natural``.
+        The model of methods with an embedding; "auto" is the bundled model "natural".
     out : path, optional
         Folder for the table and the curves, created if it does not exist. Its ``contours.jsonl``
         keeps every finished image, so a run that was stopped continues where it was.
@@ -193,13 +197,14 @@ def evaluate_contours(
     Returns
     -------
     ContourEvaluation
-        It has ``scores``, ``rows``, ``to_markdown()``, ``to_csv()``, ``write(folder)``.
+        ``scores`` and ``rows`` hold the figures; ``to_markdown()``, ``to_csv()`` and
+        ``write(folder)`` make tables of them.
 
     Raises
     ------
     SenError
         Before any work, if an argument cannot be used: DataError if the images are volumes, or
-        if ``human`` finds only one annotator.
+        if "human" finds only one annotator.
     """
     data, _ = open_dataset(dataset, split=split, half=half, labels=labels, images=images)
     folder = folder_of(out, plots=plots)

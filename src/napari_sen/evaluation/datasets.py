@@ -188,7 +188,7 @@ def open_dataset(
 def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     """Return a folder's files with one of the suffixes, by stem, sorted."""
     if not folder.is_dir():
-        raise DataError(f"data set folder {folder} does not exist")
+        raise DataError(f"data set folder {folder} does not exist: check the path")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in suffixes:
@@ -251,7 +251,7 @@ def _read_mat(path: Path) -> list[NDArray[Any]]:
         maps = [np.asarray(struct["Segmentation"][0, 0]) for struct in cell]
     except Exception as error:  # a damaged .mat fails in many ways
         raise DataError(
-            f"{path} is no BSDS annotation (a cell 'groundTruth' of structs with a field "
+            f"{path} is not a BSDS annotation (a cell 'groundTruth' of structs with a field "
             f"'Segmentation'): {type(error).__name__}: {said(error)}"
         ) from error
     if not maps:

@@ -141,9 +141,10 @@ def evaluate(
         A folder in the BSDS layout (``images/<split>``, ``groundTruth/<split>``), or one with
         the folders ``images`` and ``labels``, whose files have the same names but for the suffix.
     methods : sequence of str or Contender
-        Names of :data:`napari_sen.evaluation.methods.METHODS`, each with settings that were
-        chosen once on validation images (:mod:`napari_sen.evaluation.settings`); or external
-        programs (:func:`napari_sen.evaluation.external.external`).
+        Names of methods, which ``napari-sen evaluate --help`` lists, each with settings that were
+        chosen once on validation images; or external programs
+        (:func:`napari_sen.evaluation.external.external`). By default "snic", "snic-smooth",
+        "slic", "tree" and "sen-tree".
     n_segments : sequence of int
         Numbers of superpixels, each at least 1. A method that makes another number is asked
         again.
@@ -156,14 +157,14 @@ def evaluate(
     images : int, optional
         Use only this many images, evenly spaced over the sorted names.
     model : name or path
-        The model of the ``sen`` methods; "auto" is the bundled model ``natural``.
+        The model of the "sen" methods; "auto" is the bundled model "natural".
     baseline : str, optional
-        The method that the others are compared with; by default ``snic-smooth`` if it takes
+        The method that the others are compared with; by default "snic-smooth" if it takes
         part, else none.
     out : path, optional
         Folder for tables and plots, created if it does not exist. Its ``journal.jsonl`` keeps
-        every finished image. So a run that was stopped continues where it was, and adding
-        methods, sizes or images takes only the time for these.
+        every finished image: a run that was stopped continues where it was, and adding methods,
+        sizes or images takes only the time for these.
     plots : bool
         Whether plots are written to ``out``; they need matplotlib (extra ``bench``).
     workers : int
@@ -176,7 +177,8 @@ def evaluate(
     Returns
     -------
     Evaluation
-        It has ``rows``, ``curves``, ``to_markdown()``, ``to_csv()``, ``write(folder)``.
+        ``rows`` and ``curves`` hold the scores; ``to_markdown()``, ``to_csv()`` and
+        ``write(folder)`` make tables of them.
 
     Raises
     ------

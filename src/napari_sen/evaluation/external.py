@@ -101,7 +101,7 @@ def external(command: str, *, timeout: float = SECONDS) -> Contender:
     command : str
         Its command line, such as
         ``"sicle=./RunSICLE --img {image} --nf {n_segments} --out {labels.pgm}"``. ``NAME=`` in
-        front gives tables another name than the program's. Replaced are
+        front gives it another name in the tables than the program's. These are replaced:
 
         - ``{image}``: the image, as PNG; ``{image.ppm}``, ``.bmp`` or ``.tif`` in another format;
         - ``{images}``: a folder that holds nothing but the image;
@@ -112,7 +112,7 @@ def external(command: str, *, timeout: float = SECONDS) -> Contender:
 
         The line is split into words as a shell would split it, but no shell runs it.
     timeout : float
-        Seconds, above 0, after which a run is stopped.
+        Seconds, above 0, after which the program is stopped.
 
     Returns
     -------

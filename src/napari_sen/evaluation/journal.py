@@ -212,7 +212,7 @@ class RowLog(Generic[_Row]):
                     self.rows[row.key] = row
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise DataError(
-                f"{path} is no journal of measurements ({shown(error)}): move it away, or name "
+                f"{path} is not a journal of measurements ({shown(error)}): move it away, or name "
                 "another folder"
             ) from error
         if found != self._head:

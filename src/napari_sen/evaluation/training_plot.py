@@ -33,9 +33,9 @@ def read_log(path: Path) -> list[dict[str, Any]]:
         lines = read_plain(path, LARGEST).decode().splitlines()
         records = [json.loads(line) for line in lines]
         if not all(math.isfinite(record["step"] + record["loss"]) for record in records):
-            raise ValueError("a loss that is no number")
+            raise ValueError("a loss that is not a number")
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise DataError(f"{path} is no log of a training ({said(error)})") from error
+        raise DataError(f"{path} is not the log of a training ({said(error)})") from error
     if not records:
         raise DataError(f"{path} holds no step yet")
     return records

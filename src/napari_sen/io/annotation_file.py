@@ -122,7 +122,7 @@ def _read(content: dict[str, Any]) -> Annotation:
     if not 1 <= len(names) <= 255 or highest > len(names) or len(pieces) != len(classes):
         raise ImageError("its classes do not fit its superpixels")
     if not isinstance(content["digest"], str):
-        raise ImageError("its digest is no text")
+        raise ImageError("its digest is not a text")
     return Annotation(names, content["digest"], pieces, classes, examples, others)
 
 
@@ -134,7 +134,7 @@ def _texts(values: Any) -> tuple[str, ...]:
 
 def _examples(rows: Any, columns: tuple[str, ...]) -> Examples:
     if not isinstance(rows, list):
-        raise TypeError("examples are no list")
+        raise TypeError("examples are not a list")
     if not rows:
         return Examples.none()
     features = np.array([row["features"] for row in rows], float)

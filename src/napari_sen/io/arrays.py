@@ -101,7 +101,7 @@ def _finest(image: Any, what: str) -> Any:
         return levels[-1]
     shapes = ", ".join(str(tuple(level.shape)) for level in levels[:4])
     raise ImageError(
-        f"{what} is a list of {len(levels)} arrays that are no levels of one image ({shapes}): "
+        f"{what} is a list of {len(levels)} arrays that are not levels of one image ({shapes}): "
         "give one at a time, or np.stack(list) with channel_axis=0 for channels, or with "
         "slices='each' for a stack"
     )

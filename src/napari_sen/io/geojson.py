@@ -150,7 +150,7 @@ def _shapes(content: Any) -> Iterator[Shape]:
         except ImageError as error:
             raise ImageError(f"object {number + 1}: {error}") from error
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-            raise ImageError(f"object {number + 1} is no feature of GeoJSON") from error
+            raise ImageError(f"object {number + 1} is not a feature of GeoJSON") from error
         if shape is None:
             continue
         points += sum(len(ring) for rings in shape.polygons for ring in rings)
@@ -166,7 +166,7 @@ def _shape(feature: Any) -> Shape | None:
     if geometry is None or geometry["type"] in _OTHERS:
         return None
     if geometry["type"] not in _POLYGONAL:
-        raise ImageError(f"its geometry is {str(geometry['type'])[:40]!r}, which is not read")
+        raise ImageError(f"its geometry is {str(geometry['type'])[:40]!r}, which is not supported")
     places = geometry["coordinates"]
     polygons = [places] if geometry["type"] == "Polygon" else places
     about = {} if bare else feature.get("properties") or {}
@@ -185,10 +185,10 @@ def _shape(feature: Any) -> Shape | None:
 def _ring(places: Any) -> NDArray[np.float64]:
     """Return a ring as (y, x), without its last point where that repeats the first."""
     if not isinstance(places, list) or not all(isinstance(place, list) for place in places):
-        raise ImageError("a ring is no list of points")
+        raise ImageError("a ring is not a list of points")
     ring = np.array([place[:2] for place in places])
     if ring.ndim != 2 or ring.shape[1] != 2 or ring.dtype.kind not in "if":
-        raise ImageError("a ring is no list of points")
+        raise ImageError("a ring is not a list of points")
     ring = ring[:, ::-1].astype(float)
     if not np.isfinite(ring).all() or np.abs(ring).max() > _FARTHEST:
         raise ImageError(f"a point lies more than {_FARTHEST:.0f} pixels away")
@@ -201,7 +201,7 @@ def _ring(places: Any) -> NDArray[np.float64]:
 
 def _name(text: Any) -> str:
     if not isinstance(text, str) or len(text) > _LONGEST:
-        raise ImageError(f"a name is no text of up to {_LONGEST} characters")
+        raise ImageError(f"a name is not a text of up to {_LONGEST} characters")
     return " ".join(text.split())
 
 
@@ -210,7 +210,7 @@ def _colour(known: Any) -> tuple[int, int, int] | None:
     if "color" in known:
         found = known["color"]
         if not isinstance(found, list) or len(found) not in (3, 4):
-            raise ImageError("a colour is no list of red, green and blue")
+            raise ImageError("a colour is not a list of red, green and blue")
         red, green, blue = (_index(part) & 255 for part in found[:3])
         return red, green, blue
     if isinstance(known.get("colorRGB"), int):
@@ -221,5 +221,5 @@ def _colour(known: Any) -> tuple[int, int, int] | None:
 
 def _index(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 31:
-        raise ImageError("a plane or colour is no whole number from 0 up")
+        raise ImageError("a plane or colour is not a whole number from 0 up")
     return value

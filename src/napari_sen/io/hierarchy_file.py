@@ -28,7 +28,7 @@ _LONGEST_NAME = 1000  # bytes of the part that names the format
 class Hierarchy(core.Hierarchy):
     """The merge tree of an image: superpixels of every granularity, to cut, save and load.
 
-    Leaf r is label r + 1, and merge k makes node n + k (the layout of
+    Of n leaves, leaf r is label r + 1, and merge k makes node n + k (the layout of
     :func:`scipy.cluster.hierarchy.linkage`).
 
     Attributes

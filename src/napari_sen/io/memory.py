@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import psutil
 from numpy.typing import DTypeLike
 
 from ..errors import ImageError
@@ -20,7 +20,6 @@ __all__ = [
     "available_memory",
     "check_fits",
     "group_memory",
-    "machine_memory",
     "require_memory",
     "working_set",
 ]
@@ -100,7 +99,7 @@ def check_fits(
         product=product, with_model=with_model,
     )  # fmt: skip
     there = available_memory()
-    if there is not None and needed > there:
+    if needed > there:
         raise ImageError(
             f"{slice_pixels * n_slices / 1e6:.1f} million pixels take {needed / 1e9:.1f} GB of "
             f"memory to work on, and {there / 1e9:.1f} GB are free: give out=NAME.zarr "
@@ -108,13 +107,14 @@ def check_fits(
         )
 
 
-def available_memory() -> int | None:
-    """Return the bytes that a process may still take, or None where the system does not say.
+def available_memory() -> int:
+    """Return the bytes that a process may still take.
 
     Limits of a container or a batch job (control groups) count as those of the machine.
     """
-    found = [each for each in (machine_memory(), group_memory()) if each is not None]
-    return min(found, default=None)
+    machine: int = psutil.virtual_memory().available
+    group = group_memory()
+    return machine if group is None else min(machine, group)
 
 
 def group_memory(root: Path = GROUPS_ROOT, groups: Path = GROUPS) -> int | None:
@@ -140,20 +140,6 @@ def group_memory(root: Path = GROUPS_ROOT, groups: Path = GROUPS) -> int | None:
     return min(left, default=None)
 
 
-def machine_memory(info: Path = Path("/proc/meminfo")) -> int | None:
-    """Return the bytes that the machine has left, None where it does not say."""
-    try:
-        lines = info.read_text().splitlines()
-        values = {line.split(":")[0]: line.split()[1] for line in lines}
-        return int(values["MemAvailable"]) * 1024
-    except (OSError, KeyError, IndexError, ValueError):
-        pass
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return None
-
-
 def require_memory(shape: Sequence[int], dtype: DTypeLike, what: str) -> None:
     """Raise ImageError if an array of this shape and dtype is larger than the free memory."""
     wanted, there = math.prod(shape) * np.dtype(dtype).itemsize, available_memory()
@@ -162,7 +148,7 @@ def require_memory(shape: Sequence[int], dtype: DTypeLike, what: str) -> None:
             f"{what} claims {shown(tuple(shape))} pixels, which fit in no memory: it is damaged; "
             "get it anew"
         )
-    if there is not None and wanted > there:
+    if wanted > there:
         raise ImageError(
             f"{what} has {tuple(shape)} pixels of {np.dtype(dtype)}, {wanted / 1e9:.1f} GB, and "
             f"{there / 1e9:.1f} GB of memory are free: cut out a part, use a smaller level of it, "

@@ -35,9 +35,11 @@ class Objects:
     labels : int32 array
         The object of every pixel, in the shape of the superpixels; 0 for none.
     table : dict of str to array
-        Columns with one row per object: "index" (its label), "class" (its name), "superpixels"
-        (how many it has), its size, centroid and bounding box in pixels of the full image, and
-        the means of the channels.
+        Columns with one row per object: "index" (its label), "class" (the name of its class),
+        "superpixels" (how many it has); "area (px)" or, in 3-D, "volume (px)", and the same in
+        the image's unit where that is known; "centroid-0", ..., and "bbox-0", ... (the first
+        pixel along each axis, then the one behind the last), in pixels of the full image; "mean
+        NAME" for each channel.
     class_names : tuple of str
         Names of the classes 1, 2, ...
     grid : Grid
@@ -57,7 +59,7 @@ class Objects:
     beside: tuple[Any, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
-        """Return how many there are."""
+        """Return the number of objects."""
         return len(self.table["index"])
 
     def counts(self) -> dict[str, int]:

@@ -41,7 +41,9 @@ def check_claims(tiff: tifffile.TiffFile, path: Path) -> None:
     for name in _names(root):
         other = os.path.join(path.parent, name)
         if os.path.exists(other) and not os.path.isfile(other):
-            raise ImageError(f"cannot read {path}: {name}, a file of its set, is no plain file")
+            raise ImageError(
+                f"cannot read {path}: {name}, a file of its set, is not a regular file"
+            )
 
 
 def _planes(root: ElementTree.Element, page: int) -> Iterator[float]:

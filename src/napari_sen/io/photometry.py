@@ -99,8 +99,8 @@ def _mapped(
 def _inverted(data: Any, page: Any, name: str) -> Any:
     if data.dtype != bool and data.dtype.kind != "u":
         raise ImageError(
-            f"cannot read {name}: white is 0 in it, and black not known for {data.dtype}; save it "
-            "with black as 0"
+            f"cannot read {name}: it stores white as 0, which for {data.dtype} does not tell what "
+            "black is; save it with black as 0"
         )
     bits = int(np.max(page.bitspersample))
     return _mapped(data, partial(_from_white, (1 << bits) - 1), takes=False, gives=None)

@@ -39,8 +39,7 @@ def check(path: Path, *, is_whole: bool) -> None:
         return  # an empty chunk
     if not (stat.S_ISREG(about.st_mode) or stat.S_ISDIR(about.st_mode)):
         raise OSError(errno.EINVAL, "it is no plain file", str(path))
-    there = available_memory() if is_whole and about.st_size > _LARGE else None
-    if there is not None and about.st_size > there:
+    if is_whole and about.st_size > _LARGE and about.st_size > available_memory():
         raise OSError(errno.EFBIG, "it does not fit in memory", str(path))
 
 

@@ -7,6 +7,7 @@ takes milliseconds, and examples of several images add up.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from os import PathLike
@@ -28,14 +29,18 @@ __all__ = ["Recipe"]
 
 FORMAT = "napari-sen recipe 1"
 LARGEST = 200_000_000  # bytes
-_READING = ("rgb", "channel_axis", "slices", "spacing", "kind")
+_READING = ("rgb", "channel_axis", "slices", "spacing", "kind", "mask", "nodata", "series")
+_NOT_FINITE = ("nan", "inf", "-inf")  # JSON has no numbers for them
 _KINDS = {"superpixels": SegmentParams, "sha256": str, "reading": Reading, "examples": Examples}
 _PARTS = {"format", "superpixels", "model", "image", "classes"}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that turns an image into objects; :func:`napari_sen.apply` follows it.
+    """Everything that turns an image into objects.
+
+    :func:`napari_sen.teach` adds examples of classes, :func:`napari_sen.apply_to` follows a recipe
+    on one image, and :func:`napari_sen.apply` on a folder.
 
     Attributes
     ----------
@@ -44,10 +49,10 @@ class Recipe:
     model : str or None
         Name or file of the model; "auto" for the one that suits each image; None for colour alone.
     sha256 : str
-        Checksum of the model's weights; empty where any will do.
+        Checksum of the model's weights; empty if any will do.
     reading : Reading
-        How images are read: colour, channels, slices, pixel size, kind. Where it says None, each
-        file decides.
+        How images are read. Where a value is None, each file decides. A mask of one image is
+        not part of a recipe, but ``mask="nan"`` may be.
     class_names : tuple of str
         Names of the classes 1, 2, ...
     examples : Examples
@@ -71,6 +76,11 @@ class Recipe:
                 )
         if self.model is not None and not isinstance(self.model, str):
             raise ParameterError(f"a recipe names its model, got {shown(self.model)}")
+        mask = self.reading.mask
+        if not (mask is None or (isinstance(mask, str) and mask.lower() == "nan")):
+            raise ParameterError(
+                "a recipe is for many images and takes no mask of one: leave it out, or give 'nan'"
+            )
         require_texts("class_names", self.class_names)
         most = int(self.examples.classes.max(initial=0))
         if most > len(self.class_names):
@@ -78,11 +88,11 @@ class Recipe:
 
     @property
     def has_classes(self) -> bool:
-        """Whether superpixels are classified."""
+        """Whether there are examples, so that superpixels are classified."""
         return len(self.examples.classes) > 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as JSON values."""
+        """Return the recipe as JSON values, as its file holds them."""
         wanted = {k: v for k, v in self.superpixels.to_dict().items() if v is not None}
         if "size" in wanted or "level" in wanted:
             del wanted["n_segments"]
@@ -90,6 +100,9 @@ class Recipe:
         said = asdict(self.reading)
         if said["spacing"] is not None:
             said["spacing"] = [float(step) for step in said["spacing"]]
+        if said["nodata"] is not None:
+            value = float(said["nodata"])
+            said["nodata"] = value if math.isfinite(value) else str(value)
         found: dict[str, Any] = {
             "format": FORMAT,
             "superpixels": wanted,
@@ -158,10 +171,12 @@ def _read(content: Any) -> Recipe:
     if model is not None:
         _check_known(model, {"name", "sha256"}, "its model")
         if not all(isinstance(each, str) for each in model.values()):
-            raise ParameterError("its model is no name")
+            raise ParameterError("its model is not a name")
     slices = image.get("slices")
     if slices not in (None, "each", "volume") or not isinstance(image.get("rgb"), bool | None):
         raise ParameterError("it does not say how images are read")
+    if image.get("nodata") in _NOT_FINITE:
+        image = image | {"nodata": float(image["nodata"])}
     names, examples = _classes(content.get("classes"))
     return Recipe(
         SegmentParams.from_dict(content["superpixels"]),
@@ -176,7 +191,7 @@ def _read(content: Any) -> Recipe:
 def _check_known(part: Any, names: set[str], what: str) -> None:
     """Raise ParameterError unless a part is a dictionary of known names."""
     if not isinstance(part, Mapping):
-        raise ParameterError(f"{what} is no dictionary")
+        raise ParameterError(f"{what} is not a dictionary")
     unknown = sorted(str(name) for name in part.keys() - names)
     if unknown:
         raise ParameterError(f"{what} has {shown(unknown[0])}, which is not known")

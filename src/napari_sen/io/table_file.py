@@ -33,7 +33,9 @@ def save_table(
     if path.suffix.lower() != ".csv":
         raise OutputError(f"cannot write {path}: its name has to end in .csv")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists: choose another name, or ask to overwrite it")
+        raise OutputError(
+            f"{path} exists: choose another name, or pass overwrite=True (--overwrite)"
+        )
     columns = [_texts(column) for column in table.values()]
     try:
         with (

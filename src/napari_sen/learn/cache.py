@@ -84,14 +84,14 @@ def open_folder(folder: Path, params: Params) -> None:
     try:
         found = json.loads(read_plain(path, LARGEST_TEXT))
         if not isinstance(found, dict):
-            raise ValueError("it is no object")
+            raise ValueError("it is not an object")
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read ({said(error)}): delete the folder") from error
     if found != wanted:
         differs = next(k for k in sorted({*wanted, *found}) if wanted.get(k) != found.get(k))
         raise DataError(
             f"{folder} holds images prepared with {differs} = {shown(found.get(differs))}, "
-            f"wanted is {wanted.get(differs)!r}: choose another folder or delete this one"
+            f"but {wanted.get(differs)!r} is wanted: choose another folder, or delete this one"
         )
 
 
@@ -187,7 +187,7 @@ def read_planes(folder: Path, entry: Entry, rows: np.ndarray, columns: np.ndarra
         _check(stored, (entry.height, entry.width, entry.planes), (np.uint8, np.float16))
         part = stored[rows[:, None], columns]
         if not np.isfinite(part).all():
-            raise ValueError("it holds what is no number")
+            raise ValueError("it holds something that is not a number")
     except NPZ_DAMAGE as error:
         raise DataError(
             f"{path} cannot be read ({said(error)}): delete the cache folder"

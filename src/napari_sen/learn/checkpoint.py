@@ -88,7 +88,7 @@ class Checkpoint:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             found = header.pop("sha256")
             if found != _digest(header, tensors):
-                raise ValueError("its checksum is another")
+                raise ValueError("its checksum does not match")
         except DataError:
             raise
         except (*DAMAGE, RecursionError) as error:

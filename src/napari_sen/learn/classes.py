@@ -73,26 +73,26 @@ def propagate(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return how likely every superpixel is of each class.
 
-    Logistic regression (scikit-learn, with a strong penalty: examples are few) on the examples,
-    every class with the same weight, with the features scaled to mean 0 and deviation 1 over all
-    superpixels. With ``borders``, every superpixel then goes by its neighbours as much as by
-    itself; long borders count more, and those between superpixels that differ count less.
+    This is logistic regression on the examples (scikit-learn, with a strong penalty, since examples
+    are few). Every class has the same weight, and the features are scaled to mean 0 and deviation 1
+    over all superpixels. With ``borders``, the neighbours of a superpixel then count as much as it
+    does itself; long borders count more, and those between superpixels that differ count less.
 
     Parameters
     ----------
     examples : Examples
-        Of two classes at least.
+        Examples of at least two classes.
     features : (n, F) array
-        Of all superpixels, in the columns of ``examples``.
+        The features of all superpixels, with the columns of ``examples``.
     borders : Borders, optional
         Which of the superpixels touch.
 
     Returns
     -------
     classes : (C,) int array
-        The classes among the examples, rising.
+        The classes among the examples, in rising order.
     probabilities : (n, C) float32 array
-        Rows add up to 1.
+        How likely each superpixel is of each class; rows add up to 1.
 
     Raises
     ------
@@ -100,7 +100,10 @@ def propagate(
         If there are examples of fewer than two classes.
     """
     if len(np.unique(examples.classes)) < 2:
-        raise DataError("paint superpixels of two classes at least, then propagate")
+        raise DataError(
+            "paint superpixels of two classes at least, or annotate them: one alone tells nothing "
+            "apart"
+        )
     need("sklearn", what="a classification", install="scikit-learn")
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler

@@ -39,7 +39,7 @@ def resolve_device(name: str = "auto") -> torch.device:
         device = torch.device(name)
     except (RuntimeError, TypeError, ValueError, OverflowError) as error:
         raise DeviceError(
-            f"{shown(name)} is no device: use 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'"
+            f"{shown(name)} is not a device: use 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps'"
         ) from error
     counts = {
         "cpu": 1,

@@ -78,7 +78,7 @@ class Model:
         The mean shift on its embeddings, a ``torch.nn.Module`` too.
     metadata : dict
         JSON values only: parameters, data sets, licences and figures, as the model's card shows
-        them; see :mod:`napari_sen.learn.model_file`.
+        them.
     """
 
     def __init__(self, network: SENet, mean_shift: MeanShift, metadata: dict[str, Any]) -> None:
@@ -126,14 +126,14 @@ class Model:
         return receptive_field_radius(self.network.params)
 
     def save(self, path: str | Path, *, half: bool = False, overwrite: bool = False) -> Path:
-        """Write the model to NAME.safetensors and its card to NAME.md beside it.
+        """Write the model to ``NAME.safetensors``, and its card to ``NAME.md`` beside it.
 
         Parameters
         ----------
         path : path
             Must end in ``.safetensors``; the folder must exist.
         half : bool
-            Store the weights as float16, in half the space; computations always use float32.
+            Store the weights as float16, in half the space; the model computes in float32 anyway.
         overwrite : bool
             Replace an existing file.
 
@@ -168,10 +168,10 @@ class Model:
         progress: Progress | None = None,
         out: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return the embedding of an image, (H, W, D) float32 with rows of unit length.
+        """Return the embedding of planes that are ready for the network.
 
-        The whole image is held in memory, which takes about 0.6 kB per pixel at the default width.
-        :func:`napari_sen.embed` reads images of any kind, and works on large ones in tiles.
+        :func:`napari_sen.embed` takes images of any kind, and works on large ones in tiles. Here
+        all is held in memory, which takes about 0.6 kB per pixel at the default width.
 
         Parameters
         ----------
@@ -187,6 +187,11 @@ class Model:
             block of pixels.
         out : (H, W, D) float32 array, optional
             Written to and returned; may be a part of a larger array.
+
+        Returns
+        -------
+        (H, W, D) float32 array
+            A vector of length 1 for each pixel.
 
         Raises
         ------
@@ -250,7 +255,7 @@ class Model:
         Returns
         -------
         (T, L, D) float32 array
-            Y_0, ..., Y_(T-1).
+            Their places before each iteration: Y_0, ..., Y_(T-1).
         """
         target = resolve_device(device)
         with torch.inference_mode():
@@ -282,7 +287,7 @@ class Model:
         Returns
         -------
         (..., D) float32 array
-            Rows of unit length.
+            A vector of length 1 for each pixel.
         """
         target = resolve_device(device)
         with torch.inference_mode(), few_threads():
@@ -328,11 +333,18 @@ def load_model(name_or_path: str | PathLike[str]) -> Model:
     Returns
     -------
     Model
+        Pass it to any function as ``model=``.
 
     Raises
     ------
     ModelError
         If the name is unknown, or the file is missing, damaged or of another version.
+
+    Examples
+    --------
+    >>> from napari_sen import load_model
+    >>> load_model("natural")
+    <Model 'natural': 3 planes to 16 numbers per pixel>
     """
     path = find_model(name_or_path)
     log.debug("model: %s", path)

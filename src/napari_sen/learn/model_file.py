@@ -64,7 +64,9 @@ def write_model(
     if path.suffix != ".safetensors":
         raise OutputError(f"a model file is named NAME.safetensors, got {path.name!r}")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists: choose another name or ask to overwrite it")
+        raise OutputError(
+            f"{path} exists: choose another name, or pass overwrite=True (--overwrite)"
+        )
     if not path.parent.is_dir():
         raise OutputError(f"the folder {path.parent} does not exist: make it first")
     _check_card(path.with_suffix(".md"))
@@ -99,7 +101,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
     Raises
     ------
     ModelError
-        The file is missing, damaged, of another format, or its metadata make no sense.
+        If the file is missing, damaged or of another format, or its metadata make no sense.
     """
     _check_header_size(path)
     try:
@@ -108,13 +110,13 @@ def read_metadata(path: Path) -> dict[str, Any]:
     except DAMAGE as error:
         raise ModelError(f"{path} is damaged ({said(error)}): {REMEDY}") from error
     if text is None:
-        raise ModelError(f"{path} has no metadata 'napari-sen': it is no model of napari-sen")
+        raise ModelError(f"{path} has no metadata 'napari-sen': it is not a model of napari-sen")
     try:
         metadata = parsed(text)
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: the metadata is no JSON ({said(error)}): {REMEDY}") from error
+        raise ModelError(f"{path}: the metadata is not JSON ({said(error)}): {REMEDY}") from error
     if not isinstance(metadata, dict):
-        raise ModelError(f"{path}: the metadata is no JSON object: {REMEDY}")
+        raise ModelError(f"{path}: the metadata is not a JSON object: {REMEDY}")
     if metadata.get("format") != FORMAT:
         raise ModelError(
             f"{path}: format is {shown(metadata.get('format'))}, this version reads {FORMAT}: "
@@ -126,19 +128,21 @@ def read_metadata(path: Path) -> dict[str, Any]:
     _normalisation(path, metadata)
     for key, kind in _KINDS.items():
         if not isinstance(metadata.get(key), kind):
-            raise ModelError(f"{path}: {key} is missing or no {_JSON[kind]}: {REMEDY}")
+            raise ModelError(f"{path}: {key} is missing or not {_JSON[kind]}: {REMEDY}")
     if metadata["precision"] not in TYPES:
         raise ModelError(f"{path}: precision is {shown(metadata['precision'])}: {REMEDY}")
     for entry in metadata["data_sets"]:
         if not (isinstance(entry, dict) and isinstance(entry.get("name", ""), str)):
-            raise ModelError(f"{path}: data_sets holds {shown(entry)}, no named object: {REMEDY}")
+            raise ModelError(
+                f"{path}: data_sets holds {shown(entry)}, not a named object: {REMEDY}"
+            )
     return metadata
 
 
 # What the metadata hold beside the parameters.
 _KINDS: dict[str, type] = {"name": str, "sha256": str, "precision": str, "package": str,
                            "data_sets": list, "figures": dict, "training": dict}  # fmt: skip
-_JSON: dict[type, str] = {str: "text", list: "list", dict: "object"}
+_JSON: dict[type, str] = {str: "a text", list: "a list", dict: "an object"}
 # What safetensors and torch raise on damaged files: they promise no common class.
 DAMAGE = (OSError, SafetensorError, ValueError, TypeError, KeyError, AttributeError, RuntimeError,
           OverflowError, MemoryError)  # fmt: skip
@@ -188,7 +192,9 @@ def _check_header_size(path: Path) -> None:
         raise ModelError(f"{path} is damaged (only {size} bytes): {REMEDY}")
     (header,) = struct.unpack("<Q", start)
     if header > min(HEADER_LIMIT, size) or size > FILE_LIMIT:
-        raise ModelError(f"{path} is no model file (header of {header} in {size} bytes): {REMEDY}")
+        raise ModelError(
+            f"{path} is not a model file (header of {header} in {size} bytes): {REMEDY}"
+        )
 
 
 def _parameters(path: Path, metadata: Mapping[str, Any]) -> tuple[NetworkParams, MeanShiftParams]:
@@ -197,7 +203,7 @@ def _parameters(path: Path, metadata: Mapping[str, Any]) -> tuple[NetworkParams,
     for key, kind in (("network", NetworkParams), ("mean_shift", MeanShiftParams)):
         values = metadata.get(key)
         if not isinstance(values, dict):
-            raise ModelError(f"{path}: {key} is missing or no object: {REMEDY}")
+            raise ModelError(f"{path}: {key} is missing or not an object: {REMEDY}")
         try:
             found.append(kind.from_dict(values))
         except (ParameterError, TypeError) as error:

@@ -34,6 +34,7 @@ class ModelInfo:
     Attributes
     ----------
     name : str
+        The name by which it is loaded.
     path : Path
         The model file.
     bundled : bool
@@ -75,7 +76,13 @@ def _files() -> dict[str, tuple[Path, bool]]:
 
 
 def models() -> list[ModelInfo]:
-    """Return the models that :func:`load_model` knows by name, sorted by name."""
+    """Return the models that :func:`napari_sen.load_model` knows by name.
+
+    Returns
+    -------
+    list of ModelInfo
+        Sorted by name. A file that cannot be loaded is listed too, with its ``problem``.
+    """
     result = []
     for name, (path, bundled) in sorted(_files().items()):
         try:
@@ -135,11 +142,12 @@ def find_model(name_or_path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ModelError
-        There is no such model or file.
+        If there is no such model or file.
     """
     if not isinstance(name_or_path, str | os.PathLike):
-        kind = type(name_or_path).__name__
-        raise ModelError(f"a model is given by its name, its path, or itself, not by a {kind}")
+        raise ModelError(
+            f"a model is given by its name, its path, or as a Model, got {shown(name_or_path)}"
+        )
     text = os.fspath(name_or_path)
     if not isinstance(name_or_path, str) or text.endswith(SUFFIX) or os.sep in text or "/" in text:
         path = Path(text).expanduser()
@@ -150,9 +158,9 @@ def find_model(name_or_path: str | os.PathLike[str]) -> Path:
     if text in known:
         return known[text][0]
     close = difflib.get_close_matches(text, known, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
     names = ", ".join(known) or "none"
     raise ModelError(
-        f"there is no model {shown(text)}: {hint}known are: {names}; or give a path to a "
+        f"there is no model {shown(text)}{hint}: known are {names}; or give the path of a "
         f"{SUFFIX} file"
     )

@@ -77,11 +77,14 @@ def read_classes(
             return class_votes(data, painted, share), names
     painted = np.asarray(resolve(annotation, labels=True, what="the annotation").data)
     if painted.dtype.kind not in "iub" or painted.min(initial=0) < 0:
-        raise ImageError("an annotation holds whole numbers from 0 up: one for each class")
+        raise ImageError(
+            f"an annotation holds whole numbers, 0 for none and one for each class, got "
+            f"{painted.dtype}: convert it"
+        )
     if painted.max(initial=0) > _MOST_CLASSES:
         raise ImageError(
-            f"an annotation has up to {_MOST_CLASSES} classes, this one {int(painted.max())}: are "
-            "these numbers of objects? Give their classes instead"
+            f"an annotation has up to {_MOST_CLASSES} classes, this one {int(painted.max())}: if "
+            "these are numbers of objects, give the classes of the objects instead"
         )
     found = class_votes(data, painted.astype(np.int64), share)
     return found, named_classes((), int(painted.max(initial=0)))
@@ -95,8 +98,8 @@ def _of_dock(
     base = Partition(labels).base
     if digest_of(base) != found.digest:
         raise ImageError(
-            f"{Path(path).name} is of other superpixels: give those that were painted, or use its "
-            "examples in a recipe"
+            f"{Path(path).name} belongs to other superpixels: give those that were painted, or use "
+            "its examples in a recipe"
         )
     classes = np.zeros(int(labels.max()) + 1, np.int64)
     inside = base > 0

@@ -51,9 +51,10 @@ class Applied:
     Attributes
     ----------
     rows : list of dict
-        One per image: "image", "status" ("done" or "failed"), numbers and areas of its objects.
+        One per image: "image", "status" ("done" or "failed"), then the numbers and areas of its
+        objects or, if it failed, the "message".
     failures : dict of str to str
-        Why images failed, by their names.
+        Why images failed, by the names of these.
     resumed : int
         Number of images that an earlier run had done.
     """
@@ -64,7 +65,7 @@ class Applied:
 
     @cached_property
     def table(self) -> dict[str, NDArray[Any]]:
-        """The rows as columns; empty where a failed image has no value."""
+        """The rows as columns of text; empty where a failed image has no value."""
         names: dict[str, None] = {}
         for row in self.rows:
             names |= dict.fromkeys(row)
@@ -118,7 +119,7 @@ def apply(
     """Follow a recipe on a folder of images; a run that was stopped continues where it was.
 
     If an image fails, the reason is noted and the others are still processed. ``summary.csv`` in
-    the folder of results has one line per image.
+    the folder ``out`` has one line per image.
 
     Parameters
     ----------
@@ -148,7 +149,8 @@ def apply(
     Raises
     ------
     SenError
-        Before any work, if an argument cannot be used. The message names the remedy.
+        Before any work, if an argument cannot be used. The message names the remedy. What is wrong
+        with a single image raises nothing: see ``failures``.
     """
     check_progress(progress)
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
@@ -208,7 +210,7 @@ def _names(paths: Sequence[Path]) -> list[str]:
 def _check_absent(goal: Path) -> None:
     if goal.exists():
         raise OutputError(
-            f"{goal} exists, and is of no run that can go on: choose another folder, or pass "
+            f"{goal} exists, but no run that can go on made it: choose another folder, or pass "
             "overwrite=True (--overwrite)"
         )
 

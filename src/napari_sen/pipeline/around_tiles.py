@@ -1,14 +1,15 @@
-"""The cut of a tree that is never made: every tile merges the leaves around it, and cuts there.
+"""The cut of a tree that is never made: every block of tiles merges the leaves around it.
 
 Whether two leaves are one superpixel at a level depends on what lies near (the cheapest pairs
-merge first, and a pair costs what it costs whatever happens far away). So every tile merges the
+merge first, and a pair costs what it costs whatever happens far away). So every block merges the
 leaves around it, and learns at which level each of its leaves ceases to be the smallest of its
-superpixel; of all these levels one leaves as many superpixels as wanted, and every tile cuts
-there. Borders between two tiles' leaves are gone where both say so.
+superpixel; of all these levels one leaves as many superpixels as wanted, and every block cuts
+there. Borders between two blocks' leaves are gone where both say so.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,15 +23,18 @@ from ..core.graph import Regions
 from ..core.hierarchy import merge_regions
 from ..core.walk import WalkScale, edge_costs, median_difference, walk_gain, walk_sums
 from ..progress import Progress
-from ..tiles.geometry import grow
+from ..tiles.geometry import Box, TileGrid, grow
 from .leaves import Leaves, region_graph_of
 from .trees import abstract_tree
 from .work import Step, Steps, Work
 
 __all__ = ["Goal", "cut_around_tiles", "cut_name", "is_cut", "keep_cut"]
 
-_SAMPLED = 256  # tiles of which the walk's constants are taken: beyond, evenly spread ones
+_SAMPLED = 256  # blocks of which the walk's constants are taken: beyond, evenly spread ones
 _FULL = np.finfo(np.float64).max  # all merges of what touches
+# Leaves in and around a block: the more, the fewer of them are merged by several blocks; so many
+# take 100 MB.
+IN_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -52,42 +56,87 @@ class Goal:
 def cut_around_tiles(
     work: Work, leaves: Leaves, reach: Sequence[int], goals: Sequence[Goal]
 ) -> Steps:
-    """Merge around every tile, find each slice's levels, cut there; keep each leaf's superpixels.
+    """Merge around every block, find each slice's levels, cut there; keep each leaf's superpixels.
 
     Parameters
     ----------
     work : Work
     leaves : Leaves
     reach : sequence of int
-        How far around a tile leaves are merged, in px along each axis.
+        How far around a block leaves are merged, in px along each axis.
     goals : sequence of Goal
         Of each cut.
     """
-    common = leaves.common
-    n_slices, merging = work.image.n_slices, leaves.merging
+    n_slices, blocks = work.image.n_slices, Blocks.of(leaves, reach)
     scales: list[WalkScale | None] = [None] * n_slices
-    if merging.walk_weight:
-        scales = yield from _find_scales(work, leaves, reach)
-    task = partial(_merge_tile, leaves, reach, scales)
-    yield from work.pieces("merging", task, common.n_tiles)
-    levels = [[_level(leaves, which, goal) for which in range(n_slices)] for goal in goals]
-    yield from work.pieces("joining", partial(_cut_tile, leaves, levels), common.n_tiles)
+    if leaves.merging.walk_weight:
+        scales = yield from _find_scales(work, blocks)
+    count = n_slices * len(blocks.grid)
+    yield from work.pieces("merging", partial(_merge_block, blocks, scales), count)
+    levels = [[_level(blocks, which, goal) for which in range(n_slices)] for goal in goals]
+    yield from work.pieces("joining", partial(_cut_block, blocks, levels), count)
     for which in range(n_slices):
         if not is_cut(work, which, len(goals)):
             for cut in range(len(goals)):
-                keep_cut(work, which, cut, _joined(leaves, which, cut))
+                keep_cut(work, which, cut, _joined(blocks, which, cut))
             yield Step(which + 1, n_slices, "cut")
 
 
-def _level(leaves: Leaves, which: int, goal: Goal) -> float | None:
+@dataclass(frozen=True)
+class Blocks:
+    """What leaves are merged around: one tile, or several where the leaves are large.
+
+    Attributes
+    ----------
+    leaves : Leaves
+    reach : tuple of int
+        How far around a block leaves are merged, in px along each axis.
+    grid : TileGrid
+        Of one slice (or volume).
+    """
+
+    leaves: Leaves
+    reach: tuple[int, ...]
+    grid: TileGrid
+
+    @classmethod
+    def of(cls, leaves: Leaves, reach: Sequence[int]) -> Blocks:
+        """Return blocks of as many tiles as hold, with what is around, 2^18 leaves at most."""
+        tiles, seeds = leaves.common.grid, leaves.growths[0].seeds
+        density = max(
+            n / max(pixels, 1) for n, pixels in zip(seeds.counts, seeds.pixels, strict=True)
+        )
+
+        def sides(times: int) -> tuple[int, ...]:
+            return tuple(times * side for side in tiles.tile)
+
+        def seen(times: int) -> int:
+            zipped = zip(tiles.shape, sides(times), reach, strict=True)
+            return math.prod(min(n, side + 2 * far) for n, side, far in zipped)
+
+        times = 1
+        while times < max(tiles.counts) and density * seen(times + 1) <= IN_BLOCK:
+            times += 1
+        return cls(leaves, tuple(reach), TileGrid(tiles.shape, sides(times)))
+
+    def items(self, which: int) -> range:
+        """Return the numbers of a slice's blocks."""
+        return range(which * len(self.grid), (which + 1) * len(self.grid))
+
+    def place(self, item: int) -> tuple[int, Box]:
+        """Return slice number and core of a block."""
+        which, number = divmod(item, len(self.grid))
+        return which, self.grid.box(number)
+
+
+def _level(blocks: Blocks, which: int, goal: Goal) -> float | None:
     """Return the level at which a slice has as many superpixels as wanted; None: no merge."""
     if goal.level is not None:
         return goal.level
-    common, count = leaves.common, goal.counts[which]
-    if count >= leaves.growths[0].seeds.counts[which]:
+    shelf, count = blocks.leaves.common.shelf, goal.counts[which]
+    if count >= blocks.leaves.growths[0].seeds.counts[which]:
         return None
-    items = range(which * len(common.grid), (which + 1) * len(common.grid))
-    ends = np.concatenate([common.shelf.kept_array(_name("ends", item)) for item in items])
+    ends = np.concatenate([shelf.kept_array(_name("ends", item)) for item in blocks.items(which)])
     # As many leaves as wanted outlive this level.
     level = float(np.partition(ends, len(ends) - 1 - count)[len(ends) - 1 - count])
     return min(level, float(_FULL))
@@ -115,27 +164,27 @@ def _name(what: str, item: int) -> str:
     return f"{what}-{item}"
 
 
-def _find_scales(work: Work, leaves: Leaves, reach: Sequence[int]) -> Steps:
-    """Find the walk's constants for every slice: of all tiles, beyond 256 of an even sample."""
-    common, n_slices = leaves.common, work.image.n_slices
-    tiles = len(common.grid)
-    chosen = sorted({k * tiles // _SAMPLED for k in range(_SAMPLED)})
+def _find_scales(work: Work, blocks: Blocks) -> Steps:
+    """Find the walk's constants for every slice: of all blocks, beyond 256 of an even sample."""
+    n_slices, shelf = work.image.n_slices, work.shelf
+    count = len(blocks.grid)
+    chosen = sorted({k * count // _SAMPLED for k in range(_SAMPLED)})
     scales = []
     for which in range(n_slices):
-        kept = work.shelf.kept(_name("scale", which))
+        kept = shelf.kept(_name("scale", which))
         if kept is None:
-            items = [which * tiles + number for number in chosen]
+            items = [blocks.items(which)[number] for number in chosen]
             differences = []
-            for _, found in work.run(partial(_differences, leaves), items):
+            for _, found in work.run(partial(_differences, blocks), items):
                 differences.append(found)
                 yield Step(which, n_slices, "walk")
             median = median_difference(np.concatenate(differences))
             sums = []
-            for _, found in work.run(partial(_walk_tile, leaves, reach, median), items):
+            for _, found in work.run(partial(_walk_block, blocks, median), items):
                 sums.append(found)
                 yield Step(which, n_slices, "walk")
             kept = {"median": np.array(median), "gain": np.array(walk_gain(sums))}
-            work.shelf.keep(_name("scale", which), **kept)
+            shelf.keep(_name("scale", which), **kept)
         scales.append(WalkScale(float(kept["median"]), float(kept["gain"])))
     yield Step(n_slices, n_slices, "walk")
     return scales
@@ -143,7 +192,7 @@ def _find_scales(work: Work, leaves: Leaves, reach: Sequence[int]) -> Steps:
 
 @dataclass(frozen=True)
 class _Near:
-    """The leaves around a tile.
+    """The leaves around a block.
 
     Attributes
     ----------
@@ -151,7 +200,7 @@ class _Near:
     numbers : (n,) int64 array
         Their labels, rising.
     is_own : (n,) bool array
-        Which of them have their seed in the tile.
+        Which of them have their seed in the block.
     """
 
     regions: Regions
@@ -159,48 +208,44 @@ class _Near:
     is_own: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, leaves: Leaves, item: int, reach: Sequence[int]) -> _Near:
-        """Return the leaves whose seeds lie within some pixels of a tile's core."""
-        common = leaves.common
-        which, core = common.place(item)
-        box = grow(core, reach, common.image.spatial)
+    def of(cls, blocks: Blocks, item: int, reach: Sequence[int]) -> _Near:
+        """Return the leaves whose seeds lie within some pixels of a block's core."""
+        leaves = blocks.leaves
+        which, core = blocks.place(item)
+        box = grow(core, reach, blocks.grid.shape)
         regions, numbers = region_graph_of(leaves, which, box=box)
         own = leaves.growths[0].seeds.window(which, core)[1]
         return cls(regions, np.asarray(numbers), np.isin(numbers, own, assume_unique=True))
 
     @property
     def own_edges(self) -> NDArray[np.bool_]:
-        """Which edges are the tile's: their first leaf is."""
+        """Which edges are the block's: their first leaf is."""
         own: NDArray[np.bool_] = self.is_own[self.regions.edges[:, 0]]
         return own
 
 
-def _differences(leaves: Leaves, item: int, poll: Progress | None) -> NDArray[np.float64]:
-    """Return how much the leaves of one tile differ from their neighbours."""
-    near = _Near.of(leaves, item, leaves.growths[0].halo)
+def _differences(blocks: Blocks, item: int, poll: Progress | None) -> NDArray[np.float64]:
+    """Return how much the leaves of one block differ from their neighbours."""
+    near = _Near.of(blocks, item, blocks.leaves.growths[0].halo)
     return edge_costs(near.regions)[near.own_edges]
 
 
-def _walk_tile(
-    leaves: Leaves, reach: Sequence[int], median: float, item: int, poll: Progress | None
+def _walk_block(
+    blocks: Blocks, median: float, item: int, poll: Progress | None
 ) -> tuple[float, float]:
-    near = _Near.of(leaves, item, reach)
-    return walk_sums(near.regions, leaves.merging, median, near.own_edges, poll)
+    near = _Near.of(blocks, item, blocks.reach)
+    return walk_sums(near.regions, blocks.leaves.merging, median, near.own_edges, poll)
 
 
-def _merge_tile(
-    leaves: Leaves,
-    reach: Sequence[int],
-    scales: Sequence[WalkScale | None],
-    item: int,
-    poll: Progress | None,
+def _merge_block(
+    blocks: Blocks, scales: Sequence[WalkScale | None], item: int, poll: Progress | None
 ) -> None:
-    """Merge the leaves around one tile; keep their tree, and where the tile's own ones end."""
-    shelf, which = leaves.common.shelf, leaves.common.place(item)[0]
-    near = _Near.of(leaves, item, reach)
+    """Merge the leaves around one block; keep their tree, and where the block's own ones end."""
+    shelf, which = blocks.leaves.common.shelf, blocks.place(item)[0]
+    near = _Near.of(blocks, item, blocks.reach)
     linkage, ends = np.empty((0, 4)), np.empty(0)
     if near.is_own.any():
-        linkage = merge_regions(near.regions, leaves.merging, poll, scale=scales[which])
+        linkage = merge_regions(near.regions, blocks.leaves.merging, poll, scale=scales[which])
         ends = _ends(linkage)[near.is_own]
     shelf.keep_array(_name("ends", item), ends)
     edges = near.regions.edges
@@ -223,11 +268,11 @@ def _ends(linkage: NDArray[np.float64]) -> NDArray[np.float64]:
     return ends
 
 
-def _cut_tile(
-    leaves: Leaves, levels: Sequence[Sequence[float | None]], item: int, poll: Progress | None
+def _cut_block(
+    blocks: Blocks, levels: Sequence[Sequence[float | None]], item: int, poll: Progress | None
 ) -> None:
-    """Cut around one tile; keep which of its own leaves are one, and the borders that are gone."""
-    shelf, which = leaves.common.shelf, leaves.common.place(item)[0]
+    """Cut around one block; keep which of its own leaves are one, and the borders that are gone."""
+    shelf, which = blocks.leaves.common.shelf, blocks.place(item)[0]
     kept = shelf.kept(_name("tree", item)) or {}
     numbers, is_own, edges = kept["numbers"], kept["is_own"], kept["edges"]
     place = np.cumsum(is_own) - 1
@@ -262,18 +307,18 @@ def _joined_name(item: int, cut: int) -> str:
     return _name("joined", item) + f"-{cut}"
 
 
-def _joined(leaves: Leaves, which: int, cut: int) -> NDArray[np.int64]:
+def _joined(blocks: Blocks, which: int, cut: int) -> NDArray[np.int64]:
     """Return the superpixel of every leaf of a slice, numbered by its smallest leaf.
 
-    A border between leaves of two tiles is gone where both tiles say so: where they disagree,
+    A border between leaves of two blocks is gone where both blocks say so: where they disagree,
     which is rare, superpixels are split rather than joined, and each stays one piece.
     """
-    common, seeds = leaves.common, leaves.growths[0].seeds
-    tiles, start = len(common.grid), seeds.first(which) + 1
+    shelf, seeds = blocks.leaves.common.shelf, blocks.leaves.growths[0].seeds
+    start = seeds.first(which) + 1
     part = np.empty(seeds.counts[which], np.int64)
     count, across = 0, [np.empty((0, 2), np.int64)]
-    for item in range(which * tiles, (which + 1) * tiles):
-        kept = common.shelf.kept(_joined_name(item, cut)) or {}
+    for item in blocks.items(which):
+        kept = shelf.kept(_joined_name(item, cut)) or {}
         part[kept["numbers"] - start] = kept["parts"] + count
         count += int(kept["parts"].max(initial=-1)) + 1
         across.append(kept["across"])

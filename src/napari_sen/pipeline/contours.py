@@ -47,7 +47,7 @@ def contours(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Any:
-    r"""Return the strength of contours: how many granularities have a boundary at a pixel.
+    """Return the strength of contours: how many granularities have a boundary at a pixel.
 
     Method "trees" builds several merge trees, from finest superpixels of different sizes. It
     averages the boundaries of all their cuts, evenly over the logarithm of the number of
@@ -59,7 +59,7 @@ def contours(
     Parameters
     ----------
     image : array, path or list
-        As for :func:`napari_sen.segment`. Stacks are processed slice by slice; alpha is ignored.
+        As for :func:`napari_sen.segment`. No mask is taken, and alpha is ignored.
     method, n_sizes, smallest, largest, threshold, thin, compactness
         See :class:`napari_sen.params.ContourParams`, whose defaults None stands for.
     fine_sizes, evenness, texture
@@ -81,7 +81,18 @@ def contours(
     Raises
     ------
     SenError
-        Before any work, if an argument cannot be used. The message names the remedy.
+        Before any work, if an argument cannot be used; later, if the work fails. The message
+        names the remedy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_sen import contours
+    >>> image = np.zeros((60, 90), np.uint8)
+    >>> image[:, 45:] = 200
+    >>> strength = contours(image, model=None)
+    >>> strength.shape, np.unique(np.argmax(strength, axis=1))
+    ((60, 90), array([44]))
     """
     params = ContourParams.among(locals())
     reading = Reading(rgb, channel_axis, slices, spacing, kind, series=series)

@@ -172,22 +172,23 @@ def teach(
     Parameters
     ----------
     recipe : Recipe
-        The recipe to begin with; it stays as it is. The first image that a recipe learns from
-        decides its model.
+        The recipe to begin with; it is not changed. If its model is "auto", the first image that
+        it learns from decides the model.
     image : array or path
         As for :func:`napari_sen.segment`.
     annotation : array or path
         Outlines (``.geojson``) or a label image of classes, on that image; see
         :func:`napari_sen.read_classes`. Classes of the same name are the same class.
     share : float
-        From 0 to 1: superpixels of which more than this share is annotated become examples.
+        From 0 to 1: superpixels of which more than this share is annotated become examples. With
+        0, a single pixel is enough.
     device, progress
         As for :func:`napari_sen.segment`.
 
     Returns
     -------
     Recipe
-        A new recipe with the further examples.
+        A new recipe with the examples of both.
 
     Raises
     ------

@@ -94,25 +94,25 @@ def describe(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Description:
-    """Return what every region looks like: colour, embedding, and which others it touches.
+    """Return what every region looks like: its colour, its embedding, and which others it touches.
 
-    Of the colour mean, spread and quartiles, of the embedding the mean.
+    Colour is described by its mean, spread and quartiles, the embedding by its mean.
 
     Parameters
     ----------
     image : array, path or list
         As for :func:`napari_sen.segment`.
     labels : int array
-        The image's shape without channels; regions 1...n without gaps, 0 is none.
+        Regions 1...n without gaps, 0 for none, in the image's shape without its channels.
     model : Model, name, path or None
-        As for :func:`napari_sen.segment`; None describes by colour alone.
+        As for :func:`napari_sen.segment`.
     spacing, channel_axis, rgb, slices, kind, mask, device, progress
         As for :func:`napari_sen.segment`.
 
     Returns
     -------
     Description
-        Of region r (label r + 1).
+        Row r is that of label r + 1.
 
     Raises
     ------

@@ -47,11 +47,11 @@ def embed(
     model : Model, name or path
         "auto" chooses the bundled model that suits the kind of image.
     clustered : bool
-        Whether to apply the mean shift (eq. 5, 6). It is useful with models whose mean shift
-        was trained, such as the bundled ones; others log a warning.
+        Whether to apply the mean shift (eq. 5, 6). This is useful with models whose mean shift
+        was trained, such as the bundled ones; with others, a warning is logged.
     mask
-        As for :func:`napari_sen.segment`. Pixels outside get an embedding too, but do not enter
-        the image's statistics.
+        As for :func:`napari_sen.segment`. Pixels outside get an embedding too, but do not count
+        in the image's statistics.
     channel_axis, rgb, slices, spacing, kind, nodata, series
         As for :func:`napari_sen.segment`.
     device : str
@@ -70,7 +70,18 @@ def embed(
     Raises
     ------
     SenError
-        If an argument cannot be used. The message names the remedy.
+        Before any work, if an argument cannot be used; later, if the work fails. The message
+        names the remedy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_sen import embed
+    >>> image = np.zeros((60, 90), np.uint8)
+    >>> image[:, 45:] = 200
+    >>> embedding = embed(image, model="microscopy")
+    >>> embedding.shape, embedding.dtype
+    ((60, 90, 16), dtype('float32'))
     """
     run = embedding_run(
         image,

@@ -62,7 +62,7 @@ def leaf_count(size: float, image: Image) -> Callable[[int], int]:
 def check_tree_memory(leaves: int, channels: int, remedy: str, others: int = 0) -> None:
     """Raise ParameterError if a tree, beside so many other bytes, does not fit in free memory."""
     needed, there = leaves * (_PER_LEAF + 24 * channels) + others, available_memory()
-    if (there is not None and needed > there) or leaves > np.iinfo(np.int32).max:
+    if needed > there or leaves > np.iinfo(np.int32).max:
         raise ParameterError(
             f"the tree of {leaves / 1e6:.0f} million leaves takes {needed / 1e9:.1f} GB: {remedy}"
         )

@@ -102,7 +102,10 @@ def choose_compared(
     """
     chosen = choose_model(None if embedding_weight == 0 else model, device, kind=kind)
     if chosen is None and colour_weight == 0:
-        raise ParameterError("colour_weight and embedding_weight are both 0, or there is no model")
+        raise ParameterError(
+            "nothing is left to compare, since colour_weight and embedding_weight are both 0 (or "
+            "there is no model): raise one of them"
+        )
     return chosen
 
 

@@ -61,6 +61,7 @@ def objects(
     ----------
     labels : int array or path
         Superpixels from 1 up, 0 for none, as :func:`napari_sen.segment` makes them; 2 to 4 axes.
+        They are read into memory.
     classes : array of int or mapping, optional
         The class of every label, beginning with label 0, as :func:`napari_sen.read_classes`
         returns it; or a dictionary from labels to classes. Superpixels of class 0 are left out.
@@ -73,12 +74,14 @@ def objects(
         channels.
     channel_names : sequence of str
         What the channels are called; by default "intensity", "red", ..., "channel 0", ...
-    channel_axis, rgb, slices
-        As for :func:`napari_sen.segment`. They say how the image is read or, without one, a stack
-        of labels. With ``slices="each"`` no object extends over several slices.
+    channel_axis, rgb
+        As for :func:`napari_sen.segment`.
+    slices : {"each", "volume"}, optional
+        How the image or, without one, the stack of labels is read: with "each", no object extends
+        over several slices; with "volume", the stack is one volume.
     spacing : sequence of float, optional
-        Pixel size along the spatial axes, above 0; by default what the image or the labels' file
-        says.
+        Pixel size along the spatial axes, above 0; by default what the image or the file of the
+        labels says.
     unit : str, optional
         Unit of ``spacing``, such as "micrometer"; the table then gives sizes in this unit too.
     offset : sequence of int, optional
@@ -100,7 +103,8 @@ def objects(
     >>> import numpy as np
     >>> from napari_sen import objects
     >>> labels = np.array([[1, 1, 2, 3], [4, 4, 2, 3]])
-    >>> found = objects(labels, {1: 1, 4: 1, 2: 2}, class_names=["nucleus", "background"])
+    >>> names = ["nucleus", "background"]
+    >>> found = objects(labels, {1: 1, 4: 1, 2: 2}, class_names=names)
     >>> found.counts()
     {'nucleus': 1, 'background': 1}
     >>> found.table["area (px)"].tolist()
@@ -246,7 +250,7 @@ def _class_table(classes: Mapping[Any, Any], count: int) -> NDArray[np.int64]:
                 f"classes must be whole numbers by labels, got {shown({label: value})}"
             )
         if not 0 < label < count:
-            raise ParameterError(f"classes speaks of the label {shown(label)}, which is not there")
+            raise ParameterError(f"classes names the label {shown(label)}, which is not there")
         table[label] = value
     return table
 
@@ -255,6 +259,6 @@ def named_classes(names: Sequence[str], count: int) -> tuple[str, ...]:
     """Return a name for each class; those without one are numbered."""
     found = list(require_texts("class_names", names))
     if len(set(found)) < len(found):
-        raise ParameterError("class_names must differ")
+        raise ParameterError("class_names must all be different")
     found += [f"class {k + 1}" for k in range(len(found), count)]
     return tuple(found)

@@ -100,6 +100,7 @@ def superpixel_run(
     Returns
     -------
     Run
+        The run, not yet begun.
 
     Raises
     ------
@@ -113,9 +114,9 @@ def superpixel_run(
     >>> from napari_sen.params import SegmentParams
     >>> from napari_sen.pipeline.plan import superpixel_run
     >>> image = da.zeros((300, 200), chunks=100, dtype=np.uint16)
-    >>> how = Execution(tile=128)
-    >>> run = superpixel_run(image, SegmentParams(size=20), model=None, execution=how)
-    >>> [step.box for step in run.steps() if step.stage == "superpixels" and step.box][0]
+    >>> params, how = SegmentParams(size=20), Execution(tile=128)
+    >>> run = superpixel_run(image, params, model=None, execution=how)
+    >>> min(step.box for step in run.steps() if step.box)  # tiles come in any order
     ((0, 128), (0, 128))
     >>> run.result().shape
     (300, 200)
@@ -274,12 +275,14 @@ def tree_of(params: SegmentParams) -> HierarchyParams:
     Raises
     ------
     ParameterError
-        If a parameter of the one mode is given for the other.
+        If a parameter of one method is given with the other.
     """
     if params.method == "snic":
         for name in ("evenness", "level"):
             if getattr(params, name) is not None:
-                raise ParameterError(f"{name} is for method 'tree': pass method='tree' too")
+                raise ParameterError(
+                    f"{name} is for method 'tree', not 'snic': leave one of the two out"
+                )
     elif params.boundary_weight is not None:
         raise ParameterError(
             "boundary_weight is for method 'snic': use napari_sen.hierarchy to weigh a tree's"

@@ -28,7 +28,7 @@ def pseudo_labels(
     slices: str | None = None,
     progress: Progress | None = None,
 ) -> dict[tuple[float, float], NDArray[np.int32]]:
-    """Return the colour superpixels that a network is trained on.
+    """Return the colour superpixels that a network learns from.
 
     Parameters
     ----------

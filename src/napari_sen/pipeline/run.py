@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Run"]
 
-FORMAT = 3
+FORMAT = 4
 RETRY = "give the same parameters, or overwrite=True (--overwrite) to start anew, or another output"
 
 
@@ -44,10 +44,11 @@ def never() -> bool:
 class Run:
     """A product of an image: checked, and ready to be made.
 
-    A run works only while :meth:`steps` is iterated, in the caller's thread. To stop the work
-    within a fraction of a second, close the generator or throw an exception into it. If the run
-    writes to a store (``place``), the finished part stays on the disk, and a run with the same
-    arguments and ``resume=True`` continues from there.
+    :func:`~napari_sen.pipeline.plan.superpixel_run` and its siblings make one. It works only while
+    :meth:`steps` is iterated, in the caller's thread. To stop the work within a fraction of a
+    second, close the generator or throw an exception into it. If the run writes to a store
+    (``place``), the finished part stays on the disk, and a run with the same arguments and
+    ``resume=True`` continues from there.
 
     Attributes
     ----------
@@ -71,9 +72,6 @@ class Run:
     overheard : callable
         Called as ``overheard(done, total, stage)`` with the progress of a tile, in the thread that
         works on it, so that the time can be estimated before the first tile is done.
-    growing : Pyramid or None
-        The store that tiles are written to, once it exists: that of the result, or of a label map
-        on the way to it.
     """
 
     product: Product
@@ -85,13 +83,16 @@ class Run:
     overwrite: bool = False
     is_unwanted: Callable[[], bool] = never
     overheard: Callable[..., None] = unheard
-    _result: Any = field(default=None, repr=False)
-    _store: Store | None = field(default=None, repr=False)
-    _progress: Progress | None = field(default=None, repr=False)
+    _result: Any = field(default=None, init=False, repr=False)
+    _store: Store | None = field(default=None, init=False, repr=False)
+    _progress: Progress | None = field(default=None, init=False, repr=False)
 
     @property
     def growing(self) -> Pyramid | None:
-        """The store that tiles are written to now: of the result, or of labels on the way to it."""
+        """The store that tiles are written to: of the result, or of labels on the way to it.
+
+        None before it exists.
+        """
         return None if self._store is None else self._store.growing
 
     @property
@@ -123,13 +124,13 @@ class Run:
         return self.product.found(zarr.open_group(self.path, mode="r"))
 
     def steps(self) -> Generator[Step, None, None]:
-        """Do the work; yield after each piece.
+        """Do the work; yield a step after each piece.
 
         Raises
         ------
         SenError
-            If the image cannot be used, or if the work failed (:class:`WorkError`: the finished
-            part is kept).
+            If the image cannot be used, or if the work fails; the finished part is kept then
+            (:class:`~napari_sen.errors.WorkError`).
         """
         if self.place is None:
             work = Memory(self.image, self.model, self.device)
@@ -215,8 +216,8 @@ class Run:
         for before, after in zip(about["files"], self._files(), strict=True):
             if before != after:
                 raise WorkError(
-                    f"{after[0]} was changed while it was read, so the result would be of both: "
-                    "start anew with overwrite=True (--overwrite)"
+                    f"{after[0]} was changed while it was read, so the result would mix the old "
+                    "and the new: start anew with overwrite=True (--overwrite)"
                 )
 
     def _files(self) -> list[list[Any]]:
@@ -229,6 +230,6 @@ def _unfinished(goal: Path, error: OSError) -> WorkError:
     reason = error.strerror or " ".join(str(error).split())
     where = f": {error.filename}" if error.filename else ""
     return WorkError(
-        f"cannot finish {goal} ({reason}{where}): what is finished is kept; make room or reach the "
-        "place again, then resume"
+        f"cannot finish {goal} ({reason}{where}): make room or bring the place back, then resume; "
+        "what is finished is kept"
     )

@@ -54,7 +54,9 @@ def find_seeds(
     counted = work.done("mask")
     pixels, counts = zip(*(counted[k] for k in range(image.n_slices)), strict=True)
     if not any(pixels):
-        raise ImageError("mask is empty: no pixel is inside")
+        raise ImageError(
+            "mask is empty: pixels to keep must not be 0, and some pixels must have data"
+        )
     return Seeds(image.spatial, image.spacing, counts, pixels, work.shelf)
 
 

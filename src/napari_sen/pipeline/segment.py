@@ -52,16 +52,21 @@ def segment(
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Any:
-    """Cut an image into superpixels that follow its objects.
+    r"""Cut an image into superpixels that follow its objects.
 
     By default they are a cut of the merge tree (:func:`napari_sen.hierarchy`): fine superpixels
     merge, the cheapest pair of neighbours first, until as many are left as you asked for.
 
     With ``method="snic"`` they are flat: SNIC on smoothed colour and the learnt embedding (eq. 7
-    of Gaur & Manjunath 2020, with colour kept and a boundary term added). The distance is
-    ``d = w_c |Lab|^2 + w_e Psi + |x|^2 m^2 / s^2 + w_b h``. Here h, from 0 to 1, is the half-disc
-    difference (:func:`napari_sen.core.strength.half_disc_difference`), so the pixels where a
-    colour or texture ends are added last.
+    of Gaur & Manjunath 2020, with colour kept and a boundary term added). A pixel joins a
+    superpixel at the distance
+
+    .. math:: d = w_c |Lab|^2 + w_e \Psi + |x|^2 m^2 / s^2 + w_b h
+
+    Here Lab and x are the differences in colour and position, Psi is the distance of the
+    embeddings (eq. 2), m the compactness and s the seed spacing. The half-disc difference h, from
+    0 to 1 (:func:`napari_sen.core.strength.half_disc_difference`), makes the pixels where a
+    colour or texture ends join last.
 
     Parameters
     ----------
@@ -75,10 +80,10 @@ def segment(
         granularities of one tree: every border of a coarser one is also a border of the finer
         ones.
     size : float or sequence of float, optional
-        Diameter of a superpixel in units of ``spacing``, above 0; instead of a number.
+        Diameter of a superpixel in units of ``spacing``, above 0; give it instead of a number.
     level : float or sequence of float, optional
-        For method "tree", instead of a number: merge while the cheapest pair costs at most
-        this (at least 0), as :meth:`napari_sen.Hierarchy.cut` does.
+        For method "tree", instead of a number: merge while the cheapest pair costs at most this
+        much (0 or more), as :meth:`napari_sen.Hierarchy.cut` does.
     method : {"tree", "snic"}
         "tree": a cut of the merge tree (:func:`napari_sen.hierarchy`), whose superpixels are
         large where the image is smooth and small where it is not. "snic": flat superpixels, all
@@ -101,7 +106,7 @@ def segment(
         Pixel size along the spatial axes, (y, x) or (z, y, x), above 0. By default what the
         file or layer says, else 1.
     channel_axis : int, optional
-        Axis that holds channels other than colours.
+        The axis of the channels, if these are not colours (red, green, blue).
     rgb : bool, optional
         Whether the last axis, of length 3 or 4, is colour; needed where the dtype is not uint8.
     slices : {"each", "volume"}, optional
@@ -111,8 +116,8 @@ def segment(
         What the image shows; this decides the model and the parameters that suit it. By default
         "natural" for colour images without a pixel size, "microscopy" for all others.
     nodata : float, optional
-        The value of pixels without data, which are outside. It counts where any channel has it,
-        or all three colours do. By default the value that a GeoTIFF names.
+        The value of pixels without data, which are outside: those where any channel has it or, in
+        colour images, all three colours do. By default the value that a GeoTIFF names.
     series : int, optional
         Which image to read, counted from 0, where a file holds several; by default the first.
     connectivity, smoothing, colour_weight, embedding_weight, boundary_weight
@@ -120,8 +125,9 @@ def segment(
     device : str
         Where the network runs: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1", "mps".
     tile : int or sequence of int, optional
-        Side of the tiles in pixels, a multiple of 32; one number, or one per spatial axis. With
-        it, the work is done in tiles, as it is for lazy arrays.
+        Side of the tiles in pixels, a multiple of 32 along y and x: one number for both (tiles of
+        a volume are then 64 thick), or one per spatial axis. By default 768, for volumes 64, 256
+        and 256. If you give it, the work is done in tiles, as it is for lazy arrays.
     out : path, optional
         Where a tiled result goes: a new ``NAME.zarr``, or ``IMAGE.zarr/labels/NAME`` inside an
         OME-Zarr 0.5 image. By default a temporary store, logged and removed when Python ends.
@@ -145,14 +151,15 @@ def segment(
         its own labels. The same input gives the same labels on any number of threads.
         You get a NumPy array; in tiles, a dask array over an OME-Zarr store (int64 beyond 2^31
         labels). The work is done in tiles if the image is a lazy array (dask, zarr), or if you
-        give ``tile``, ``out`` or ``scheduler``; at least 99.9 % of the pixels then get the same
-        label, on images like those tested. An image that is too large for the memory is refused
-        unless it is processed in tiles.
+        give ``tile``, ``out`` or ``scheduler``; on images like those tested, at least 99.9 % of
+        the pixels then get the label that they get in memory. An image that is too large for the
+        memory is refused unless it is processed in tiles.
 
     Raises
     ------
     SenError
-        Before any work, if an argument cannot be used. The message names the remedy.
+        Before any work, if an argument cannot be used; later, if the work fails (a full disk, a
+        GPU with too little memory). The message names the remedy.
 
     Examples
     --------
@@ -161,7 +168,7 @@ def segment(
     >>> image = np.zeros((60, 90), np.uint8)
     >>> image[:, 45:] = 200
     >>> labels = segment(image, 6, model=None)
-    >>> labels.shape, labels.max()
+    >>> labels.shape, int(labels.max())
     ((60, 90), 6)
     """
     granularity = {"n_segments": n_segments, "size": size, "level": level}

@@ -17,9 +17,17 @@ LINKAGE = "linkage"  # array beside the levels of a hierarchy's leaves
 
 
 def open_result(path: str | PathLike[str]) -> list[Any]:
-    """Return the levels of a growing or finished result as dask arrays, finest first.
+    """Return the levels of a growing or finished result as dask arrays.
 
-    Channels, where there are any, come last.
+    Parameters
+    ----------
+    path : path
+        The store: :attr:`napari_sen.pipeline.run.Run.path`, or a finished OME-Zarr.
+
+    Returns
+    -------
+    list of dask arrays
+        Finest first; channels, where there are any, come last.
     """
     import dask.array as da
     import zarr
@@ -38,14 +46,16 @@ def open_result(path: str | PathLike[str]) -> list[Any]:
 
 @dataclass(frozen=True)
 class StoredTree:
-    """A superpixel hierarchy whose leaves lie on disk; cuts are lazy.
+    """A superpixel hierarchy whose leaves lie on disk; its cuts are lazy.
+
+    :func:`napari_sen.hierarchy` returns it for images in tiles.
 
     Attributes
     ----------
     labels : dask array of int
         The finest superpixels, 1...n; 0 outside.
     linkage : (n - 1, 4) float64 array
-        As in :class:`napari_sen.core.hierarchy.Hierarchy`.
+        As in :class:`napari_sen.Hierarchy`.
     """
 
     labels: Any
@@ -53,28 +63,28 @@ class StoredTree:
 
     @property
     def tree(self) -> MergeTree:
-        """The tree over one pixel a leaf."""
+        """The tree alone, as a hierarchy over one pixel for each leaf."""
         return MergeTree(np.arange(1, len(self.linkage) + 2, dtype=np.int32)[None], self.linkage)
 
     @property
     def n_leaves(self) -> int:
-        """Number n of finest superpixels."""
+        """The number n of finest superpixels."""
         return len(self.linkage) + 1
 
     @property
     def n_parts(self) -> int:
-        """Number of parts that do not touch: the fewest superpixels that a cut can have."""
+        """The number of parts that do not touch: no cut can have fewer superpixels."""
         return self.tree.n_parts
 
     @property
     def levels(self) -> NDArray[np.float64]:
-        """Heights of the merges, (n - 1,), never falling."""
+        """The heights of the n - 1 merges, which never fall."""
         return self.linkage[:, 2]
 
     def cut(self, n_segments: int | None = None, *, level: float | None = None) -> Any:
-        """Return the superpixels of one granularity as a dask array.
+        """Return the superpixels of one granularity as a dask array of int32.
 
-        Arguments as for :meth:`napari_sen.core.hierarchy.Hierarchy.cut`.
+        The arguments are those of :meth:`napari_sen.Hierarchy.cut`.
         """
         table = np.concatenate([[0], self.tree.cut(n_segments, level=level)[0]]).astype(np.int32)
         return self.labels.map_blocks(_looked_up, table, dtype=np.int32)

@@ -63,25 +63,36 @@ def train(
 ) -> Model:
     """Train a network on images, without any labels.
 
+    Its settings are parameter sets of :mod:`napari_sen.params`, each with its defaults.
+
     Parameters
     ----------
     images : array, path, folder, or list of these
-        The images to learn from. Every slice of a stack counts as an image of its own.
+        The images to learn from. Every slice of a stack counts as an image of its own. Files in a
+        folder that cannot be used are skipped, with a line in the log for each.
     start : Model, name or path, optional
         A model to start from, such as ``"natural"``: a few hundred steps then adapt it to your
-        own images.
+        own images. By default training starts from random weights.
     name : str
         Name of the new model.
     steps : int, optional
-        Number of optimiser steps, at least 1, in place of ``schedule.steps``.
-    network, mean_shift, schedule : parameter sets, optional
-        Classes of :mod:`napari_sen.params`. ``schedule.recipe`` is "pairs", as in the paper, or
-        "regions": a contrast of regions between two views of an image, which does not train the
+        Number of optimiser steps, at least 1, in place of ``schedule.steps`` (2000 by default).
+    network : NetworkParams, optional
+        Shape of the network. Leave it out with ``start``, which brings its own.
+    mean_shift : MeanShiftParams, optional
+        Settings of the mean shift; by default those of ``start``, if there is one.
+    loss : LossParams, optional
+        The loss of the recipe "pairs".
+    pseudo_labels : PseudoLabelParams, optional
+        What the recipe "pairs" learns from.
+    contrast : ContrastParams, optional
+        The loss of the recipe "regions".
+    regions : RegionParams, optional
+        What the recipe "regions" learns from, and "pairs" with the teacher "regions".
+    schedule : TrainParams, optional
+        The course of the training. Its ``recipe`` is "pairs", as in the paper, or "regions": a
+        contrast of regions between two views of an image, which by default does not train the
         mean shift.
-    loss, pseudo_labels : parameter sets, optional
-        Settings of the recipe "pairs".
-    contrast, regions : parameter sets, optional
-        Settings of the recipe "regions".
     checkpoint : path, optional
         Folder that keeps the state and the log, so that a training can be resumed.
     resume : bool
@@ -106,7 +117,19 @@ def train(
     Raises
     ------
     SenError
-        If an argument cannot be used. The message names the remedy.
+        Before any work, if an argument cannot be used; later, if the work fails. The message
+        names the remedy.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_sen import embed, train
+    >>> image = np.random.default_rng(0).integers(256, size=(64, 64))
+    >>> model = train([image], start="microscopy", name="mine", steps=1)
+    >>> model
+    <Model 'mine': 3 planes to 16 numbers per pixel>
+    >>> embed(image, model=model).shape
+    (64, 64, 16)
     """
     asked = locals()
     steps_made = training_steps(**asked)
@@ -200,6 +223,7 @@ def sources(
         # Opened now, so that a bad image is known before the first is worked on.
         try:
             opened, parts, _ = scenes(image, Reading(**reading))
+
             check_planes(opened.raster.channels, planes)
         except ImageError as error:
             if is_named:

@@ -32,8 +32,7 @@ def _turns(kind: str) -> BoundedSemaphore:
     A block takes far more memory than the rest of a tile's work: on processors there are as many
     at once as half of the free memory holds, on another device one.
     """
-    there = available_memory()
-    held = cores() if there is None else min(cores(), there // 2 // NETWORK_BLOCK)
+    held = min(cores(), available_memory() // 2 // NETWORK_BLOCK)
     return BoundedSemaphore(max(1, held) if kind == "cpu" else 1)
 
 

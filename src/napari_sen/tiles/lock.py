@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+import psutil
+
 from ..disk import (
     LOCK,
     check_plain,
@@ -107,7 +109,7 @@ class Lock:
     def _is_taken(self) -> bool:
         """Take the lock; return False if the file that was locked is not the one that is there."""
         try:
-            held = not _lock(self._file)
+            held = not _lock(self._file, self.folder)
         except OSError:
             self._file.close()
             raise
@@ -156,7 +158,7 @@ def check_free(folder: Path) -> None:
     if path.is_symlink() or not path.is_file():
         return
     with open_inside(path, "ab") as file:
-        if not _lock(file):
+        if not _lock(file, folder):
             raise _is_held(folder)
 
 
@@ -172,7 +174,7 @@ def held(path: Path) -> Iterator[None]:
     check_plain(path)
     with path.open("rb") as file:
         for _ in range(_PATIENCE):
-            if _lock_now(file):
+            if _lock_now(file, path.parent):
                 break
             time.sleep(0.05)
         else:
@@ -200,24 +202,23 @@ def _is_held(folder: Path) -> OutputError:
     if who:
         name = f"process {who.get('process')} on {who.get('host')} (since {who.get('since')})"
     return OutputError(
-        f"{name} is working on {folder}: nothing of it was touched; wait for it, or choose "
-        "another output"
+        f"{name} is working on {folder}: nothing was touched; wait for it, or choose another output"
     )
 
 
-def _lock(file: IO[Any]) -> bool:
-    """Lock an open file unless another run has; return whether that was possible.
+def _lock(file: IO[Any], folder: Path) -> bool:
+    """Lock an open file of a folder unless another run has; return whether that was possible.
 
     Who only looks whether it is free holds it for a moment, too: so it is tried more than once.
     """
     for _ in range(_TRIES - 1):
-        if _lock_now(file):
+        if _lock_now(file, folder):
             return True
         time.sleep(0.05)
-    return _lock_now(file)
+    return _lock_now(file, folder)
 
 
-def _lock_now(file: IO[Any]) -> bool:
+def _lock_now(file: IO[Any], folder: Path) -> bool:
     try:
         if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -227,7 +228,7 @@ def _lock_now(file: IO[Any]) -> bool:
         return False
     except OSError as error:
         if error.errno in _NO_LOCKS:
-            return not _is_alive(_holder(Path(file.name).parent))
+            return not _is_alive(_holder(folder))
         if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
             return False
         raise
@@ -248,10 +249,5 @@ def _is_alive(who: dict[str, Any]) -> bool:
         return False
     if who.get("host") != socket.gethostname():
         return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+    is_there: bool = psutil.pid_exists(process)  # os.kill(process, 0) interrupts it on Windows
+    return is_there

@@ -106,7 +106,10 @@ def given_mask(
     if kept is None and shape[-1:] in ((3,), (4,)):
         kept, is_colour = _kept(shape[:-1], image.shape), True
     if kept is None:
-        raise ImageError(f"mask has shape {shape}, but the image {image.shape}")
+        raise ImageError(
+            f"mask has shape {shape}, but the image has {image.shape}: give one of that shape, or "
+            "of one slice for all"
+        )
     is_jpeg = path is not None and path.lower().endswith((".jpg", ".jpeg"))
     place = resolved(path) if path is not None and is_lazy else None
     return Given(
@@ -234,7 +237,9 @@ def mask_of(
     if not found.any():
         is_alpha = image.has_alpha and given is None and own is None and image.nodata is None
         if not is_alpha:
-            raise ImageError("mask is empty: no pixel is inside")
+            raise ImageError(
+                "mask is empty: pixels to keep must not be 0, and some pixels must have data"
+            )
         log.warning("alpha is 0 everywhere: it is passed over")  # it means something else
         return None
     return _raster(found, image)

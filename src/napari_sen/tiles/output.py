@@ -126,7 +126,7 @@ class Place:
         """Move the finished store to its goal and remove the working folder."""
         if self.store.exists():
             if self.goal.exists() and not overwrite:
-                raise OutputError(f"{self.goal} came into being meanwhile: move it, then resume")
+                raise OutputError(f"{self.goal} was created meanwhile: move it away, then resume")
             self.goal.parent.mkdir(exist_ok=True)
             replace(self.store, self.goal)
         if self.image is not None:

@@ -71,9 +71,11 @@ def train(commands: Any) -> argparse.ArgumentParser:
     add_params(parser, NetworkParams, title="network", prefix="network_", skip=("planes",))
     add_params(parser, MeanShiftParams, title="mean shift", prefix="mean_shift_")
     add_params(parser, LossParams, title='loss of the recipe "pairs"', prefix="loss_")
-    add_params(parser, PseudoLabelParams, title='pseudo-labels of "pairs"', prefix="labels_")
+    add_params(
+        parser, PseudoLabelParams, title='pseudo-labels of the recipe "pairs"', prefix="labels_"
+    )
     add_params(parser, ContrastParams, title='loss of the recipe "regions"', prefix="contrast_")
-    add_params(parser, RegionParams, title='regions of "regions"', prefix="regions_")
+    add_params(parser, RegionParams, title='regions of the recipe "regions"', prefix="regions_")
     return parser
 
 

@@ -124,8 +124,7 @@ class LayerImage:
 
     def fits(self, product: str, with_model: bool) -> bool:
         """Return whether the work on the image fits in the memory that is free."""
-        free = available_memory()
-        return free is None or self.needs(product, with_model) <= free
+        return self.needs(product, with_model) <= available_memory()
 
     def needs(self, product: str, with_model: bool) -> int:
         """Return how many bytes of memory the work on the image needs."""

@@ -72,7 +72,7 @@ def why_tiled(source: LayerImage, product: str, with_model: bool) -> str:
     """Return one line: why an image is worked on in tiles; empty where it need not be."""
     if source.fits(product, with_model):
         return ""
-    needed, free = _bytes(source.needs(product, with_model)), _bytes(available_memory() or 0)
+    needed, free = _bytes(source.needs(product, with_model)), _bytes(available_memory())
     return f"This needs {needed} of memory, {free} are free: it is made in tiles, on disk."
 
 

@@ -17,7 +17,7 @@ _WORDS = (
         r"pixels without a value (NaN or infinite): \1, the first at \2; leave them out",
     ),
     (r"an embedding needs a model: .*", "an embedding needs a model: choose one, or auto"),
-    (r"; or give a path to a \.safetensors file", "; or train one"),
+    (r"; or give the path of a \.safetensors file", "; or train one"),
     (r"give the same parameters, or ", "choose the same settings, or "),
     (r"give out=NAME\.zarr .* to work in tiles", "work in tiles (Large images)"),
     (r"use method='snic'", "make flat superpixels"),

@@ -130,8 +130,8 @@ class Classifying:
         self.others = replace(others, classes=number[others.classes])
         picking.class_names, picking.current = known, 1
         return (
-            f"{path.name} is of other superpixels: its {len(self.others.classes)} painted ones "
-            "serve as examples when you press Predict."
+            f"{path.name} belongs to other superpixels: its {len(self.others.classes)} painted "
+            "ones serve as examples when you press Predict."
         )
 
     def keep(self, picking: Picking) -> str:

@@ -90,9 +90,8 @@ def _growth(goal: Path, step: str, source: LayerImage) -> Growth:
 
 def _can_be_shown(source: LayerImage) -> bool:
     """Return whether the leaves of an image, and what they are like, fit in the free memory."""
-    there = available_memory()
     values = len(source.channel_names) * np.dtype(source.data.dtype).itemsize
-    return there is None or prod(source.shape) * (_SHOWN + values) <= there
+    return bool(prod(source.shape) * (_SHOWN + values) <= available_memory())
 
 
 def _trees(run: Run, source: LayerImage, control: Control) -> Trees:
