@@ -9,6 +9,7 @@ import pytest
 import napari_sen
 from napari_sen import Recipe, apply, apply_to, teach
 from napari_sen.errors import Cancelled, DeviceError, ModelError, OutputError, ParameterError
+from napari_sen.options import Reading
 from napari_sen.params import SegmentParams
 
 
@@ -239,6 +240,18 @@ def test_a_masked_array_teaches_and_is_worked_on(rng):
     objects = apply_to(found, masked)
     np.testing.assert_array_equal(objects.labels > 0, ~masked.mask)
     assert len(objects) > 1
+
+
+@pytest.mark.parametrize(("reading", "value"), [({"mask": "nan"}, np.nan), ({"nodata": 9e9}, 9e9)])
+def test_what_a_recipe_leaves_out_is_not_described(rng, reading, value):
+    image, inside = scene(rng)
+    image = image.astype(np.float32)
+    annotation = inside + np.uint8(1)
+    image[:5], annotation[:5] = value, 0
+    recipe = Recipe(SegmentParams(n_segments=80), model=None, reading=Reading(**reading))
+    taught = teach(recipe, image, annotation)
+    assert abs(taught.examples.features).max() < 1e4
+    assert not apply_to(taught, image).labels[:5].any()
 
 
 def test_teaching_settles_the_model_and_adds_up(rng):
