@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import napari_sen
+from napari_sen.io.recipe_file import Recipe
 
 
 @pytest.fixture
@@ -88,3 +89,17 @@ def test_a_recipe_of_two_granularities_is_refused(shell):
     assert done.returncode == 2
     assert "give only one of --n-segments, --size and --level" in done.stderr
     assert "recipe.json" not in shell.names()
+
+
+@pytest.mark.parametrize(("slices", "n"), [("volume", 3), ("each", 2)])
+def test_one_pixel_size_for_all_axes(shell, slices, n):
+    labels = np.ones((2, 6, 8), np.uint8)
+    iio.imwrite(shell.folder / "labels.tif", labels)
+    options = ("--slices", slices, "--spacing", 0.5)
+    done = shell("export", "labels.tif", "-o", "o.csv", "--unit", "micrometer", *options)
+    assert done.returncode == 0, done.stderr
+    with (shell.folder / "o.csv").open(newline="") as file:
+        (row, *_) = csv.DictReader(file)
+    assert float(row["volume (µm³)" if n == 3 else "area (µm²)"]) == 96 / 2**n
+    assert shell("recipe", "-o", "r.json", "--model", "none", *options).returncode == 0
+    assert list(Recipe.load(shell.folder / "r.json").reading.spacing) == [0.5] * n

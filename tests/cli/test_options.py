@@ -125,3 +125,15 @@ def test_the_commands_are_listed_in_this_order(capsys, monkeypatch):
     lines = help_of(capsys).splitlines()
     words = [line.split()[0] for line in lines if line.startswith("    ") and line[4] != " "]
     assert words == COMMANDS
+
+
+@pytest.mark.parametrize(
+    ("command", "taken", "refused"),
+    [("contours", "each", "volume"), ("train", "each", "volume"), ("hierarchy", "volume", "each")],
+)
+def test_a_stack_is_read_as_the_command_takes_it_alone(command, taken, refused, capsys):
+    words = [command, "in.tif", "-o", "out.zarr", "--slices"]
+    assert build_parser().parse_args([*words, taken]).slices == taken
+    with pytest.raises(SystemExit):
+        build_parser().parse_args([*words, refused])
+    assert f"invalid choice: '{refused}'" in capsys.readouterr().err

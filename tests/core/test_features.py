@@ -124,6 +124,13 @@ def test_three_planes_serve_any_number_of_channels(channels, rng):
     np.testing.assert_array_equal(network_planes(image[5:9], False, stats), planes[5:9])
 
 
+@pytest.mark.parametrize("pixels", [0, 1])
+def test_nothing_varies_in_a_pixel_of_many_channels(pixels, rng):
+    image = rng.random((1, pixels, 5)).astype(np.float32)
+    planes = network_planes(image, False, statistics(image))
+    np.testing.assert_array_equal(planes, np.zeros((1, pixels, 3)))
+
+
 def test_a_model_of_other_planes_is_refused():
     image = np.zeros((4, 4, 2))
     with pytest.raises(ImageError, match="5 planes"):

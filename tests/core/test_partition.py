@@ -117,6 +117,19 @@ def test_pieces_and_classes_can_be_put_back(tree):
         other.restore(labels[:-1], classes[:-1])
 
 
+@pytest.mark.parametrize(("saved", "shown"), [(12, 30), (20, 40)])
+def test_what_is_put_back_on_another_cut_splits_into_pieces_of_their_own(tree, saved, shown):
+    before, partition = Partition(tree.cut(saved), tree), Partition(tree.cut(shown), tree)
+    partition.restore(before.table()[1:], before.class_table()[1:])
+    for label in partition.pieces.tolist():
+        try:
+            partition.split([label])
+        except ParameterError:  # a single leaf
+            continue
+        assert len(np.unique(partition.pieces)) == len(partition.pieces)
+    assert len(partition.pieces) == partition.n_leaves
+
+
 def test_label_at_is_0_outside():
     partition = Partition(ROW)
     assert [partition.label_at((0, x)) for x in (-1, 0, 6, 7, 8)] == [0, 3, 0, 9, 0]

@@ -107,6 +107,19 @@ def test_a_run_is_kept_and_written(bsds, tmp_path):
     assert same.rows == found.rows
 
 
+def test_what_was_kept_for_another_kind_of_image_is_measured_anew(bsds, tmp_path):
+    """A bundled model brings its kind's parameters to the detectors on colour alone, too."""
+
+    def trees(methods, **how):
+        found = evaluate_contours(bsds, methods=methods, plots=False, **how)
+        return [row.counts.true.tolist() for row in found.rows if row.method == "tree"]
+
+    alone = trees(["tree"], out=tmp_path / "out")
+    beside = trees(["tree", "sen-tree"], model="microscopy")
+    assert beside != alone
+    assert trees(["tree", "sen-tree"], model="microscopy", out=tmp_path / "out") == beside
+
+
 def test_several_processes_find_the_same(bsds):
     methods = ["sobel", "tree"]
     one = evaluate_contours(bsds, methods=methods, plots=False)

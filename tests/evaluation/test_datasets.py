@@ -110,6 +110,13 @@ def test_missing_and_empty_folders(tmp_path):
         open_folder(tmp_path)
 
 
+def test_endings_in_capitals(bsds):
+    for name in ("images/val/12.jpg", "groundTruth/val/12.mat"):
+        path = bsds / name
+        path.rename(path.with_suffix(path.suffix.upper()))
+    assert len(open_bsds(bsds)[0].ground_truths) == 3
+
+
 @pytest.mark.parametrize(
     "write",
     [

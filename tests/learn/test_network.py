@@ -172,9 +172,10 @@ def test_poll_stops_the_work_and_is_called_as_often_as_told(design):
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 1), (1, 2), (33, 47), (40, 70)])
 @pytest.mark.parametrize("strip", [1, 100, 10**6])
-def test_the_lean_design_infers_what_it_is_trained_as(shape, strip, monkeypatch):
+@pytest.mark.parametrize("levels", [1, 5])
+def test_the_lean_design_infers_what_it_is_trained_as(shape, strip, levels, monkeypatch):
     monkeypatch.setattr(network, "STRIP_PIXELS", strip)
-    net, image = tiny_net(design="lean"), torch.rand(2, 3, *shape)
+    net, image = tiny_net(design="lean", levels=levels), torch.rand(2, 3, *shape)
     with torch.no_grad():
         expected = net(image)
     with torch.inference_mode():

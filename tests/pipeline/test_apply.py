@@ -9,6 +9,7 @@ import pytest
 import napari_sen
 from napari_sen import Recipe, apply, apply_to, teach
 from napari_sen.errors import Cancelled, DeviceError, ModelError, OutputError, ParameterError
+from napari_sen.options import Reading
 from napari_sen.params import SegmentParams
 
 
@@ -197,6 +198,15 @@ def test_images_of_one_stem_are_kept_apart(recipe, folder, tmp_path):
     }  # fmt: skip
 
 
+def test_a_name_in_full_is_no_other_image_s_stem(recipe, folder, tmp_path):
+    np.save(folder / "0.npy", iio.imread(folder / "0.png"))
+    (folder / "0.png").rename(folder / "0.npy.png")
+    (folder / "1.png").rename(folder / "0.png")
+    found = apply(recipe, folder, tmp_path / "out", formats=["csv"])
+    names = {path.name for path in (tmp_path / "out").glob("*.objects.csv")}
+    assert len(names) == len(found.rows) == 4, names
+
+
 def test_what_is_refused_before_any_work(recipe, folder, tmp_path):
     out = tmp_path / "out"
     with pytest.raises(ParameterError, match="no folder"):
@@ -220,6 +230,28 @@ def test_what_is_refused_before_any_work(recipe, folder, tmp_path):
 def test_a_recipe_fits_images_of_its_channels_alone(recipe):
     with pytest.raises(ParameterError, match="other channels"):
         apply_to(recipe, np.zeros((40, 40, 3), np.uint8))
+
+
+def test_a_masked_array_teaches_and_is_worked_on(rng):
+    image, inside = scene(rng)
+    masked = np.ma.masked_array(image, np.zeros(image.shape, bool))
+    masked[:, :30] = np.ma.masked
+    found = teach(Recipe(SegmentParams(n_segments=60), model=None), masked, inside + np.uint8(1))
+    objects = apply_to(found, masked)
+    np.testing.assert_array_equal(objects.labels > 0, ~masked.mask)
+    assert len(objects) > 1
+
+
+@pytest.mark.parametrize(("reading", "value"), [({"mask": "nan"}, np.nan), ({"nodata": 9e9}, 9e9)])
+def test_what_a_recipe_leaves_out_is_not_described(rng, reading, value):
+    image, inside = scene(rng)
+    image = image.astype(np.float32)
+    annotation = inside + np.uint8(1)
+    image[:5], annotation[:5] = value, 0
+    recipe = Recipe(SegmentParams(n_segments=80), model=None, reading=Reading(**reading))
+    taught = teach(recipe, image, annotation)
+    assert abs(taught.examples.features).max() < 1e4
+    assert not apply_to(taught, image).labels[:5].any()
 
 
 def test_teaching_settles_the_model_and_adds_up(rng):

@@ -29,6 +29,23 @@ def test_colour_and_embedding_are_the_means(image, labels):
     np.testing.assert_allclose(merged[0, 15:], expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("how", ["nan", "mask", "masked array"])
+def test_what_lies_outside_the_mask_does_not_count(image, labels, how):
+    grey = image[..., 0].astype(np.float32)
+    labels[:14] = 0
+    labels[14:] -= 4
+    inside = labels > 0
+    expected = describe(grey[14:], labels[14:], model=None).features()
+    given, mask = grey.copy(), None
+    given[~inside] = np.nan if how != "masked array" else 1e6
+    if how == "masked array":
+        given = np.ma.masked_array(given, ~inside)
+    else:
+        mask = "nan" if how == "nan" else inside
+    found = describe(given, labels, model=None, mask=mask)
+    np.testing.assert_allclose(found.features(), expected, rtol=1e-6)
+
+
 def test_colour_alone_and_a_stack(image, labels):
     stack = np.stack([image[..., 0], image[..., 1]])
     both = np.stack([labels, labels + 12])

@@ -177,5 +177,10 @@ def test_bad_arguments_are_named(arguments, words):
 
 
 def test_a_stack_is_refused_with_its_remedy(rng):
-    with pytest.raises(ImageError, match="slices='volume'"):
-        napari_sen.hierarchy(rng.random((3, 20, 20)), slices="each", model=None)
+    stack = rng.random((3, 20, 20))
+    for slices in (None, "each"):
+        with pytest.raises(ImageError, match=r"or slices='volume'.*or channel_axis=") as caught:
+            napari_sen.hierarchy(stack, slices=slices, model=None)
+        assert "'each'" not in str(caught.value)
+    with pytest.raises(ImageError, match=r"in 3-D$"):
+        napari_sen.hierarchy(rng.random((3, 2, 20, 20)), channel_axis=1, model=None)

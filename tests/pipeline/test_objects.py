@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 
 import napari_sen
 from napari_sen.errors import ImageError, OutputError, ParameterError
@@ -94,6 +95,32 @@ def test_superpixels_without_classes_are_objects(labels):
     assert len(found) == 47
     assert set(found.table["class"]) == {""}
     assert {shape.class_name for shape in found.shapes()} == {""}
+
+
+@pytest.mark.parametrize("axes", ["TYX", "ZYX", "TZYX", "ZTYX"])
+def test_outlines_come_back_to_their_slices_and_times(axes, tmp_path):
+    stack = np.zeros((2, 3, 8, 8)[4 - len(axes) :], np.uint16)
+    for number, index in enumerate(np.ndindex(stack.shape[:-2])):
+        stack[index] = number + 1
+    tifffile.imwrite(tmp_path / "a.ome.tif", stack, metadata={"axes": axes})
+    classes = np.arange(stack.max() + 1) % 2 + 1
+    classes[0] = 0
+    found = napari_sen.objects(tmp_path / "a.ome.tif", classes, slices="each")
+    found.save(tmp_path / "a.geojson")
+    again, names = napari_sen.read_classes(tmp_path / "a.ome.tif", tmp_path / "a.geojson")
+    first = int(names[0].removeprefix("class "))
+    np.testing.assert_array_equal(again[1:] == 1, classes[1:] == first)
+    assert again[1:].all()
+
+
+def test_pixels_without_a_value_are_not_measured(tmp_path):
+    labels = np.kron(np.array([[1, 2], [3, 4]]), np.ones((4, 4), int))
+    image = np.full((8, 8), 10, np.float32)
+    image[0, 0], image[0, 7], image[1, 6], image[4:, :4] = np.nan, np.inf, -np.inf, np.nan
+    found = napari_sen.objects(labels, image=image)
+    np.testing.assert_array_equal(found.table["mean intensity"], [10, 10, np.nan, 10])
+    for name in ("a.csv", "a.geojson"):
+        found.save(tmp_path / name)
 
 
 def test_planes_of_a_stack(labels, tmp_path):

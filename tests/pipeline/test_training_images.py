@@ -4,8 +4,8 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from napari_sen.errors import DataError, ImageError
-from napari_sen.pipeline.train import sources
+from napari_sen.errors import DataError, ImageError, ParameterError
+from napari_sen.pipeline.train import sources, train
 
 READING = {"rgb": None, "channel_axis": None, "slices": "each"}
 
@@ -31,6 +31,11 @@ def test_a_file_that_cannot_be_used_is_skipped_with_a_line(folder, caplog):
         str(folder / "broken.png"), str(folder / "nan.npy"),
     ]  # fmt: skip
     assert "NaN or infinite" in lines[1]
+
+
+def test_a_volume_is_refused_before_any_work(rng):
+    with pytest.raises(ParameterError, match="slices='each'"):
+        train(rng.random((4, 40, 40)), slices="volume")
 
 
 def test_one_that_is_named_itself_is_refused(folder):

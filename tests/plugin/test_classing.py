@@ -12,6 +12,7 @@ from napari_sen.learn.classes import Examples, propagate
 from napari_sen.pipeline.describe import Description, describe
 from napari_sen.plugin.state.control import Control
 from napari_sen.plugin.steps.classing import least_certain
+from napari_sen.plugin.steps.exporting import class_counts
 from napari_sen.plugin.steps.session import Session
 
 PLACE = {"scale": (0.5, 0.5), "translate": (3, 4), "rotate": 30, "units": "um"}
@@ -33,7 +34,7 @@ def session(rng):
     return session
 
 
-def started(image, **options):
+def started(image, *, finite_only=False, **options):
     """A session that picks the superpixels of an image."""
     session = Session()
     session.model = None
@@ -42,6 +43,7 @@ def started(image, **options):
     layer = Image(image, name="scene", **{**PLACE, **options})
     session.layers.append(layer)
     session.choose(layer)
+    session.finite_only = finite_only
     session.size_by, session.number = "number", 60
     session.evenness = 1.0
     session.run("superpixels")
@@ -60,6 +62,18 @@ def paint_two(session):
 
 def layer(session, suffix):
     return session.layers[f"scene superpixels {suffix}"]
+
+
+def test_classes_are_predicted_where_pixels_without_a_value_are_left_out(rng):
+    image, disc = scene(rng)
+    grey = image[..., 0].astype(np.float32)
+    grey[50:, 60:] = np.nan
+    session = started(grey, finite_only=True)
+    paint_two(session)
+    session.run("classes")
+    found, there = layer(session, "predicted").data, np.isfinite(grey)
+    assert (found[there] == (disc + 1)[there]).mean() > 0.95
+    assert not found[~there].any()
 
 
 def test_two_painted_superpixels_find_the_disc(session):
@@ -183,6 +197,25 @@ def test_an_annotation_serves_other_images(session, tmp_path, rng):
     third = started(image)
     third.load_annotation(tmp_path / "two.sen.json")
     assert len(third.classifying.others.classes) == 3
+
+
+def test_classes_of_another_image_are_told_apart_by_name(session, rng, tmp_path):
+    """What is painted already keeps its class, and numbers of a file are not taken for its own."""
+    paint_two(session)
+    session.picking.class_names = ["tissue", "nucleus"]
+    path = tmp_path / "scene.sen.json"
+    session.saving(path)(Control())
+    image, _ = scene(rng)
+    other = started(np.roll(image, 9, axis=1))
+    picking = other.picking
+    picking.class_names = ["nucleus", "glass", "dust"]
+    picking.paint([piece_at(other, 30, 49)], 1)
+    picking.paint([piece_at(other, 2, 2)], 3)
+    other.load_annotation(path)
+    assert picking.class_names == ["nucleus", "glass", "dust", "tissue"]
+    assert other.classifying.others.classes.tolist() == [4, 1]
+    assert class_counts(picking) == {"nucleus": 1, "glass": 0, "dust": 1, "tissue": 0}
+    assert set(picking.pieces.classes().values()) == {1, 3}
 
 
 def test_a_slice_of_a_stack_is_described_where_it_was_made(rng):

@@ -456,6 +456,25 @@ def test_a_multiscale_layer(dock, photo):
     assert dock.viewer.layers[-1].data.shape == grey.shape
 
 
+def test_where_a_result_on_disk_goes_is_asked_in_the_dock(make_napari_viewer, qtbot, found):
+    """And not in a window of its own, in the dock of superpixels alone either."""
+    import dask.array as da
+    from qtpy.QtWidgets import QApplication
+
+    from napari_sen.plugin.qt.docks import SuperpixelsDock
+
+    viewer = make_napari_viewer(show=True)
+    viewer.add_image(da.zeros((64, 64), np.uint8, chunks=32), name="lazy")
+    dock = SuperpixelsDock(viewer)
+    shown = [each for each in QApplication.topLevelWidgets() if each.isVisible()]
+    assert not any(type(each).__name__ == "StoreChooser" for each in shown)
+    viewer.window.add_dock_widget(dock)
+    store = dock.panels["superpixels"].store
+    assert dock.isAncestorOf(store)
+    dock.folds["Large images"].expand(animate=False)
+    qtbot.waitUntil(store.isVisible)
+
+
 def test_closing_the_dock_stops_the_work(dock, fake_step):
     begun = threading.Event()
     fake_step("contours", waiting(begun))

@@ -327,12 +327,60 @@ def test_superpixels_of_another_slice_say_so(session, rng):
     assert text.startswith("These superpixels are of the whole stack")
 
 
+def corner(height, width, *, at=(0, 0)):
+    (y, x), (h, w) = at, (height - 1, width - 1)
+    return Shapes([np.array([(y, x), (y, x + w), (y + h, x + w), (y + h, x)])])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [(50, 30, (0, 0)), (30, 50, (10, 10)), (60, 70, (0, 0))],
+    ids=["turned", "moved", "larger"],
+)
+def test_another_part_of_the_image_has_what_was_painted_there(rng, other):
+    session = Session()
+    session.model = None
+    session.show_in(LayerList())
+    session.choose(Image(rng.integers(0, 255, (70, 80), np.uint8), name="whole"))
+    session.granularity.layers.append(session.layer)
+    session.size_by, session.number = "number", 20
+    session.region = corner(30, 50)
+    session.run("superpixels")
+    session.pick(session.granularity.layer)
+    session.picking.paint([3, 9], 2)
+    height, width, at = other
+    session.region = corner(height, width, at=at)
+    session.run("superpixels")
+    assert session.picking.layer is None
+    assert [layer.name for layer in session.granularity.layers] == ["whole", "whole superpixels"]
+    session.pick(session.granularity.layer)
+    assert not session.picking.pieces.classes()
+    session.picking.paint([4], 1)
+    painted = session.granularity.layers["whole superpixels classes"]
+    np.testing.assert_array_equal(painted.data > 0, session.granularity.layer.data == 4)
+    np.testing.assert_array_equal(painted.translate, session.granularity.layer.translate)
+
+
+def test_another_slice_has_what_was_painted_there(session, rng):
+    session.choose(Image(rng.integers(0, 255, (4, 30, 40), np.uint8), name="stack"))
+    session.run("superpixels", point=(1, 0, 0))
+    session.pick(session.granularity.layer)
+    session.picking.paint([1, 2], 2)
+    session.run("superpixels", point=(3, 0, 0))
+    session.pick(session.granularity.layer)
+    assert not session.picking.pieces.classes()
+
+
 def test_a_mask_leaves_out_what_is_outside(session):
     mask = np.zeros((96, 128), int)
     mask[:, 40:] = 1
     session.mask = Labels(mask)
+    session.ask(40)
     session.run("superpixels")
     np.testing.assert_array_equal(session.granularity.layer.data == 0, mask == 0)
+    extent = session.granularity.trees.extent  # what a recipe takes the size from
+    assert extent.diameter(40) == pytest.approx((96 * 88 / 40) ** 0.5 * 0.5)
+    assert extent.number(extent.diameter(40)) == 40
 
 
 def test_pixels_without_a_value_are_left_out_on_request(session, rng):

@@ -11,7 +11,7 @@ from napari.layers import Image, Labels, Shapes
 from napari_sen import Recipe, apply_to, read_classes
 from napari_sen.core.outlines import fill
 from napari_sen.errors import ImageError, OutputError, ParameterError, SenError
-from napari_sen.io.geojson import read_geojson
+from napari_sen.io.geojson import Shape, read_geojson, write_geojson
 from napari_sen.plugin.state.control import Control
 from napari_sen.plugin.steps.exporting import export, objects_shown
 from napari_sen.plugin.steps.session import Session
@@ -122,6 +122,17 @@ def test_outlines_of_a_part_lie_in_pixels_of_the_full_image(rng, tmp_path):
     np.testing.assert_allclose(in_world, layer.data_to_world(pixel - 0.5), atol=1e-9)
 
 
+def test_outlines_of_times_are_painted_in_their_frames(session, tmp_path):
+    pieces = np.arange(1, 13).reshape(3, 2, 2).repeat(30, axis=1).repeat(40, axis=2)
+    session.pick(Labels(pieces))
+    ring = np.array([(0, 0), (0, 80), (60, 80), (60, 0)])
+    shapes = [Shape([[ring]], f"frame {t}", plane=(0, t)) for t in (0, 2)]
+    write_geojson(tmp_path / "a.geojson", shapes)
+    session.load_annotation(tmp_path / "a.geojson")
+    found = session.picking.leaf_classes()[session.picking.pieces.base]
+    assert [np.unique(frame).tolist() for frame in found] == [[1], [0], [2]]
+
+
 def test_a_slice_of_a_stack_is_its_plane(rng, tmp_path):
     stack = np.stack([scene(rng)[0][..., 0]] * 4)
     session = Session()
@@ -183,6 +194,19 @@ def test_what_was_exported_is_read_again(session, tmp_path):
     session.load_annotation(tmp_path / "a.geojson")
     after = np.array(["", *session.picking.class_names])[session.picking.pieces.class_table()]
     np.testing.assert_array_equal(after, np.array(["", "ground", "disc"])[before])
+
+
+def test_after_outlines_of_fewer_classes_one_of_them_is_painted(session, tmp_path):
+    paint_two(session)
+    for piece in session.picking.pieces.classes():
+        session.picking.paint([piece], 1)
+    export(session, "geojson", tmp_path / "a.geojson")
+    other = started(session.image)
+    other.picking.current = 2
+    other.load_annotation(tmp_path / "a.geojson")
+    assert other.picking.class_names == ["background"]
+    other.picking.paint([piece_at(other, 30, 40)])
+    assert set(other.picking.pieces.classes().values()) == {1}
 
 
 def test_classes_of_a_labels_layer(session):

@@ -4,6 +4,9 @@ import threading
 
 import pytest
 
+from napari_sen.options import Execution
+from napari_sen.params import SegmentParams
+from napari_sen.pipeline.plan import superpixel_run
 from napari_sen.plugin.state.control import Control
 from napari_sen.plugin.state.pace import PARTS, Pace
 from napari_sen.plugin.state.storage import Storage
@@ -43,6 +46,27 @@ def test_a_tile_that_has_ended_is_not_counted_twice():
     assert pace.turn(3, 4, "superpixels")[0] == 3 * PARTS
     pace.hear(5, 10, "superpixels")
     assert pace.turn(0, 4, "seams") == (0, 4 * PARTS, "seams")
+
+
+@pytest.mark.parametrize("method", ["snic", "tree"])
+def test_a_tile_only_comes_nearer_to_its_end(photo, tmp_path, method):
+    """What a tile reports comes in the order in which its parts are counted."""
+    how = Execution(scheduler=1, out=tmp_path / "a.zarr")
+    params = SegmentParams(n_segments=30, method=method)
+    run = superpixel_run(photo, params, model=None, execution=how)
+    pace, heard = Pace(with_model=False), []
+
+    def hear(*report):
+        parts, _, stage = pace.hear(*report)
+        if stage == "superpixels":
+            heard.append((report[-1], parts))
+
+    run.overheard = hear
+    for step in run.steps():
+        pace.turn(step.done, step.total, step.stage)
+    assert {"colour", "superpixels", "boundaries"} <= {stage for stage, _ in heard}
+    done = [parts for _, parts in heard]
+    assert done == sorted(done)
 
 
 def test_it_never_says_more_than_all_and_ignores_what_it_does_not_know():

@@ -175,6 +175,42 @@ def test_pieces_split_as_the_tree_and_follow_the_slider(dock):
     assert len(np.unique(layer.data)) == 9
 
 
+def test_it_stops_where_another_part_of_the_image_is_cut(dock):
+    """What was painted just before is saved; the buttons and the mouse know that it is over."""
+    from napari_sen.plugin.steps.classing import autosaved
+
+    layer, session = labels(dock), dock.dock.session
+    dock.panel._saver.setInterval(600_000)  # nothing is saved by the way, however slow we are
+    drag(dock, layer, (3, 3), (3, 40))
+    file = autosaved(session.classifying._digest_of(dock.picking.pieces.base))
+    assert not file.exists()
+    session.region = dock.viewer.add_shapes([np.array([(5, 5), (5, 20), (20, 20), (20, 5)])])
+    session.run("superpixels")
+    assert file.is_file()
+    dock.qtbot.waitUntil(lambda: not dock.panel.toggle.isChecked())
+    assert not dock.panel.tools_widget.isEnabled()
+    assert layer.mouse_pan
+    dock.qtbot.waitUntil(lambda: "scene superpixels classes" not in dock.viewer.layers)
+
+
+def test_it_stops_where_flat_superpixels_are_made_anew(dock):
+    session, panel = dock.dock.session, dock.panel
+    dock.click("flat")
+    layer = dock.viewer.layers["scene flat superpixels"]
+    panel.box.choose(layer)
+    dock.qtbot.waitUntil(lambda: not panel.toggle.isChecked())
+    press(dock, panel.toggle)
+    assert dock.picking.layer is layer
+    drag(dock, layer, (3, 3), (3, 40))
+    session.ask(12)
+    dock.click("flat")
+    assert dock.viewer.layers["scene flat superpixels"] is layer
+    dock.qtbot.waitUntil(lambda: not panel.toggle.isChecked())
+    press(dock, panel.toggle)
+    assert dock.picking.pieces.n_leaves == len(np.unique(layer.data)) < 20
+    assert not dock.picking.pieces.classes()
+
+
 def test_painting_survives_the_switch(dock):
     layer = labels(dock)
     drag(dock, layer, (3, 3), (3, 40))

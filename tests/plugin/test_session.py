@@ -12,7 +12,7 @@ import napari_sen
 from napari_sen.errors import ImageError, ParameterError
 from napari_sen.params import LossParams, Params, PseudoLabelParams, SegmentParams
 from napari_sen.plugin.layers.made import made_of
-from napari_sen.plugin.layers.results import Loss
+from napari_sen.plugin.layers.results import Loss, Preview
 from napari_sen.plugin.state.control import Control
 from napari_sen.plugin.steps.losses import Losses
 from napari_sen.plugin.steps.session import Session
@@ -235,6 +235,21 @@ def test_the_losses_thin_themselves_out_and_begin_anew():
     losses.append(Loss(0, 3.0))  # another training
     losses.append(Loss(1, 2.0))
     assert losses.points == ((0, 3.0), (1, 2.0))
+
+
+def test_a_training_goes_on_without_pictures_of_an_image_with_gaps(session, photo):
+    """It may learn from a folder, while the image that is chosen is none to learn from."""
+    holes = photo[..., 0].astype(np.float32)
+    holes[40:50] = np.nan
+    session.choose(Image(holes, name="holes"))
+    told, control = [], Control()
+    control.tell = told.append
+    show = _Preview(session.source(), "cpu", control)
+    model = napari_sen.load_model("natural")
+    show(model, 1)
+    assert not any(isinstance(item, Preview) for item in told)
+    assert not show.is_due(None)
+    show(model, 2)
 
 
 def test_pictures_of_a_training_keep_their_colours(session, photo, monkeypatch, rng):

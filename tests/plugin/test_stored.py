@@ -57,6 +57,7 @@ def test_what_comes_back_is_cut_and_classified_like_what_was_made(goal):
     assert len(np.unique(layer.colormap.map(np.arange(1, 9)), axis=0)) == 1  # outlines
     assert session.granularity.number == len(np.unique(before.data))
     assert session.granularity.limits == made_of(before).trees.forest.limits
+    assert session.granularity.trees.extent == made_of(before).trees.extent
     session.granularity.even(0.9)
     session.granularity.show(30)
     assert np.unique(layer.data).tolist() == list(range(1, 31))

@@ -11,6 +11,7 @@ from PIL import Image
 
 import napari_sen
 from napari_sen.errors import ImageError
+from napari_sen.tiles.seeds import Seeds
 from tests.net.images import colour, grey, islands
 
 IMAGE = grey(96, 112)
@@ -247,3 +248,10 @@ def test_colour_of_fewer_bits_than_its_type(bits, tile):
     assert (found == same).mean() > 0.999
     if bits == 16:
         np.testing.assert_array_equal(found, same)
+
+
+@pytest.mark.parametrize("pixels", [(10**6, 10**4), (10**4, 10**6)])
+def test_tiles_see_as_far_as_the_sparsest_slice_of_a_stack_needs(pixels):
+    """A hundred superpixels in each: those of the larger mask are ten times as wide."""
+    seeds = Seeds((1000, 1000), (1.0, 1.0), (100, 100), pixels)
+    assert seeds.reach(6) == (600, 600)

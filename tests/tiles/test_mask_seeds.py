@@ -55,3 +55,16 @@ def test_they_are_those_of_the_whole(case, connectivity, shape, tile, rng, tmp_p
         expected = masked_seeds(mask, count, spacing, connectivity)
         found = streamed(mask, count, spacing, connectivity, tile, tmp_path)
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(("shape", "tile"), [((64, 64), (32, 32)), ((10, 64, 64), (5, 32, 32))])
+def test_a_part_goes_on_across_the_corner_of_an_empty_tile(shape, tile, tmp_path):
+    mask = np.zeros(shape, bool)
+    mask[..., 32:50, 20:32] = True
+    mask[..., 10:32, 32:45] = True
+    if mask.ndim == 3:
+        mask[:5, :32], mask[5:, 32:] = False, False
+    expected = masked_seeds(mask, 1, (1.0,) * mask.ndim, 2)
+    assert len(expected) == 1
+    found = streamed(mask, 1, (1.0,) * mask.ndim, 2, tile, tmp_path)
+    np.testing.assert_array_equal(found, expected)

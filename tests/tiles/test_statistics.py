@@ -74,6 +74,15 @@ def test_principal_components_of_many_channels(rng):
     assert_same(streamed(image, channel_axis=0), statistics(canvas.data))
 
 
+def test_few_pixels_inside_that_the_sample_misses(rng):
+    """One in two pixels is sampled, and none of those inside: then all of these are."""
+    image, mask = rng.random((5, 600, 700)).astype(np.float32), np.zeros((600, 700), bool)
+    mask[[3, 40, 300, 599], [1, 35, 301, 699]] = True
+    found = streamed(image, mask, tile=256, channel_axis=0)
+    assert_same(found, streamed(image, mask, tile=320, channel_axis=0))
+    assert_same(found, statistics(image.transpose(1, 2, 0), mask))
+
+
 def test_values_that_cannot_be_used(rng):
     image = rng.random((40, 70))
     image[33, 5] = image[39, 60] = np.inf

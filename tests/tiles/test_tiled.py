@@ -389,9 +389,10 @@ def test_bad_values_are_found_before_anything_is_written(tmp_path):
     with pytest.raises(ImageError, match=r"at 1 pixels, the first at \(77, 5\)"):
         segment(image, size=9, model=None, tile=64, out=tmp_path / "a.zarr")
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(ImageError, match="mask is empty"):
-        segment(
-            GREY, size=9, model=None, tile=64, mask=np.zeros(GREY.shape, bool),
-            out=tmp_path / "a.zarr",
-        )  # fmt: skip
+    for image, axis in ((GREY, None), (np.stack([GREY] * 5), 0)):
+        with pytest.raises(ImageError, match="mask is empty"):
+            segment(
+                image, size=9, model=None, tile=64, mask=np.zeros(GREY.shape, bool),
+                channel_axis=axis, out=tmp_path / "a.zarr",
+            )  # fmt: skip
     assert list(tmp_path.iterdir()) == []

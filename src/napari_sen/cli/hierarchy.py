@@ -24,7 +24,7 @@ def hierarchy(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     """Image to superpixels of every granularity."""
     given = chosen(args, HierarchyParams)
     _check(args, given)
-    job, paths = Job(args, reporter), [path for _, path in args.cut]
+    job, paths = Job(args, reporter, slices="each"), [path for _, path in args.cut]
     job.check(
         TREE_OUT,
         Extra("--cut", paths, LABELS_OUT),

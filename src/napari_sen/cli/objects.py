@@ -36,7 +36,7 @@ def export(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     found = objects(
         args.labels, classes, class_names=names, image=args.image,
         channel_names=args.channel_names, rgb=args.rgb, channel_axis=args.channel_axis,
-        slices=args.slices, spacing=args.spacing, unit=args.unit,
+        slices=args.slices, spacing=_spacing(args), unit=args.unit,
     )  # fmt: skip
     reporter(1, 1, "measuring")
     reporter(0, 1, "writing")
@@ -59,11 +59,10 @@ def recipe(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     given = chosen(args, SegmentParams)
     inputs = [path for pair in args.teach for path in pair]
     check_output(args.output, suffixes=(".json",), inputs=inputs, overwrite=args.overwrite)
-    spacing = None if args.spacing is None else tuple(args.spacing)
     found = Recipe(
         SegmentParams(**given),
         None if args.model == "none" else args.model,
-        reading=Reading(args.rgb, args.channel_axis, args.slices, spacing, args.kind),
+        reading=Reading(args.rgb, args.channel_axis, args.slices, _spacing(args), args.kind),
     )
     from ..pipeline.cooking import teach
 
@@ -106,3 +105,10 @@ def apply(args: Namespace, reporter: Reporter) -> dict[str, Any]:
         )
     done = sum(row["objects"] for row in found.rows)
     return {"images": len(found.rows), "objects": done, "outputs": [summary]}
+
+
+def _spacing(args: Namespace) -> tuple[float, ...] | None:
+    """Return the pixel size as it is given, one number for every spatial axis."""
+    if args.spacing is None or len(args.spacing) > 1:
+        return args.spacing and tuple(args.spacing)
+    return tuple(args.spacing) * (3 if args.slices == "volume" else 2)

@@ -132,8 +132,14 @@ def sample_step(pixels: int) -> int:
 
 
 def with_projection(stats: Statistics, values: NDArray[Any]) -> Statistics:
-    """Return statistics with the projection to three channels, from a sample (n, C) with C > 3."""
+    """Return statistics with the projection to three channels, from a sample (n, C) with C > 3.
+
+    A sample in which nothing can vary, of one pixel or none, is projected to its first channels.
+    """
     sample = normalise(values, stats).astype(np.float64)
+    if len(sample) < 2:
+        mean, unit = sample.sum(axis=0), np.array([[0.0] * 3, [1.0] * 3])
+        return Statistics(stats.low, stats.high, mean, np.eye(sample.shape[1])[:, :3], unit)
     mean = sample.mean(axis=0)
     _, vectors = np.linalg.eigh(np.cov(sample.T))
     components = vectors[:, ::-1][:, :3]

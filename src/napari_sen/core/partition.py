@@ -268,16 +268,17 @@ class Partition:
         ParameterError
             If none of them was merged of others.
         """
-        nodes = np.unique(self._node[self.leaves_of(labels)]).tolist()
+        there = np.unique(self._node).tolist()
+        chosen = np.unique(self._node[self.leaves_of(labels)]).tolist()
+        nodes = [node for node in chosen if node in self._children]
+        taken = {self._label[node] for node in set(there).difference(nodes)}
         node = self._node.copy()
         changed = []
         for parent in nodes:
-            if parent not in self._children:
-                continue
             leaves = np.flatnonzero(self._node == parent)
             below = self._descend(self._children[parent])
             node[leaves] = below[leaves]
-            self._name_children(parent)
+            self._name_children(parent, taken)
             changed.append(leaves)
         if not changed:
             raise ParameterError(
@@ -298,11 +299,19 @@ class Partition:
                     todo.extend(self._children[node])
         return below
 
-    def _name_children(self, parent: int) -> None:
-        """Give children that have no label yet one: the first the parent's, the others new."""
+    def _name_children(self, parent: int, taken: set[int]) -> None:
+        """Give children that have no label yet one: the first the parent's, the others new.
+
+        So get those whose label another piece has by now, as pieces from a file may; ``taken`` are
+        the labels of all other pieces, to which these are added.
+        """
         nameless = [child for child in self._children[parent] if self._label[child] == 0]
         for number, child in enumerate(nameless):
             self._label[child] = self._new_label() if number else self._label[parent]
+        for child in self._children[parent]:
+            if self._label[child] in taken:
+                self._label[child] = self._new_label()
+            taken.add(self._label[child])
 
     def _new_label(self) -> int:
         self._next += 1

@@ -196,7 +196,8 @@ def region_table(
     labels : (*shape) int array
         Labels from 1 up, gaps allowed; 0 is outside and has no row.
     intensity : mapping of str to (*shape) array, optional
-        Named channels, for columns "mean NAME".
+        Named channels, for columns "mean NAME": over the finite values of a region, NaN where
+        there is none.
     embedding : (*shape, D) array, optional
         For columns "embedding-0", ..., "embedding-(D - 1)".
     spacing : sequence of float, optional
@@ -221,8 +222,14 @@ def region_table(
         table[f"{size} ({unit}{power})"] = count[index] * float(np.prod(spacing))
 
     def mean(values: NDArray[Any]) -> NDArray[np.float64]:
-        sums = np.bincount(flat, np.asarray(values).ravel(), len(count))
-        result: NDArray[np.float64] = sums[index] / count[index]
+        column, place, known = np.asarray(values).ravel(), flat, count
+        has_value = np.isfinite(column)
+        if not has_value.all():
+            column, place = column[has_value], flat[has_value]
+            known = np.bincount(place, minlength=len(count))
+        sums = np.bincount(place, column, len(count))
+        with np.errstate(invalid="ignore"):  # of a region without any value
+            result: NDArray[np.float64] = sums[index] / known[index]
         return result
 
     for axis, length in enumerate(labels.shape):

@@ -20,9 +20,10 @@ from .contour_plots import write_curves
 from .contour_scores import ContourScores, contour_scores
 from .datasets import Dataset, Item, open_dataset
 from .detector_settings import DEFAULT_DETECTORS, DETECTORS, LEARNT
-from .detectors import Detector, make_detector
+from .detectors import CLASSICAL, Detector, make_detector
 from .evaluate import folder_of, write_text
 from .journal import RowLog, digest
+from .methods import kind_of_model
 from .processes import run_tasks
 from .tables import csv_text, markdown
 
@@ -329,10 +330,13 @@ def _model_path(model: str) -> str:
 
 
 def _fingerprint(name: str, model: str | None) -> str:
-    """Return a digest of a detector's settings and, where it has one, of its model's file."""
+    """Return a digest of a detector's settings, of their kind, and of its model's file."""
     if name not in DETECTORS:
         raise ParameterError(f"unknown method {name!r}; choose among {', '.join(DETECTORS)}")
     about: dict[str, object] = {"method": name, "settings": DETECTORS[name].settings}
+    kind = kind_of_model(model)
+    if kind is not None and name not in (HUMAN, *CLASSICAL):
+        about["kind"] = kind
     if name in LEARNT:
         assert model is not None
         about["model"] = hashlib.sha256(Path(model).read_bytes()).hexdigest()

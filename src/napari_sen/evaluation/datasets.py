@@ -234,7 +234,7 @@ def _read_truths(path: Path) -> list[NDArray[Any]]:
     """Return the label maps of an annotation file: one, or those of all annotators of a .mat."""
     if path.suffix.lower() in (".jpg", ".jpeg"):
         raise DataError(f"{path} is no label map: JPEG blurs labels; save them as PNG or TIFF")
-    maps = _read_mat(path) if path.suffix == ".mat" else [_read(path, labels=True)]
+    maps = _read_mat(path) if path.suffix.lower() == ".mat" else [_read(path, labels=True)]
     for labels in maps:
         if labels.dtype.kind not in "iub" or labels.ndim not in (2, 3) or labels.size == 0:
             raise DataError(

@@ -28,7 +28,7 @@ from .methods import kind_of_model, scene_of
 if TYPE_CHECKING:
     from ..learn.model import Model
 
-__all__ = ["Detector", "make_detector"]
+__all__ = ["CLASSICAL", "Detector", "make_detector"]
 
 Detector = Callable[[Item], NDArray[np.float32]]
 

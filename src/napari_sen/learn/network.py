@@ -294,6 +294,8 @@ class SENet(nn.Module):
                     part.copy_(_inner(x))
                 x = torch.cat((first.framed(_reflected(framed), poll), above), 1)
             x = second.framed(x, poll, frame=bool(skips))
+        if not len(self.up):  # the lean design of one level is no more than its stem
+            x = _inner(x)
         if poll is not None:
             poll()
         return x

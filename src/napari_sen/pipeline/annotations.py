@@ -65,13 +65,15 @@ def read_classes(
     (array([0, 1, 0]), ('class 1', 'class 2'))
     """
     require("share", share, float, {"low": 0, "high": 1})
-    data = np.asarray(label_file(labels).data)
+    file = label_file(labels)
+    data = np.asarray(file.data)
     if isinstance(annotation, str | os.PathLike):
         name = os.fspath(annotation).lower()
         if name.endswith(SUFFIX):
             return _of_dock(data, annotation)
         if name.endswith((".geojson", ".json")):
-            painted, names = paint(read_geojson(annotation), data.shape)
+            axes = "".join(axis for axis in file.axes or "" if axis not in "cs")
+            painted, names = paint(read_geojson(annotation), data.shape, axes)
             return class_votes(data, painted, share), names
     painted = np.asarray(resolve(annotation, labels=True, what="the annotation").data)
     if painted.dtype.kind not in "iub" or painted.min(initial=0) < 0:
@@ -106,7 +108,7 @@ def _of_dock(
 
 
 def paint(
-    shapes: Sequence[Shape], shape: tuple[int, ...]
+    shapes: Sequence[Shape], shape: tuple[int, ...], axes: str = ""
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Return outlines as a map of classes, and the names of these.
 
@@ -115,8 +117,11 @@ def paint(
     shapes : sequence of Shape
         Those without a class are of one called "object". Classes are numbered as they come.
     shape : tuple of int
-        Of the image: (Y, X), (Z, Y, X) or (T, Z, Y, X).
+        Of the image: (Y, X), (Z, Y, X), (T, Y, X) or (T, Z, Y, X).
+    axes : str
+        Its axes where they are known, such as "ztyx".
     """
+    axes = axes if len(axes) == len(shape) else "tzyx"[-len(shape) :]
     painted = np.zeros(shape, np.int64)
     names: dict[str, int] = {}
     work = 0
@@ -124,7 +129,10 @@ def paint(
         value = names.setdefault(each.class_name or "object", len(names) + 1)
         if value > _MOST_CLASSES:
             raise ImageError(f"the outlines have more than {_MOST_CLASSES} classes")
-        index = (each.plane[1], each.plane[0])[4 - len(shape) :]
+        z, t = each.plane
+        # Slices of a single axis are counted by one of both; the other is 0.
+        places = {"z": z, "t": t} if len(shape) > 3 else dict.fromkeys(axes, max(z, t))
+        index = tuple(places.get(axis, 0) for axis in axes[:-2])
         if any(k >= n for k, n in zip(index, shape[:-2], strict=True)):
             continue
         for rings in each.polygons:

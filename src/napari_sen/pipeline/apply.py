@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -161,7 +162,10 @@ def apply(
     cook = Cook(recipe, device)
     folder.mkdir(exist_ok=True)
     what = "objects" if recipe.has_classes else "superpixels"
-    goals = {path: _goals(path, paths, folder, what, suffixes) for path in paths}
+    goals = {
+        path: [folder / f"{name}.{what}{suffix}" for suffix in suffixes]
+        for path, name in zip(paths, _names(paths), strict=True)
+    }
     about = {
         "format": 1, "package": version("napari-sen"), "formats": list(suffixes),
         "recipe": hashlib.sha256(json.dumps(recipe.to_dict()).encode()).hexdigest()[:16],
@@ -191,15 +195,16 @@ def _suffixes(formats: Sequence[str]) -> tuple[str, ...]:
     return found
 
 
-def _goals(
-    path: Path, paths: Sequence[Path], folder: Path, what: str, suffixes: Sequence[str]
-) -> list[Path]:
-    """Return what is made of an image: named by its stem, by all of its name where two share it."""
-    same = sum(other.stem == path.stem for other in paths) > 1
-    name = path.name if same else path.stem
-    if same and sum(other.name == path.name for other in paths) > 1:
-        raise ParameterError(f"two images are named {path.name}: give them folders of their own")
-    return [folder / f"{name}.{what}{suffix}" for suffix in suffixes]
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Return what results are named by: an image's stem, or all of its name where another has it.
+
+    Of letters that differ in case alone many disks make no difference.
+    """
+    for name, count in Counter(path.name for path in paths).items():
+        if count > 1:
+            raise ParameterError(f"two images are named {name}: give them folders of their own")
+    taken = Counter(part for path in paths for part in {path.stem.casefold(), path.name.casefold()})
+    return [path.name if taken[path.stem.casefold()] > 1 else path.stem for path in paths]
 
 
 def _check_absent(goal: Path) -> None:

@@ -95,9 +95,12 @@ class Cook:
     ) -> Description:
         """Return what the superpixels look like."""
         how = self.recipe.reading
+        if how.nodata is not None:
+            file = replace(file, nodata=how.nodata)
         return describe(
-            file, labels, model=model, spacing=how.spacing, channel_axis=how.channel_axis,
-            rgb=how.rgb, slices=how.slices, kind=how.kind, device=self.device, progress=progress,
+            file, labels, model=model, spacing=how.spacing, mask=how.mask,
+            channel_axis=how.channel_axis, rgb=how.rgb, slices=how.slices, kind=how.kind,
+            device=self.device, progress=progress,
         )  # fmt: skip
 
     def objects(self, image: Any, progress: Progress | None = None) -> tuple[Objects, int]:

@@ -121,7 +121,7 @@ def describe(
     """
     check_progress(progress)
     reading = Reading(rgb, channel_axis, slices, spacing, kind, mask)
-    opened, parts, chosen = scenes(image, reading, model=model, device=device)
+    opened, parts, chosen = scenes(image, reading, model=model, device=device, takes_mask=True)
     regions, count = np.asarray(labels), int(np.max(labels, initial=0))
     if regions.shape != opened.shape:
         raise ImageError(

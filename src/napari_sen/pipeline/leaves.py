@@ -189,14 +189,11 @@ def _grow_tile(leaves: Leaves, item: int, poll: Progress | None) -> list[list[in
     def done(task: Callable[[Progress | None], Any], inner: Progress | None) -> Any:
         return task(inner)
 
-    if common.threads > 1:  # side by side: the network gains little from a second thread
-        stage = "boundaries" if scene.model is None else "embedding"
-        _, measured = in_threads(done, [features, strength], poll, stage, common.threads)
-    elif len(growths) > 1:  # seen by all maps
-        features(poll)
+    # Side by side, where there are two: the network gains little from a second thread.
+    stage = "boundaries" if scene.model is None else "embedding"
+    both = [features, strength]
+    _, measured = in_threads(done, both, poll, stage, common.threads, alike=False)
     reach = in_threads(grown, growths, poll, "superpixels", common.threads)
-    if common.threads < 2:
-        measured = strength(poll)
     _measure(leaves, scene, item, measured, poll)
     return reach
 

@@ -70,7 +70,8 @@ def objects(
         Names of the classes 1, 2, ...; by default "class 1", ...
     image : array or path, optional
         The image to measure on: it gives the pixel size, and the mean of each channel in every
-        object. It has the shape of the labels, besides its channels.
+        object, over the pixels that have a value. It has the shape of the labels, besides its
+        channels.
     channel_names : sequence of str
         What the channels are called; by default "intensity", "red", ..., "channel 0", ...
     channel_axis, rgb
@@ -202,7 +203,7 @@ def objects_of(
     beside: tuple[Any, ...] = ()
     if on.canvas is not None:
         data = on.canvas.data
-        intensity = {name: np.nan_to_num(data[..., c]) for c, name in enumerate(on.channel_names)}
+        intensity = {name: data[..., c] for c, name in enumerate(on.channel_names)}
         has_channels = on.canvas.rgb or data.shape[-1] > 1
         shown = data if has_channels else data[..., 0]
         beside = (shown, data.ndim - 1 if has_channels else None, on.canvas.rgb)

@@ -24,16 +24,20 @@ def in_threads(
     progress: Progress | None,
     stage: str,
     threads: int | None = None,
+    *,
+    alike: bool = True,
 ) -> list[_Result]:
     """Return ``work(piece, poll)`` of every piece, in order.
 
     ``progress`` is called in this thread only. Once it raises, ``poll``, which the pieces pass
     on to the kernels, raises Cancelled in theirs. With one thread the pieces follow each other
-    in this one.
+    in this one, each as an equal part of the whole, or as a work of its own if they are not
+    ``alike``.
     """
     count = min(len(pieces), cores() if threads is None else threads)
     if count < 2:
-        return [work(each, part(progress, k, len(pieces))) for k, each in enumerate(pieces)]
+        share = len(pieces) if alike else 1
+        return [work(each, part(progress, k, share)) for k, each in enumerate(pieces)]
     stop = Event()
 
     def poll(*_: object) -> None:

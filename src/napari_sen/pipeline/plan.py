@@ -168,16 +168,19 @@ def tree_run(
     """Return a run of :func:`napari_sen.hierarchy`; see :func:`superpixel_run`."""
     if n_fine is not None:
         require("n_fine", n_fine, int, {"low": 1})
+    reading = replace(reading, slices=reading.slices or "each")  # refused, if it is a stack
     opened = _opened(image, reading, execution, "hierarchy", _weighs(model, params))
+    if opened.leading:
+        plain = opened.raster.channel_axis is None
+        raise ImageError(
+            f"a hierarchy is made of one image, but this is a stack of {opened.n_slices}: "
+            "pass one of them, or slices='volume' for a hierarchy in 3-D"
+            + (", or channel_axis= if one of its axes holds channels" if plain else "")
+        )
     chosen = choose_compared(
         model, colour_weight=params.colour_weight, embedding_weight=params.embedding_weight,
         device=execution.device, kind=opened.kind,
     )  # fmt: skip
-    if opened.leading:
-        raise ImageError(
-            f"a hierarchy is made of one image, but this is a stack of {opened.n_slices}: "
-            "pass one of them, or slices='volume' for a hierarchy in 3-D"
-        )
     kind = kind_for(chosen, opened.kind)
     product = Tree(params.tree(kind), n_fine, tile=execution.tile)
     rule = product.rule(opened)
@@ -311,7 +314,12 @@ def goes_to_a_store(image: Any, execution: Execution) -> bool:
 
 
 def scenes(
-    image: Any, reading: Reading, *, model: Chosen = None, device: str = "auto"
+    image: Any,
+    reading: Reading,
+    *,
+    model: Chosen = None,
+    device: str = "auto",
+    takes_mask: bool = False,
 ) -> tuple[Image, list[Scene], Model | None]:
     """Return an image in memory with its slices ready to be looked at, and the model chosen.
 
@@ -321,8 +329,10 @@ def scenes(
     reading : Reading
     model : Model, name, path or None
     device : str
+    takes_mask : bool
+        Whether pixels may lie outside; without it a masked array is refused.
     """
-    opened = _opened(image, reading, None, "scenes", model is not None, takes_mask=False)
+    opened = _opened(image, reading, None, "scenes", model is not None, takes_mask=takes_mask)
     chosen = choose_model(model, device, kind=opened.kind)
     _check_model(opened, chosen)
     stats = statistics_of(opened)

@@ -91,7 +91,8 @@ def segment(
     compactness : float, optional
         For method "snic", above 0: larger values make superpixels rounder, smaller ones let
         them follow edges; try 1 to 100. By default 5, but 10 in microscopy for superpixels
-        below 22 px, which are then made without the boundary term.
+        below 22 px, which are then made without the boundary term. With the tree it is that of
+        its finest superpixels, by default 3.
     evenness : float, optional
         For method "tree", from 0 to 2: 1 gives superpixels of about equal size, 0.25 follows
         objects whatever their size. By default 0.4 for photographs, 0.7 for microscopy.

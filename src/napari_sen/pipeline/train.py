@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.features import check_planes
-from ..errors import DataError, ImageError
+from ..errors import DataError, ImageError, ParameterError
 from ..io.read import images_in
 from ..learn.dataset import TrainingImage
 from ..learn.model import Model
@@ -163,6 +163,8 @@ def training_steps(
 
     ``snapshot`` is asked after every step: where it returns True, the Model so far is yielded too.
     """
+    if slices == "volume":
+        raise ParameterError("a model learns from slices: give slices='each', or leave it out")
     first = None if start is None else choose_model(start, required=True)
     planes = (network or NetworkParams()).planes if first is None else first.planes
     schedule = schedule or TrainParams()

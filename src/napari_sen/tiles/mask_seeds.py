@@ -55,15 +55,32 @@ class MaskTiles:
         found: NDArray[np.bool_] = self.mask.read(self.index, box)[..., 0] != 0
         return found
 
+    def window(self, number: int) -> Box:
+        """Return a tile with one layer beyond its end."""
+        box = zip(self.grid.box(number), self.grid.shape, strict=True)
+        return tuple((start, min(stop + 1, n)) for (start, stop), n in box)
+
+    def joining(self, busy: Sequence[int]) -> list[int]:
+        """Return the tiles in which parts are to be labelled: those with pixels inside, rising.
+
+        Where parts hang together by corners, two tiles may touch only within the layer beyond a
+        third one, which then is among them even if it is empty itself.
+        """
+        if self.connectivity == 1:
+            return list(busy)
+        filled = set(busy)
+        return [
+            number
+            for number in range(len(self.grid))
+            if number in filled
+            or sum(each in filled for each in self.grid.touching(self.window(number))) > 1
+        ]
+
     def parts(self, number: int) -> tuple[Box, NDArray[np.int32], int]:
         """Return a tile with one layer beyond its end, its parts, and their number."""
-        core = self.grid.box(number)
-        window = tuple(
-            (start, min(stop + 1, n))
-            for (start, stop), n in zip(core, self.grid.shape, strict=True)
-        )
-        rank = 1 if self.connectivity == 1 else len(core)
-        structure = ndimage.generate_binary_structure(len(core), rank)
+        window = self.window(number)
+        rank = 1 if self.connectivity == 1 else len(window)
+        structure = ndimage.generate_binary_structure(len(window), rank)
         labels, count = ndimage.label(self.read(window), structure)
         return window, labels, int(count)
 
@@ -240,6 +257,7 @@ def _islands(
     tiles: MaskTiles, seeds: NDArray[np.int64], busy: list[int], run: Any
 ) -> Generator[None, None, NDArray[np.int64]]:
     """Return a seed for each part of the mask that holds none; see core.snic.island_seeds."""
+    busy = tiles.joining(busy)
     counts = dict.fromkeys(busy, 0)
     path = Path(tiles.folder, "lattice.npy")
     np.save(path, seeds, allow_pickle=False)

@@ -58,7 +58,8 @@ class Seeds:
     def reach(self, seed_spacings: float) -> tuple[int, ...]:
         """Return so many seed spacings in pixels along each axis, of the sparsest slice."""
         result = [0] * len(self.shape)
-        for which in {n: k for k, n in enumerate(self.counts) if n}.values():
+        slices = zip(self.counts, self.pixels, strict=True)
+        for which in {each: k for k, each in enumerate(slices) if each[0]}.values():
             # Masked seeds lie on a lattice as dense as that of an image without a mask.
             count = round(self.counts[which] * math.prod(self.shape) / self.pixels[which])
             pitch = lattice_pitch(self.shape, max(count, 1), self.spacing)

@@ -24,6 +24,8 @@ from .raster import Raster
 
 __all__ = ["Count", "Selection", "count_tile", "needs_pass"]
 
+_FEW = 1000  # pixels that stand for those inside a mask where the sample misses them all
+
 
 def needs_pass(source: Raster) -> bool:
     """Return whether anything has to be read: not for bool, nor for colour of 8 bits."""
@@ -133,7 +135,9 @@ class Selection:
             return stats
         places = np.concatenate([places for places, _ in self._sample])
         sample = np.concatenate([values for _, values in self._sample])
-        return with_projection(stats, sample[np.argsort(places)])
+        order = np.argsort(places)
+        regular = order[places[order] % _step(self._source) == 0]
+        return with_projection(stats, sample[regular if len(regular) else order[:_FEW]])
 
     def _judge(self) -> None:
         if self._bad:
@@ -189,10 +193,18 @@ def _sample(
     index: tuple[int, ...],
     box: Box,
 ) -> None:
-    """Take every n-th pixel of the whole image, in row-major order, that lies in this tile."""
-    step = sample_step(int(np.prod(source.shape, dtype=np.int64)))
+    """Take every n-th pixel of the whole image, in row-major order, that lies in this tile.
+
+    Where none of them is inside, the first ones that are: they count if that is so in all tiles.
+    """
     places = source.places(index, box)
-    chosen = places % step == 0
+    chosen = places % _step(source) == 0
     if inside is not None:
         chosen &= inside
+        if not chosen.any():
+            chosen.flat[np.flatnonzero(inside)[:_FEW]] = True
     found.places, found.sample = places[chosen], values[chosen]
+
+
+def _step(source: Raster) -> int:
+    return sample_step(int(np.prod(source.shape, dtype=np.int64)))

@@ -89,7 +89,10 @@ def hierarchy(commands: Any) -> argparse.ArgumentParser:
         metavar="N",
         help="number of finest superpixels, instead of --fine-size",
     )
-    _add_making(parser, HierarchyParams, "tree", slices="a tree needs volume", is_measured=True)
+    _add_making(
+        parser, HierarchyParams, "tree", slices="needed for a stack", stacks=("volume",),
+        is_measured=True,
+    )  # fmt: skip
     return parser
 
 
@@ -161,7 +164,7 @@ def contours(commands: Any) -> argparse.ArgumentParser:
     add_image(parser)
     add_output(parser, "contours: .tif, .npy or .zarr (OME-Zarr)")
     parser.add_argument("--picture", metavar="PNG", help="also write them as an 8-bit picture")
-    _add_making(parser, ContourParams, "contours", slices="default each")
+    _add_making(parser, ContourParams, "contours", slices="default each", stacks=("each",))
     return parser
 
 
@@ -170,14 +173,16 @@ def _add_making(
     kind: type[Params],
     title: str,
     *,
-    slices: str,
-    is_measured: bool = False,
     several: Collection[str] = (),
+    **reading: Any,
 ) -> None:
-    """Add parameters, the essential ones first, and before the others what any image needs."""
+    """Add parameters, the essential ones first, and before the others what any image needs.
+
+    ``reading`` is how the image is read.
+    """
     add_params(parser, kind, title=title, several=several, advanced=False)
     add_model(parser)
-    add_image_reading(parser, slices=slices, is_measured=is_measured)
+    add_image_reading(parser, **reading)
     add_large(parser)
     add_params(parser, kind, title=title, several=several, advanced=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from ...params import KINDS
 
@@ -22,6 +23,7 @@ __all__ = [
     "comma_names",
 ]
 
+_STACKS = {"each": "slice by slice", "volume": "as one volume"}
 INPUTS = "TIFF (slide scanners' included), PNG, JPEG, BMP, .npy, zarr or OME-Zarr"
 
 
@@ -31,10 +33,14 @@ def add_image(parser: argparse.ArgumentParser) -> None:
 
 
 def add_image_reading(
-    parser: argparse.ArgumentParser, *, slices: str, is_measured: bool = False
+    parser: argparse.ArgumentParser,
+    *,
+    slices: str,
+    stacks: Sequence[str] = tuple(_STACKS),
+    is_measured: bool = False,
 ) -> None:
     """Add how the one image is read; ``is_measured``: with a pixel size and a mask."""
-    group = add_reading(parser, slices=slices)
+    group = add_reading(parser, slices=slices, stacks=stacks)
     group.add_argument(
         "--series",
         type=int,
@@ -46,8 +52,10 @@ def add_image_reading(
         add_mask(group)
 
 
-def add_reading(parser: argparse.ArgumentParser, *, slices: str) -> argparse._ArgumentGroup:
-    """Add how an image is read; ``slices`` says what a stack needs."""
+def add_reading(
+    parser: argparse.ArgumentParser, *, slices: str, stacks: Sequence[str] = tuple(_STACKS)
+) -> argparse._ArgumentGroup:
+    """Add how an image is read; ``slices`` says what a stack needs, ``stacks`` what it can be."""
     group = parser.add_argument_group("how the image is read")
     group.add_argument(
         "--rgb",
@@ -60,8 +68,8 @@ def add_reading(parser: argparse.ArgumentParser, *, slices: str) -> argparse._Ar
     )
     group.add_argument(
         "--slices",
-        choices=("each", "volume"),
-        help=f"how to treat a stack: slice by slice, or as one volume ({slices})",
+        choices=tuple(stacks),
+        help=f"how to treat a stack: {', or '.join(_STACKS[each] for each in stacks)} ({slices})",
     )
     return group
 

@@ -66,7 +66,7 @@ def train(commands: Any) -> argparse.ArgumentParser:
     )
     add_device(parser)
     add_params(parser, TrainParams, title="training")
-    add_reading(parser, slices="default each")
+    add_reading(parser, slices="default each", stacks=("each",))
     # Two of these classes have parameters of the same name.
     add_params(parser, NetworkParams, title="network", prefix="network_", skip=("planes",))
     add_params(parser, MeanShiftParams, title="mean shift", prefix="mean_shift_")

@@ -195,18 +195,17 @@ class Granularity:
         """Show a cut in the layer, with what was done to other cuts; or pieces as they were."""
         layer, about = self.layer, self.about
         assert about is not None
-        same = about.trees is not None and about.trees.forest.leaves is trees.forest.leaves
-        groups, before = trees.forest.groups(number), about.partition
+        earlier, groups, before = about.trees, trees.forest.groups(number), about.partition
+        same = earlier is not None and earlier.forest.leaves is trees.forest.leaves
         if before is not None and before.can_undo and pieces is None:
-            assert about.trees is not None
-            about.before = [*about.before, (about.trees, about.number, before)][-EARLIER:]
+            assert earlier is not None
+            about.before = [*about.before, (earlier, about.number, before)][-EARLIER:]
             if before.has_objects:
                 self._keep_objects(layer, before)
         about.trees, about.number, about.extent = trees, number, trees.extent
         about.table = trees.table
-        if before is not None and before.base.size != trees.forest.leaves.size:
-            self._leave_picking(layer)  # another part of the image: its own file keeps it
-            about.partition, about.before = None, []
+        if earlier is not None and not earlier.is_where(trees):
+            self._picking.forget(layer)  # another part of the image: its own file keeps it
         elif before is not None and pieces is None:
             labels = trees.placement.shape(groups[trees.forest.leaves])
             pieces = recut(labels, trees.forest.hierarchy, before)
@@ -252,7 +251,6 @@ class Granularity:
         if layer.multiscale == isinstance(data, list):
             layer.data = data
             return layer
-        self._leave_picking(layer)
         options = {"metadata": layer.metadata, "visible": layer.visible}
         self.layer = Result("labels", layer.name, data, options=options, contour=1).to_layer()
         place = next(k for k, other in enumerate(self.layers) if other is layer)
@@ -271,10 +269,6 @@ class Granularity:
         assert about.trees is not None
         about.table = about.trees.table
         about.extra["shown"] = add_up(about.trees.table, groups[1:])
-
-    def _leave_picking(self, layer: Any) -> None:
-        if self._picking.layer is layer:
-            self._picking.leave()
 
     def _hide_others(self, image: Any) -> None:
         """Hide what would lie over or under the new one: kept copies, other pictures."""

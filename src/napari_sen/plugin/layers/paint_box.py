@@ -30,6 +30,7 @@ class PaintBox:
     changed = Signal()
     edited = Signal()  # merged, split, painted, named
     reshaped = Signal()  # merged, split
+    leaving = Signal()  # the layer is about to be let go of
 
     def __init__(self) -> None:
         self._tool: Tool = "paint"

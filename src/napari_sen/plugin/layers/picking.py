@@ -22,7 +22,7 @@ from ...errors import ImageError, ParameterError
 from ...io.memory import require_memory
 from ..state.cut import check_finished
 from ..state.placement import full_resolution
-from .made import KEY, Made, made_of
+from .made import KEY, Made, made_of, same_layer
 from .overlays import COLOURS, SELECTED, Overlays
 from .paint_box import PaintBox
 from .pick_place import PickPlace
@@ -100,8 +100,9 @@ class Picking(PaintBox, PickPlace):
         self.layer, self.selected = layer, set()
         self._squeezed = tuple(axis for axis in range(data.ndim - 2) if data.shape[axis] == 1)
         self.overlays = Overlays(
-            self.layers, layer, self._squeezed, about.extra.setdefault("helpers", {}), self._drop
-        )
+            self.layers, layer, self._squeezed, about.extra.setdefault("helpers", {}),
+            lambda helper: self.remove(helper),
+        )  # fmt: skip
         self._pieces = self.partition.table()
         self._table = PieceTable.of(layer, self.partition, about.table)
         if about.class_names:
@@ -126,12 +127,24 @@ class Picking(PaintBox, PickPlace):
     def leave(self) -> None:
         """Let go of the layer; what was done to it stays with it."""
         if self.layer is not None:
+            self.leaving.emit()
             self.about.class_names = list(self.class_names)
         if self.overlays is not None:
             self.overlays.remove(["selection"])
         self.layer, self.partition, self._table, self.overlays = None, None, None, None
         self.selected = set()
         self.changed.emit()
+
+    def forget(self, layer: Any) -> None:
+        """Let go of what was done to a layer that shows other superpixels from now on."""
+        if self.layer is layer:
+            self.leave()
+        about = made_of(layer)
+        assert about is not None
+        for helper in about.extra.pop("helpers", {}).values():
+            if same_layer(self.layers, helper):
+                self.remove(helper)
+        about.partition, about.before = None, []
 
     def select(self, labels: Iterable[int], how: str = "replace") -> None:
         """Select pieces: "replace" the selection, "add" to it, or "toggle" each."""
@@ -183,9 +196,7 @@ class Picking(PaintBox, PickPlace):
         class_names: Sequence[str],
     ) -> None:
         """Put back pieces, classes and their names, as an annotation file has them."""
-        changed = self.pieces.restore(labels, classes)
-        self.class_names, self.current = list(class_names), 1
-        self._edit(changed)
+        self._take_over(self.pieces.restore(labels, classes), class_names)
 
     def put_back(
         self,
@@ -194,7 +205,9 @@ class Picking(PaintBox, PickPlace):
         class_names: Sequence[str],
     ) -> None:
         """Merge and paint leaves again, on whatever cut is shown."""
-        changed = self.pieces.put_back(merged, classes)
+        self._take_over(self.pieces.put_back(merged, classes), class_names)
+
+    def _take_over(self, changed: NDArray[np.intp], class_names: Sequence[str]) -> None:
         self.class_names, self.current = list(class_names), 1
         self._edit(changed)
 
@@ -295,6 +308,3 @@ class Picking(PaintBox, PickPlace):
         assert self.overlays is not None
         box = self.pieces.box(leaves) if len(leaves) else None
         self.overlays.paint(key, colours, table, self.pieces.base, box)
-
-    def _drop(self, layer: Any) -> None:
-        self.remove(layer)

@@ -87,6 +87,12 @@ class Trees:
     extent: Extent
     table: dict[str, NDArray[Any]] = field(repr=False)
 
+    def is_where(self, other: Trees) -> bool:
+        """Return whether other trees are of the same pixels of the image."""
+        mine, theirs = (each.placement.transform.get("translate", ()) for each in (self, other))
+        same = self.where == other.where and np.array_equal(mine, theirs)
+        return same and self.forest.leaves.shape == other.forest.leaves.shape
+
 
 @dataclass(frozen=True, eq=False)
 class Classes:

@@ -29,6 +29,7 @@ def keep_trees(path: str, trees: Trees) -> None:
         "shape": list(extent.shape),
         "spacing": list(extent.spacing),
         "unit": extent.unit,
+        "inside": extent.inside,
         "columns": list(trees.table),
     }
     about = group.attrs.get(ATTRIBUTE, {})
@@ -48,7 +49,8 @@ def open_trees(path: str, placement: Placement) -> Trees:
     """Return the trees of a store, in their place."""
     group: Any = zarr.open_group(path, mode="r")
     known = group.attrs[ATTRIBUTE][KEY]
-    extent = Extent(tuple(known["shape"]), tuple(known["spacing"]), known["unit"])
+    shape, spacing = tuple(known["shape"]), tuple(known["spacing"])
+    extent = Extent(shape, spacing, known["unit"], known.get("inside"))
     columns: NDArray[np.float64] = group[TABLE][...]
     table = dict(zip(known["columns"], columns, strict=True))
     table["index"] = table["index"].astype(np.int64)

@@ -100,16 +100,12 @@ class SenDock(QWidget):
         self.options = folded("Kind, model, region, mask", options)
         column.addWidget(self.image)
         column.addWidget(self.options)
-        if len(self.panels) == 1:
-            for panel in self.panels.values():
-                column.addWidget(panel)
-            self.folds = {}
-        else:
-            column.addWidget(self.panels["superpixels"])
-            self.folds = folds(self.panels)
+        column.addWidget(next(iter(self.panels.values())))
+        self.folds = folds(self.panels) if len(self.panels) > 1 else {}
+        if "superpixels" in self.panels:
             self.folds["Large images"] = large_images(self.panels["superpixels"])
-            for fold in self.folds.values():
-                column.addWidget(fold)
+        for fold in self.folds.values():
+            column.addWidget(fold)
         self.defaults = QPushButton("Defaults")
         self.defaults.setToolTip("Set everything in this dock back to its default")
         self.defaults.clicked.connect(self._reset)

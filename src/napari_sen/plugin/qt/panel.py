@@ -38,7 +38,7 @@ class StepPanel(QFrame):
         self.button.setToolTip(step.about)
         self.button.clicked.connect(lambda: self.run.emit(self.key))
         self.forms = {kind: ParamsForm(kind, without=step.hidden) for kind in step.params}
-        self.store = None if step.tiled is None else StoreChooser(session, key)
+        self.store = None if step.tiled is None else StoreChooser(session, key, self)
         self._build()
         for form in self.forms.values():
             form.on_edit(self._edited)

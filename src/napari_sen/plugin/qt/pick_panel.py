@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 
 from ...errors import SenError
 from ...io.annotation_file import SUFFIX
-from ..layers.made import is_superpixels
+from ..layers.made import is_superpixels, same_layer
 from ..layers.pick_tools import KEYS, PickTools
 from ..state.observed import follow
 from .certainty import Certainty
@@ -64,10 +64,10 @@ class PickPanel(StepPanel):
         self._picking = session.picking
         self._picking.remove = self._remove_later
         # Children: they do not outlive the panel, as static single shots would.
-        self._stopper = self._timer(0, self._stop)
+        self._stopper = self._timer(0, self._settle)
         self._saver = self._timer(SAVE_AFTER, self._save_and_tell)
         self._predictor = self._timer(PREDICT_AFTER, self.predict.emit)
-        self._problem = ""
+        self._problem, self._going = "", 0
         self._tools = PickTools(self._picking, self.failed.emit)
         self.toggle = push_button(
             "Refine", "Work on superpixels with mouse and keys; press again to stop"
@@ -163,6 +163,7 @@ class PickPanel(StepPanel):
         self.objects.work.connect(self.work)
         follow(self, self._picking.changed, self._show)
         follow(self, self._picking.edited, self._edited_pieces)
+        follow(self, self._picking.leaving, self._save_now)
         follow(self, self._session.granularity.changed, self._show)
         app = QCoreApplication.instance()
         if app is not None:
@@ -175,6 +176,7 @@ class PickPanel(StepPanel):
         self._tools.detach()
         self._picking.changed.disconnect(self._show, missing_ok=True)
         self._picking.edited.disconnect(self._edited_pieces, missing_ok=True)
+        self._picking.leaving.disconnect(self._save_now, missing_ok=True)
         self._session.granularity.changed.disconnect(self._show, missing_ok=True)
         self.classes.leave()
         self.objects.leave()
@@ -206,12 +208,16 @@ class PickPanel(StepPanel):
             selection.active = layer
 
     def _stop(self) -> None:
-        self._save_now()
-        self._tools.detach()
-        self._picking.leave()
         blocker = QSignalBlocker(self.toggle)
         self.toggle.setChecked(False)
         blocker.unblock()
+        self._tools.detach()
+        self._picking.leave()
+
+    def _settle(self) -> None:
+        """Stop if the layer was let go of, or another one is chosen, and that is so still."""
+        if self._picking.layer is None or self.box.layer is not self._picking.layer:
+            self._stop()
 
     def _layer_changed(self, layer: Any) -> None:
         """Stop when another layer is chosen, or ours was removed from the viewer."""
@@ -243,12 +249,14 @@ class PickPanel(StepPanel):
         napari 0.9.2 crashes in OpenGL if two Labels layers go (or are hidden) between two drawings.
         """
         layers = self._picking.layers
+        self._going += 1
 
         def remove() -> None:
-            if any(other is layer for other in layers):
+            self._going -= 1
+            if same_layer(layers, layer):
                 layers.remove(layer)
 
-        QTimer.singleShot(REMOVE_AFTER, remove)
+        QTimer.singleShot(REMOVE_AFTER * self._going, remove)
 
     def _set_tool(self, tool: Any) -> None:
         self._picking.tool = tool
@@ -263,6 +271,8 @@ class PickPanel(StepPanel):
         """Show what is known."""
         picking, partition = self._picking, self._picking.partition
         self.tools_widget.setEnabled(partition is not None)
+        if partition is None and self.toggle.isChecked():
+            self._stopper.start()
         self.actions_["undo"].setEnabled(picking.can_undo)
         self.actions_["redo"].setEnabled(partition is not None and partition.can_redo)
         for name in ("merge", "split"):

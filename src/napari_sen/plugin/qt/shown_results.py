@@ -94,6 +94,7 @@ class ShownResults(QObject):
                 self._hide("superpixels")
         old = self._earlier(layer)
         if old is not None and old.multiscale == layer.multiscale:
+            self._session.picking.forget(old)
             _replace(old, layer)
             layer = old
         else:

@@ -44,10 +44,12 @@ class StoreChooser(QWidget):
         Its ``storage`` is edited.
     step : str
         Of the step.
+    parent : QWidget
+        What it is a part of.
     """
 
-    def __init__(self, session: Session, step: str) -> None:
-        super().__init__()
+    def __init__(self, session: Session, step: str, parent: QWidget) -> None:
+        super().__init__(parent)  # from the start: else it would be shown as a window of its own
         self._session, self._step = session, step
         tiled = STEPS[step].tiled
         assert tiled is not None

@@ -9,8 +9,8 @@ __all__ = ["PARTS", "Pace"]
 # Parts that a tile is counted in.
 PARTS = 1000
 # What goes on in a tile, in this order, and its share of the time with a model and without.
-_WITH = {"colour": 0.05, "embedding": 0.75, "superpixels": 0.1, "boundaries": 0.1}
-_WITHOUT = {"colour": 0.2, "superpixels": 0.4, "boundaries": 0.4}
+_WITH = {"colour": 0.05, "embedding": 0.75, "boundaries": 0.1, "superpixels": 0.1}
+_WITHOUT = {"colour": 0.2, "boundaries": 0.4, "superpixels": 0.4}
 
 
 class Pace:

@@ -21,20 +21,28 @@ class Extent:
     spacing : tuple of float
         Size of a pixel along these axes, in ``unit``.
     unit : str
+    inside : int or None
+        Pixels inside a mask, where that is known; None: all.
     """
 
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
     unit: str = "px"
+    inside: int | None = None
+
+    @property
+    def pixels(self) -> int:
+        """Pixels that there are to cut."""
+        return math.prod(self.shape) if self.inside is None else self.inside
 
     @property
     def size(self) -> float:
         """Area (or volume), in units of the spacing."""
-        return math.prod(self.shape) * math.prod(self.spacing)
+        return self.pixels * math.prod(self.spacing)
 
     def number(self, diameter: float) -> int:
         """Return how many pieces of a diameter there are, at least one."""
-        return max(1, min(round(self.size / diameter ** len(self.shape)), math.prod(self.shape)))
+        return max(1, min(round(self.size / diameter ** len(self.shape)), self.pixels))
 
     def diameter(self, number: int) -> float:
         """Return how large each of so many pieces is."""

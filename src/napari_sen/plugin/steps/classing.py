@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,8 @@ class Classifying:
         """Read an annotation; return one sentence about it.
 
         Pieces and classes are put back on the superpixels that they were made on. For all others
-        the painted superpixels of the file serve as examples.
+        the painted superpixels of the file serve as examples; where some are painted already,
+        classes of the same name are the same class.
         """
         found = load_annotation(path)
         if len(found.class_names) > len(COLOURS):
@@ -117,9 +118,17 @@ class Classifying:
             picking.restore(found.pieces, found.classes, found.class_names)
             self.others = found.others
             return f"Pieces and classes of {path.name} are put back."
-        self.others = found.others + found.examples
-        picking.class_names = list(found.class_names)
-        picking.current = 1
+        is_painted = partition is not None and partition.class_table().any()
+        known = list(picking.class_names) if is_painted else []
+        known += [name for name in found.class_names if name not in known]
+        if len(known) > len(COLOURS):
+            raise ParameterError(
+                f"{path.name} and what is painted have more than {len(COLOURS)} classes"
+            )
+        others = found.others + found.examples
+        number = np.array([0, *(known.index(name) + 1 for name in found.class_names)])
+        self.others = replace(others, classes=number[others.classes])
+        picking.class_names, picking.current = known, 1
         return (
             f"{path.name} belongs to other superpixels: its {len(self.others.classes)} painted "
             "ones serve as examples when you press Predict."

@@ -36,7 +36,9 @@ def _moved(shape: Shape, offset: tuple[int, ...]) -> Shape:
     t, z = (0, 0, *offset[:-2])[-2:]
     corner = np.array(offset[-2:])
     polygons = [[ring - corner for ring in rings] for rings in shape.polygons]
-    plane = (shape.plane[0] - z, shape.plane[1] - t)
+    # Slices of a single axis may be counted by either: those of time by the second.
+    first, second = shape.plane if len(offset) > 3 else (max(shape.plane), 0)
+    plane = (first - z, second - t)
     return Shape(polygons, shape.class_name, shape.colour, shape.name, plane)
 
 
@@ -74,7 +76,7 @@ def _take(picking: Picking, painted: NDArray[np.int64], names: Sequence[str], so
     known += [name for name in names if name not in known]
     if len(known) > len(COLOURS):
         raise ParameterError(f"{source} has more than {len(COLOURS)} classes")
-    picking.class_names = known
+    picking.class_names, picking.current = known, min(picking.current, len(known))
     for value in np.unique(classes[classes > 0]).tolist():
         labels = np.flatnonzero(classes == value).tolist()
         picking.paint(labels, known.index(names[value - 1]) + 1)

@@ -25,7 +25,7 @@ from ..state.control import Control
 from ..state.cut import lazy_cut
 from ..state.layer_image import LayerImage
 from ..state.storage import prepare
-from .measuring import counted, measure
+from .measuring import counted, extent_of, measure
 from .settings import Settings
 
 __all__ = ["fixed_in_tiles", "trees_in_tiles"]
@@ -101,4 +101,5 @@ def _trees(run: Run, source: LayerImage, control: Control) -> Trees:
     control.progress(0, 1, "measuring")
     forest = run.result()
     table = measure(forest.leaves, source.load(control), source, None)
-    return Trees(forest, source.placement, source.name, source.where, source.extent, table)
+    extent = extent_of(forest, source)
+    return Trees(forest, source.placement, source.name, source.where, extent, table)

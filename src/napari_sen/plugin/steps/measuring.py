@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,18 @@ from ...core.image import interpret
 from ...core.regions import region_table
 from ..layers.results import Trees
 from ..state.layer_image import LayerImage
+from ..state.sizes import Extent
 
-__all__ = ["counted", "measure"]
+if TYPE_CHECKING:
+    from ...pipeline.live import Forest
+
+__all__ = ["counted", "extent_of", "measure"]
+
+
+def extent_of(forest: Forest, source: LayerImage) -> Extent:
+    """Return how much a tree cuts: of the slice with the most pixels inside."""
+    axes = tuple(range(-len(source.spacing), 0))
+    return replace(source.extent, inside=int(np.count_nonzero(forest.leaves, axis=axes).max()))
 
 
 def counted(trees: Trees) -> str:
@@ -33,8 +44,6 @@ def measure(
     data = interpret(image, **source.reading).data
     names = source.channel_names
     intensity = {name: data[..., c] for c, name in enumerate(names)}
-    if source.finite_only:  # what is left out is in no superpixel
-        intensity = {name: np.nan_to_num(plane) for name, plane in intensity.items()}
     return region_table(
         labels, intensity=intensity, embedding=embedding, spacing=source.spacing, unit=source.unit
     )

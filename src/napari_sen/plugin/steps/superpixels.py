@@ -23,7 +23,7 @@ from ..state.layer_image import LayerImage
 from ..state.sizes import suited_diameter
 from ..state.storage import plan_tiles
 from .in_tiles import fixed_in_tiles, trees_in_tiles
-from .measuring import counted, measure
+from .measuring import counted, extent_of, measure
 from .settings import Settings
 from .step import DockStep, Tiled
 
@@ -64,7 +64,8 @@ def superpixels(source: LayerImage, settings: Settings, control: Control) -> Fin
     embedding = _embedding(image, inside, source, settings, control)
     control.progress(0, 1, "measuring")
     table = measure(found.leaves, image, source, embedding)
-    trees = Trees(found, source.placement, source.name, source.where, source.extent, table)
+    extent = extent_of(found, source)
+    trees = Trees(found, source.placement, source.name, source.where, extent, table)
     message = f"{counted(trees)} ({settings.model_note(source)})"
     return Finished([], message, trees=trees, image=settings.image)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ...core.image import interpret
 from ...disk import discard_folder, make_folder, write_durably
-from ...errors import DataError, OutputError, ParameterError
+from ...errors import DataError, ImageError, OutputError, ParameterError
 from ...params import (
     LossParams,
     MeanShiftParams,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from ...learn.training import TrainingStep
 
 __all__ = ["TRAIN", "check", "train", "unfinished"]
+
+log = logging.getLogger("napari_sen")
 
 KINDS: tuple[type[Params], ...] = (
     TrainParams, NetworkParams, MeanShiftParams, LossParams, PseudoLabelParams,
@@ -209,13 +212,18 @@ class _Preview:
             return
         if self._image is None:
             self._image = source.load(self._control)
-        embedding = napari_sen.embed(
-            self._image,
-            **source.reading,
-            model=model,
-            device=self._device,
-            progress=lambda done, total, stage: self._control.check(),
-        )
+        try:
+            embedding = napari_sen.embed(
+                self._image,
+                **source.reading,
+                model=model,
+                device=self._device,
+                progress=lambda done, total, stage: self._control.check(),
+            )
+        except ImageError as error:  # such as pixels without a value; the training goes on
+            log.info("no pictures of the training are shown: %s", error)
+            self._source = None
+            return
         colours = pca_rgb(embedding)
         if self._last is not None:
             colours = aligned(colours, self._last)
