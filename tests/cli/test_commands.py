@@ -68,6 +68,18 @@ def test_quiet_says_nothing(shell):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_an_embedding_under_a_mask_with_a_pixel_size(shell):
+    mask = np.zeros((48, 64), np.uint8)
+    mask[:, 10:30] = 1
+    np.save(shell.folder / "m.npy", mask)
+    how = ("--model", "natural", "--mask", "m.npy", "--spacing", 0.5, "--json")
+    done = shell("embed", "in.png", "-o", "a.npy", *how)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["pixel_size"]["spacing"] == [0.5, 0.5]
+    vectors = np.load(shell.folder / "a.npy")
+    assert (vectors.any(axis=-1) == (mask > 0)).all()
+
+
 def test_volume_with_spacing_from_the_file_and_mask(shell, rng):
     volume = rng.integers(0, 4000, (6, 20, 24), dtype=np.uint16)
     size = {f"PhysicalSize{axis}": value for axis, value in zip("ZYX", (2, 0.5, 0.5), strict=True)}
