@@ -209,8 +209,8 @@ def check_plain(path: _PathLike, largest: int | None = None) -> None:
 def read_plain(path: _PathLike, largest: int) -> bytes:
     """Return the content of a plain file of at most so many bytes; raise OSError for others."""
     check_plain(path, largest)
-    with open(path, "rb") as file:
-        return file.read(largest)
+    with open(path, "rb") as file:  # as much as it holds: so much memory is taken at once
+        return file.read(min(os.fstat(file.fileno()).st_size, largest))
 
 
 def check_removable(folder: Path) -> None:

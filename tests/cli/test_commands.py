@@ -68,6 +68,18 @@ def test_quiet_says_nothing(shell):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_an_embedding_without_pixels_that_have_no_value(shell, rng):
+    image = rng.random((48, 64), np.float32)
+    image[:, :10] = np.nan
+    np.save(shell.folder / "in.npy", image)
+    how = ("embed", "in.npy", "-o", "a.npy", "--model", "natural", "--spacing", 0.5)
+    assert "NaN" in error_of(shell(*how))
+    done = shell(*how, "--mask", "nan", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["pixel_size"]["spacing"] == [0.5, 0.5]
+    assert np.isfinite(np.load(shell.folder / "a.npy")).all()
+
+
 def test_volume_with_spacing_from_the_file_and_mask(shell, rng):
     volume = rng.integers(0, 4000, (6, 20, 24), dtype=np.uint16)
     size = {f"PhysicalSize{axis}": value for axis, value in zip("ZYX", (2, 0.5, 0.5), strict=True)}

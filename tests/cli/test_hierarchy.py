@@ -121,7 +121,7 @@ def test_a_volume_with_spacing_and_a_mask_in_two_parts(shell, run, rng):
     ],
 )
 def test_bad_input_is_one_line_and_leaves_no_file(shell, run, arguments, message):
-    code, out, err = run(*arguments, "--quiet")
+    code, out, err = run("--quiet", *arguments)
     assert (code, out) == (2, "")
     (line,) = err.splitlines()
     assert line.startswith("napari-sen: error: ")

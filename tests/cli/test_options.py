@@ -3,9 +3,11 @@
 import argparse
 import shlex
 from dataclasses import fields
+from inspect import signature
 
 import pytest
 
+import napari_sen
 from napari_sen import params
 from napari_sen.cli.options import add_params, chosen, given_params
 from napari_sen.cli.parser import build_parser
@@ -125,6 +127,18 @@ def test_the_commands_are_listed_in_this_order(capsys, monkeypatch):
     lines = help_of(capsys).splitlines()
     words = [line.split()[0] for line in lines if line.startswith("    ") and line[4] != " "]
     assert words == COMMANDS
+
+
+@pytest.mark.parametrize(
+    ("command", "function"),
+    [("segment", "segment"), ("hierarchy", "hierarchy"), ("embed", "embed"),
+     ("contours", "contours")],
+)  # fmt: skip
+def test_images_are_read_in_the_shell_as_in_python(command, function):
+    given = vars(build_parser().parse_args([command, "in.tif", "-o", "out.npz"]))
+    taken = signature(getattr(napari_sen, function)).parameters
+    for name in ("rgb", "channel_axis", "slices", "spacing", "kind", "mask", "nodata", "series"):
+        assert (name in given) == (name in taken), name
 
 
 @pytest.mark.parametrize(

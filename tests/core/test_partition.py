@@ -42,7 +42,7 @@ def test_nothing_to_merge_or_split_says_what_to_do():
     partition = Partition(ROW)
     with pytest.raises(ParameterError, match="touch each other"):
         partition.merge([3, 8])
-    with pytest.raises(ParameterError, match="merged of others"):
+    with pytest.raises(ParameterError, match="merged from others"):
         partition.split([3, 8])
     assert not partition.can_undo
 

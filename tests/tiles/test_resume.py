@@ -123,7 +123,10 @@ def test_a_full_disk(image, expected, processes, tmp_path):
     process.join()
     assert "File too large" in said.read_text()
     assert f"cannot finish {out} (" in said.read_text()
-    assert "what is finished is kept; make room" in said.read_text()
+    assert (
+        "make room or bring the place back, then resume; what is finished is kept"
+        in said.read_text()
+    )
     assert not out.exists()
     narrow_run(image, out, resume=True).run()
     assert_ended_well(out, expected)

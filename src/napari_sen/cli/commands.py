@@ -63,8 +63,8 @@ def embed(args: Namespace, reporter: Reporter) -> dict[str, Any]:
     pictures = (".zarr",) if job.is_stored else PICTURE_OUT
     job.check(IMAGE_OUT, Extra("--pca", [args.pca], pictures, in_tiles=True))
     run = embedding_run(
-        job.file, clustered=params.clustered, model=job.model, reading=job.reading(),
-        execution=job.execution,
+        job.file, clustered=params.clustered, model=job.model,
+        reading=job.reading(mask=args.mask), execution=job.execution,
     )  # fmt: skip
     found = job.done(run, lambda embedding: _write_embedding(args, job, embedding), args.pca)
     if job.is_stored and args.pca is not None:

@@ -151,10 +151,10 @@ def _spatial_axes(
     if spatial == 2:
         return 2
     if slices is None:
-        channels = ", or channel_axis= if one of them holds channels" if plain else ""
+        channels = ", or channel_axis= (--channel-axis) if one holds channels" if plain else ""
         raise ImageError(
-            f"image of shape {shape} has {spatial} spatial axes: pass slices='each' to treat it "
-            f"slice by slice, slices='volume' for one volume{channels}"
+            f"image of shape {shape} has {spatial} spatial axes: pass slices='each' (--slices "
+            f"each) to treat it slice by slice, slices='volume' for one volume{channels}"
         )
     return 2 if slices == "each" else 3
 

@@ -266,7 +266,7 @@ class Partition:
         Raises
         ------
         ParameterError
-            If none of them was merged of others.
+            If none of them was merged from others.
         """
         there = np.unique(self._node).tolist()
         chosen = np.unique(self._node[self.leaves_of(labels)]).tolist()
@@ -282,7 +282,7 @@ class Partition:
             changed.append(leaves)
         if not changed:
             raise ParameterError(
-                "nothing to split: none of the selected superpixels was merged of others"
+                "nothing to split: none of the selected superpixels was merged from others"
             )
         return self._do(np.concatenate(changed), node, self._class)
 
@@ -417,7 +417,7 @@ class Partition:
         node = self._node.copy()
         now = self.table()[1:]
         differ = now != labels
-        # Pieces that are the same under the same label keep what they were merged of.
+        # Pieces that are the same under the same label keep what they were merged from.
         for name in np.unique([labels[differ], now[differ]]).tolist():
             leaves = np.flatnonzero(labels == name)
             if len(leaves) == 0:

@@ -42,7 +42,7 @@ def segment(commands: Any) -> argparse.ArgumentParser:
     )
     _add_making(
         parser, SegmentParams, "superpixels", slices="needed for a stack", is_measured=True,
-        several=GRANULARITIES,
+        is_masked=True, several=GRANULARITIES,
     )  # fmt: skip
     return parser
 
@@ -91,7 +91,7 @@ def hierarchy(commands: Any) -> argparse.ArgumentParser:
     )
     _add_making(
         parser, HierarchyParams, "tree", slices="needed for a stack", stacks=("volume",),
-        is_measured=True,
+        is_measured=True, is_masked=True,
     )  # fmt: skip
     return parser
 
@@ -116,7 +116,7 @@ def embed(commands: Any) -> argparse.ArgumentParser:
     )
     add_params(parser, EmbedParams, title="embedding")
     add_model(parser, required=True)
-    add_image_reading(parser, slices="needed for a stack")
+    add_image_reading(parser, slices="needed for a stack", is_measured=True, is_masked=True)
     add_large(parser)
     return parser
 
@@ -164,7 +164,9 @@ def contours(commands: Any) -> argparse.ArgumentParser:
     add_image(parser)
     add_output(parser, "contours: .tif, .npy or .zarr (OME-Zarr)")
     parser.add_argument("--picture", metavar="PNG", help="also write them as an 8-bit picture")
-    _add_making(parser, ContourParams, "contours", slices="default each", stacks=("each",))
+    _add_making(
+        parser, ContourParams, "contours", slices="default each", stacks=("each",), is_measured=True
+    )
     return parser
 
 

@@ -38,8 +38,9 @@ def add_image_reading(
     slices: str,
     stacks: Sequence[str] = tuple(_STACKS),
     is_measured: bool = False,
+    is_masked: bool = False,
 ) -> None:
-    """Add how the one image is read; ``is_measured``: with a pixel size and a mask."""
+    """Add how the one image is read; ``is_measured``: with a pixel size; ``is_masked``: a mask."""
     group = add_reading(parser, slices=slices, stacks=stacks)
     group.add_argument(
         "--series",
@@ -49,6 +50,7 @@ def add_image_reading(
     )
     if is_measured:
         add_spacing(group)
+    if is_masked:
         add_mask(group)
 
 

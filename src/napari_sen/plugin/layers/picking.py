@@ -160,7 +160,7 @@ class Picking(PaintBox, PickPlace):
         self._edit(self.pieces.merge(self.selected))
 
     def split(self) -> None:
-        """Split the selected pieces into what they were merged of; all of it stays selected."""
+        """Split the selected pieces into what they were merged from; all of it stays selected."""
         self._edit(self.pieces.split(self.selected))
 
     def paint(self, labels: Iterable[int] | None = None, value: int | None = None) -> None:

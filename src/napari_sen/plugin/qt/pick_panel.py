@@ -85,7 +85,7 @@ class PickPanel(StepPanel):
         self._group.addButton(self.select)
         self.actions_ = {
             "merge": push_button("Merge", "Merge the selected superpixels that touch (key M)"),
-            "split": push_button("Split", "Split into what it was merged of (key S)"),
+            "split": push_button("Split", "Split into what it was merged from (key S)"),
             "undo": push_button("Undo", "Take back the last change (Ctrl+Z)"),
             "redo": push_button("Redo", "Do it again (Ctrl+Shift+Z)"),
         }
