@@ -1,9 +1,13 @@
 """Region tables and moments against scikit-image and NumPy."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from skimage.measure import regionprops_table
 
+from napari_sen.core.graph import renumbered
+from napari_sen.core.partition import Partition
 from napari_sen.core.regions import BINS, Borders, histograms, moments, region_table
 from napari_sen.errors import ImageError
 
@@ -95,3 +99,31 @@ def test_borders_of_unions_add_up():
     assert merged.edges.tolist() == [[0, 1], [0, 2]]
     assert merged.length.tolist() == [6.0, 8.0]
     assert len(borders.merged(np.zeros(4, int)).edges) == 0
+
+
+SPARSE = np.array([7, 2_000_000_000, 2**31 - 1], np.int32)
+
+
+@pytest.mark.parametrize("outside", [False, True])
+@pytest.mark.parametrize("names", [np.array([2, 3, 9], np.int32), SPARSE])
+def test_labels_may_be_far_apart(names, outside, rng):
+    """A table of as many entries as the largest label would take gigabytes."""
+    numbers = rng.integers(0 if outside else 1, 4, (30, 40)).astype(np.int32)
+    labels = np.concatenate([[0], names]).astype(np.int32)[numbers]
+    vectors = rng.random((30, 40, 2), np.float32)
+    tracemalloc.start()
+    found = region_table(labels, intensity={"a": labels % 11}, embedding=vectors)
+    tracked, base = renumbered(labels)
+    partition = Partition(labels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50_000_000
+    expected = region_table(numbers, intensity={"a": labels % 11}, embedding=vectors)
+    expected["index"] = names
+    assert found.keys() == expected.keys()
+    for name, column in found.items():
+        np.testing.assert_array_equal(column, expected[name])
+    np.testing.assert_array_equal(tracked, [0, *names])
+    np.testing.assert_array_equal(base, numbers)
+    np.testing.assert_array_equal(partition.pieces, names)
+    np.testing.assert_array_equal(partition.table()[partition.base], labels)

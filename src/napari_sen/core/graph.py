@@ -22,6 +22,7 @@ __all__ = [
     "region_borders",
     "region_graph",
     "region_sums",
+    "renumbered",
 ]
 
 
@@ -170,6 +171,26 @@ def checked_labels(labels: Any) -> tuple[NDArray[np.int32], int]:
             f"labels must lie in 0...2^31 - 1, got {array.min()} to {array.max()}: renumber them"
         )
     return np.ascontiguousarray(array, dtype=np.int32), int(array.max())
+
+
+def renumbered(labels: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the labels there are, 0 first, and the image of their places among these.
+
+    Labels need not be close to each other: programs give identifiers of nine digits.
+    """
+    flat = labels.ravel()
+    if flat.max(initial=0) <= 4 * flat.size + _FEW:
+        is_there = np.bincount(flat.astype(np.int64), minlength=1) > 0
+        is_there[0] = True
+        place = np.cumsum(is_there, dtype=np.int32) - np.int32(1)
+        return np.flatnonzero(is_there), place[labels]
+    names, place = np.unique(flat, return_inverse=True)
+    if names[0] != 0:
+        names, place = np.concatenate([[0], names]), place + 1
+    return names.astype(np.int64), place.reshape(labels.shape).astype(np.int32)
+
+
+_FEW = 1 << 20  # labels that may always be counted by a table
 
 
 def as_volume(array: NDArray[Any], n_spatial: int) -> NDArray[Any]:

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from ..errors import ImageError, ParameterError
 from . import _kernel
-from .graph import as_volume, checked_labels
+from .graph import as_volume, checked_labels, renumbered
 from .hierarchy import Hierarchy
 
 __all__ = ["UNDO_STEPS", "Partition"]
@@ -65,13 +65,10 @@ class Partition:
         self._done: list[_Step] = []
         self._undone: list[_Step] = []
         if tree is None:
-            names = np.flatnonzero(np.bincount(array.ravel()))
-            names = names[names > 0]
-            index = np.zeros(names[-1] + 1, np.int32)
-            index[names] = np.arange(1, len(names) + 1)
-            self.base: NDArray[np.int32] = index[array]
-            self._node = np.arange(len(names), dtype=np.int64)
-            self._label = names.astype(np.int64).tolist()
+            names, base = renumbered(array)
+            self.base: NDArray[np.int32] = base
+            self._node = np.arange(len(names) - 1, dtype=np.int64)
+            self._label: list[int] = names[1:].tolist()
         else:
             self._from_tree(array, tree)
         self._next = max(self._label) + 1

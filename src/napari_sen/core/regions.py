@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ImageError
-from .graph import region_sums
+from .graph import region_sums, renumbered
 
 __all__ = [
     "BINS", "Borders", "Histograms", "Moments", "histograms", "moments", "region_table",
@@ -211,12 +211,12 @@ def region_table(
         "index" (the label: the column by which napari finds a row), "area (px)" ("volume (px)"
         where ``spacing`` has three entries), "centroid-0", ... in pixels, and the means.
     """
-    flat = labels.ravel()
-    count = np.bincount(flat)
-    index = np.flatnonzero(count)
-    index = index[index > 0]
+    names, numbers = renumbered(labels)
+    flat = numbers.ravel()
+    count = np.bincount(flat, minlength=len(names))
+    index = np.arange(1, len(names))
     size = "volume" if spacing is not None and len(spacing) == 3 else "area"
-    table: dict[str, NDArray[Any]] = {"index": index, f"{size} (px)": count[index]}
+    table: dict[str, NDArray[Any]] = {"index": names[1:], f"{size} (px)": count[index]}
     if spacing is not None and unit != "px":
         power = "³" if len(spacing) == 3 else "²"
         table[f"{size} ({unit}{power})"] = count[index] * float(np.prod(spacing))

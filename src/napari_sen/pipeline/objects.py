@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.graph import renumbered
 from ..core.image import Canvas, interpret
 from ..core.objects import Joined, join, object_table
 from ..errors import ImageError, ParameterError
@@ -231,8 +232,7 @@ def _offset(offset: Sequence[int] | None, ndim: int) -> tuple[int, ...]:
 
 def _joined(labels: NDArray[np.integer], classes: Any, n_spatial: int) -> Joined:
     if classes is None:
-        names = np.flatnonzero(np.bincount(labels.ravel()))
-        names = names[names > 0]
+        names = renumbered(labels)[0][1:]
         ones = np.ones(len(names), np.int64)
         return Joined(labels.astype(np.int32), 0 * ones, ones)
     if isinstance(classes, Mapping):
