@@ -363,16 +363,19 @@ def test_names_that_windows_keeps_are_no_outputs_there(
         assert output_place(tmp_path / other) == tmp_path / other
 
 
+WRITERS = {"open", "write_text", "write_bytes"}
 REMOVERS = {"rmtree", "unlink", "rmdir", "remove", "rename", "renames", "removedirs", "replace"}
 
 
-def calls(path: Path) -> list[tuple[str, int, str]]:
+def calls(path: Path, names: set[str]) -> list[tuple[str, int, str]]:
+    """Return name, line and text of the calls of these; a text takes a reading of the file."""
     source = path.read_text(encoding="utf-8")
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
             name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
-            found.append((name, node.lineno, ast.get_source_segment(source, node) or ""))
+            if name in names:
+                found.append((name, node.lineno, ast.get_source_segment(source, node) or ""))
     return found
 
 
@@ -382,9 +385,8 @@ def test_one_module_alone_removes() -> None:
     for path in sorted(PACKAGE.rglob("*.py")):
         if path.name == "disk.py":
             continue
-        for name, line, text in calls(path):
-            is_path = name not in ("replace", "remove") or text.startswith(("os.", "Path("))
-            if name in REMOVERS and is_path:
+        for name, line, text in calls(path, REMOVERS):
+            if name not in ("replace", "remove") or text.startswith(("os.", "Path(")):
                 found.append(f"{path.relative_to(PACKAGE)}:{line} {text}")
     assert found == []
 
@@ -395,10 +397,10 @@ def test_files_are_written_under_temporary_names_alone() -> None:
     for path in sorted(PACKAGE.rglob("*.py")):
         if path.name == "disk.py":
             continue
-        for name, line, text in calls(path):
+        for name, line, text in calls(path, WRITERS):
             target, _, arguments = text.partition("(")
             opens = name == "open" and any(f'"{mode}' in arguments for mode in "wax")
-            writes = name in ("write_text", "write_bytes") and "." in target
+            writes = name != "open" and "." in target
             temporary = target.split(".")[0] in ("partial", "temporary")
             if (opens or writes) and not temporary:
                 found.append(f"{path.relative_to(PACKAGE)}:{line} {text}")
