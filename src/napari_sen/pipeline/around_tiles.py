@@ -9,7 +9,6 @@ there. Borders between two blocks' leaves are gone where both say so.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +22,7 @@ from ..core.graph import Regions
 from ..core.hierarchy import merge_regions
 from ..core.walk import WalkScale, edge_costs, median_difference, walk_gain, walk_sums
 from ..progress import Progress
-from ..tiles.geometry import Box, TileGrid, grow
+from ..tiles.geometry import TileGrid, grow, largest_window
 from .leaves import Leaves, region_graph_of
 from .trees import abstract_tree
 from .work import Step, Steps, Work
@@ -110,23 +109,17 @@ class Blocks:
         def sides(times: int) -> tuple[int, ...]:
             return tuple(times * side for side in tiles.tile)
 
-        def seen(times: int) -> int:
-            zipped = zip(tiles.shape, sides(times), reach, strict=True)
-            return math.prod(min(n, side + 2 * far) for n, side, far in zipped)
+        def leaves_around(times: int) -> float:
+            return density * largest_window(tiles.shape, sides(times), reach)
 
         times = 1
-        while times < max(tiles.counts) and density * seen(times + 1) <= IN_BLOCK:
+        while times < max(tiles.counts) and leaves_around(times + 1) <= IN_BLOCK:
             times += 1
         return cls(leaves, tuple(reach), TileGrid(tiles.shape, sides(times)))
 
     def items(self, which: int) -> range:
         """Return the numbers of a slice's blocks."""
         return range(which * len(self.grid), (which + 1) * len(self.grid))
-
-    def place(self, item: int) -> tuple[int, Box]:
-        """Return slice number and core of a block."""
-        which, number = divmod(item, len(self.grid))
-        return which, self.grid.box(number)
 
 
 def _level(blocks: Blocks, which: int, goal: Goal) -> float | None:
@@ -211,7 +204,7 @@ class _Near:
     def of(cls, blocks: Blocks, item: int, reach: Sequence[int]) -> _Near:
         """Return the leaves whose seeds lie within some pixels of a block's core."""
         leaves = blocks.leaves
-        which, core = blocks.place(item)
+        which, core = blocks.grid.place(item)
         box = grow(core, reach, blocks.grid.shape)
         regions, numbers = region_graph_of(leaves, which, box=box)
         own = leaves.growths[0].seeds.window(which, core)[1]
@@ -241,7 +234,7 @@ def _merge_block(
     blocks: Blocks, scales: Sequence[WalkScale | None], item: int, poll: Progress | None
 ) -> None:
     """Merge the leaves around one block; keep their tree, and where the block's own ones end."""
-    shelf, which = blocks.leaves.common.shelf, blocks.place(item)[0]
+    shelf, which = blocks.leaves.common.shelf, blocks.grid.place(item)[0]
     near = _Near.of(blocks, item, blocks.reach)
     linkage, ends = np.empty((0, 4)), np.empty(0)
     if near.is_own.any():
@@ -272,7 +265,7 @@ def _cut_block(
     blocks: Blocks, levels: Sequence[Sequence[float | None]], item: int, poll: Progress | None
 ) -> None:
     """Cut around one block; keep which of its own leaves are one, and the borders that are gone."""
-    shelf, which = blocks.leaves.common.shelf, blocks.place(item)[0]
+    shelf, which = blocks.leaves.common.shelf, blocks.grid.place(item)[0]
     kept = shelf.kept(_name("tree", item)) or {}
     numbers, is_own, edges = kept["numbers"], kept["is_own"], kept["edges"]
     place = np.cumsum(is_own) - 1

@@ -17,7 +17,7 @@ from ..core.snic import snic
 from ..errors import ParameterError
 from ..params import ContourParams, HierarchyParams, MergeSettings, SnicSettings
 from ..progress import Progress
-from ..tiles.geometry import Box, as_slices, grow, shift
+from ..tiles.geometry import Box, as_slices, grow, shift, with_next
 from ..tiles.image import Image
 from ..tiles.seeds import Seeds
 from ..tiles.target import Target
@@ -201,9 +201,7 @@ def thinned(strength: NDArray[np.float32], params: ContourParams) -> NDArray[np.
 def _shares(leaves: Leaves, part: int, which: int, box: Box) -> NDArray[np.float32]:
     """Return at every pixel of a box the largest share of its borders with the next ones."""
     image, shelf, growth = leaves.common.image, leaves.common.shelf, leaves.growths[part]
-    wide = tuple(
-        (start, min(stop + 1, n)) for (start, stop), n in zip(box, image.spatial, strict=True)
-    )
+    wide = with_next(box, image.spatial)
     labels = growth.target.read(image.index(which), wide) - growth.seeds.first(which)
     keys, values = (np.asarray(shelf.kept_array(name)) for name in _share_names(part, which))
     result = border_values(labels.astype(np.int32, copy=False), keys, values)

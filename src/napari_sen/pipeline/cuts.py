@@ -20,7 +20,7 @@ from ..core.lattice import mean_diameter
 from ..errors import ParameterError
 from ..params import SegmentParams, TreeSettings
 from ..progress import Progress
-from ..tiles.geometry import TileGrid
+from ..tiles.geometry import TileGrid, largest_window
 from ..tiles.image import Image
 from ..tiles.seeds import Seeds
 from ..tiles.target import Target
@@ -131,8 +131,7 @@ class TreeSuperpixels(Product):
             merged = count
             if self._is_in_parts(seeds, tiles):
                 reach = self._reach(image, seeds)
-                zipped = zip(seeds.shape, sides, reach, strict=True)
-                seen = math.prod(min(n, side + 2 * far) for n, side, far in zipped)
+                seen = largest_window(seeds.shape, sides, reach)
                 merged = round(count * seen / math.prod(seeds.shape))
                 if merged > MOST:
                     raise ParameterError(

@@ -219,8 +219,8 @@ class Colours(Product):
 
 
 def _tile(image: Image, grid: TileGrid, item: int) -> Any:
-    which, number = divmod(item, len(grid))
-    return image.index(which), grid.box(number)
+    which, box = grid.place(item)
+    return image.index(which), box
 
 
 def _sample_tile(

@@ -21,7 +21,7 @@ from ..errors import ParameterError
 from ..io.memory import available_memory
 from ..params import MergeSettings, SnicSettings
 from ..progress import Progress
-from ..tiles.geometry import Box, grow
+from ..tiles.geometry import Box, grow, with_next
 from ..tiles.image import Image
 from ..tiles.region_graph import Borders, Sums, add_up, tile_borders, tile_sums
 from ..tiles.seeds import Seeds
@@ -227,7 +227,7 @@ def _measure_borders(leaves: Leaves, item: int, poll: Progress | None) -> None:
     common = leaves.common
     which, core = common.place(item)
     index = common.image.index(which)
-    window = _and_next(core, common.image.spatial)
+    window = with_next(core, common.image.spatial)
     strength = None if leaves.strength is None else leaves.strength.read(index, window)
     for part, growth in enumerate(leaves.growths):
         _keep_borders(leaves, part, item, growth.target.read(index, window), strength, window)
@@ -249,11 +249,6 @@ def _keep_borders(
 
 def _name(what: str, part: int, item: int) -> str:
     return f"{what}-{part}-{item}"
-
-
-def _and_next(core: Box, shape: Sequence[int]) -> Box:
-    """Return a box with the next pixel at the end of each axis, where there is image."""
-    return tuple((start, min(stop + 1, n)) for (start, stop), n in zip(core, shape, strict=True))
 
 
 def region_graph_of(

@@ -81,8 +81,7 @@ class Common:
 
     def place(self, item: int) -> tuple[int, Box]:
         """Return slice number and core of a tile."""
-        which, number = divmod(item, len(self.grid))
-        return which, self.grid.box(number)
+        return self.grid.place(item)
 
     def where(self, item: int) -> tuple[tuple[int, ...], Box]:
         """Return slice index and core of a tile."""

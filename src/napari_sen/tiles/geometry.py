@@ -23,10 +23,12 @@ __all__ = [
     "as_slices",
     "box_shape",
     "grow",
+    "largest_window",
     "network_blocks",
     "network_window",
     "shift",
     "tile_sides",
+    "with_next",
 ]
 
 Box = tuple[tuple[int, int], ...]
@@ -103,6 +105,11 @@ class TileGrid:
             for k, side, n in zip(index, self.tile, self.shape, strict=True)
         )
 
+    def place(self, item: int) -> tuple[int, Box]:
+        """Return slice number and core of a tile of a stack, numbered through its slices."""
+        which, number = divmod(item, len(self))
+        return which, self.box(number)
+
     def touching(self, box: Box) -> Iterator[int]:
         """Yield the numbers of the tiles that share a pixel with a box, rising."""
         ranges = [
@@ -119,6 +126,17 @@ def grow(box: Box, halo: Sequence[int], shape: Sequence[int]) -> Box:
         (max(0, start - more), min(n, stop + more))
         for (start, stop), more, n in zip(box, halo, shape, strict=True)
     )
+
+
+def with_next(box: Box, shape: Sequence[int]) -> Box:
+    """Return a box with the next pixel at the end of each axis, where there is image."""
+    return tuple((start, min(stop + 1, n)) for (start, stop), n in zip(box, shape, strict=True))
+
+
+def largest_window(shape: Sequence[int], tile: Sequence[int], reach: Sequence[int]) -> int:
+    """Return how many pixels a tile and what lies within some pixels of it hold at most."""
+    zipped = zip(shape, tile, reach, strict=True)
+    return math.prod(min(n, side + 2 * far) for n, side, far in zipped)
 
 
 def shift(box: Box, origin: Box) -> Box:

@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from ..core.lattice import seed_window
 from ..disk import open_inside, sync
-from .geometry import Box, TileGrid, as_slices, shift
+from .geometry import Box, TileGrid, as_slices, shift, with_next
 from .raster import Raster
 
 __all__ = ["MaskTiles", "count_inside", "stream_seeds"]
@@ -57,8 +57,7 @@ class MaskTiles:
 
     def window(self, number: int) -> Box:
         """Return a tile with one layer beyond its end."""
-        box = zip(self.grid.box(number), self.grid.shape, strict=True)
-        return tuple((start, min(stop + 1, n)) for (start, stop), n in box)
+        return with_next(self.grid.box(number), self.grid.shape)
 
     def joining(self, busy: Sequence[int]) -> list[int]:
         """Return the tiles in which parts are to be labelled: those with pixels inside, rising.
