@@ -11,7 +11,7 @@ from typing import Any
 from .errors import ParameterError
 from .params import KINDS, Kind, require, shown
 
-__all__ = ["Execution", "Reading"]
+__all__ = ["Execution", "Reading", "is_nan"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,11 @@ class Reading:
         if self.kind is not None and not (isinstance(self.kind, str) and self.kind in KINDS):
             known = " or ".join(map(repr, KINDS))
             raise ParameterError(f"kind must be {known}, got {shown(self.kind)}")
+
+
+def is_nan(mask: Any) -> bool:
+    """Return whether a mask says that pixels which are not finite are outside."""
+    return isinstance(mask, str) and mask.lower() == "nan"
 
 
 def _is_number(value: object) -> bool:

@@ -17,11 +17,10 @@ from ..io.grid import Grid
 from ..io.image_file import ImageFile
 from ..io.read import resolve
 from ..io.write import check_labels_fit
-from ..options import Reading
+from ..options import Reading, is_nan
 from ..tiles.image import settle
-from ..tiles.mask import is_nan
 
-__all__ = ["Loaded", "check_fit", "check_outputs", "load", "reading"]
+__all__ = ["Loaded", "check_fit", "check_outputs", "given_spacing", "load", "reading"]
 
 log = logging.getLogger("napari_sen")
 

@@ -13,6 +13,7 @@ from ..io.recipe_file import Recipe
 from ..options import Reading
 from ..params import SegmentParams
 from .console import Reporter
+from .images import given_spacing
 from .job import write_each
 from .options import chosen, granularity_asked
 
@@ -109,6 +110,8 @@ def apply(args: Namespace, reporter: Reporter) -> dict[str, Any]:
 
 def _spacing(args: Namespace) -> tuple[float, ...] | None:
     """Return the pixel size as it is given, one number for every spatial axis."""
-    if args.spacing is None or len(args.spacing) > 1:
-        return args.spacing and tuple(args.spacing)
-    return tuple(args.spacing) * (3 if args.slices == "volume" else 2)
+    if args.spacing is None:
+        return None
+    if len(args.spacing) > 1:
+        return tuple(args.spacing)  # as many as there are axes, which the image will tell
+    return given_spacing(args.spacing, 3 if args.slices == "volume" else 2)

@@ -19,7 +19,7 @@ import numpy as np
 from ..disk import atomic, read_plain, refused
 from ..errors import DiskError, ImageError, ParameterError
 from ..learn.classes import Examples
-from ..options import Reading
+from ..options import Reading, is_nan
 from ..params import SegmentParams, require_texts, shown
 from ..texts import parsed
 from .atomic import check_output
@@ -76,8 +76,7 @@ class Recipe:
                 )
         if self.model is not None and not isinstance(self.model, str):
             raise ParameterError(f"a recipe names its model, got {shown(self.model)}")
-        mask = self.reading.mask
-        if not (mask is None or (isinstance(mask, str) and mask.lower() == "nan")):
+        if not (self.reading.mask is None or is_nan(self.reading.mask)):
             raise ParameterError(
                 "a recipe is for many images and takes no mask of one: leave it out, or give 'nan'"
             )

@@ -18,11 +18,11 @@ from ..io.image_file import ImageFile
 from ..io.memory import check_fits
 from ..io.place import is_remote, place_of
 from ..io.read import in_memory, open_image, resolve
-from ..options import Execution, Reading
+from ..options import Execution, Reading, is_nan
 from ..params import ContourParams, HierarchyParams, SegmentParams, require
 from ..processors import cores
 from ..tiles.image import Image, settle
-from ..tiles.mask import given_mask, is_nan, mask_of
+from ..tiles.mask import given_mask, mask_of
 from ..tiles.pool import check_scheduler
 from ..tiles.raster import Raster
 from .contour_maps import SIZES_IN_TILES, ContourMap, fine_seeds, tree_params

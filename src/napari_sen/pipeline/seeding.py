@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ImageError
 from ..progress import Progress
 from ..tiles.geometry import TILE, TileGrid
 from ..tiles.image import Image
+from ..tiles.mask import empty_mask
 from ..tiles.mask_seeds import MaskTiles, count_inside, stream_seeds
 from ..tiles.seeds import Seeds, masked_seeds, seeds_name
 from ..tiles.shelf import FolderShelf, Shelf
@@ -54,9 +54,7 @@ def find_seeds(
     counted = work.done("mask")
     pixels, counts = zip(*(counted[k] for k in range(image.n_slices)), strict=True)
     if not any(pixels):
-        raise ImageError(
-            "mask is empty: pixels to keep must not be 0, and some pixels must have data"
-        )
+        raise empty_mask()
     return Seeds(image.spatial, image.spacing, counts, pixels, work.shelf)
 
 

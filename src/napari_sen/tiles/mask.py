@@ -14,7 +14,7 @@ from ..io.image_file import ImageFile
 from ..io.place import resolved
 from .raster import Opening, Raster, Source
 
-__all__ = ["given_mask", "is_nan", "mask_of"]
+__all__ = ["empty_mask", "given_mask", "mask_of"]
 
 log = logging.getLogger("napari_sen")
 
@@ -72,9 +72,9 @@ class Given:
         return found
 
 
-def is_nan(mask: Any) -> bool:
-    """Return whether a mask says that pixels which are not finite are outside."""
-    return isinstance(mask, str) and mask.lower() == "nan"
+def empty_mask() -> ImageError:
+    """Return the error for an image of which nothing is inside."""
+    return ImageError("mask is empty: pixels to keep must not be 0, and some pixels must have data")
 
 
 def given_mask(
@@ -237,9 +237,7 @@ def mask_of(
     if not found.any():
         is_alpha = image.has_alpha and given is None and own is None and image.nodata is None
         if not is_alpha:
-            raise ImageError(
-                "mask is empty: pixels to keep must not be 0, and some pixels must have data"
-            )
+            raise empty_mask()
         log.warning("alpha is 0 everywhere: it is passed over")  # it means something else
         return None
     return _raster(found, image)
